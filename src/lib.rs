@@ -1,0 +1,1 @@
+//! The extension's WebAssembly: one module for each context that it runs in.
