@@ -1,0 +1,92 @@
+use crate::{InstanceId, Problem, Settings, TemplateId, World};
+use serde::{Deserialize, Serialize};
+
+/// Name of the `runtime.Port` that pages open to the background.
+pub const PORT_NAME: &str = "page";
+
+/// What a page asks of the background.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PageRequest {
+    /// Makes a machine from a template (`None`: the default one), starts it, and opens its console in a tab.
+    Launch {
+        /// The template, or the default one.
+        template: Option<TemplateId>,
+    },
+    /// Starts a stopped or crashed machine.
+    Start(InstanceId),
+    /// Asks the guest to shut down; by force after a time-out.
+    Stop(InstanceId),
+    /// Stops the machine now, as pulling the plug does.
+    ForceStop(InstanceId),
+    /// Shuts the guest down and starts it again.
+    Restart(InstanceId),
+    /// Stops the processor and keeps the memory.
+    Pause(InstanceId),
+    /// Lets a paused machine go on.
+    Resume(InstanceId),
+    /// Shows the machine's console tab, opening it if there is none.
+    OpenConsole(InstanceId),
+    /// Says that this page is the console of the machine, so that it is found again.
+    ShowsConsole(InstanceId),
+    /// Changes the machine's name.
+    Rename(InstanceId, String),
+    /// Removes a stopped machine and its disk for good.
+    Delete(InstanceId),
+    /// Stores what the user chose.
+    SaveSettings(Settings),
+}
+
+/// A request with the number under which its answer comes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageCall {
+    /// Chosen by the page; the answer carries it.
+    pub call: u32,
+    /// What is asked.
+    pub request: PageRequest,
+}
+
+/// What the background tells a page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PageEvent {
+    /// The present state of everything: once on connecting, then after every change.
+    World(World),
+    /// The answer to a [`PageCall`].
+    Answer {
+        /// The call's number.
+        call: u32,
+        /// The instance that the call made or touched, or what went wrong.
+        result: Result<Option<InstanceId>, Problem>,
+    },
+}
+
+/// Runtime messages reach every page of the extension: the envelope says whom one is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "to", content = "body", rename_all = "lowercase")]
+pub enum Envelope {
+    /// For the host page, from the background.
+    Host(crate::HostCall),
+    /// For the background, from the host page.
+    Background(crate::HostNotice),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{HostCall, InstanceId};
+
+    #[test]
+    fn the_envelope_names_its_receiver_where_the_bootstraps_look() {
+        let json = serde_json::to_value(Envelope::Host(HostCall::List)).unwrap();
+        assert_eq!(json["to"], "host");
+    }
+
+    #[test]
+    fn a_call_with_a_hostile_identifier_is_no_call() {
+        let good =
+            serde_json::to_string(&PageCall { call: 1, request: PageRequest::Start(InstanceId::from_random(7)) })
+                .unwrap();
+        assert!(serde_json::from_str::<PageCall>(&good).is_ok());
+        let bad = r#"{"call":1,"request":{"Start":"../../secret"}}"#;
+        assert!(serde_json::from_str::<PageCall>(bad).is_err());
+    }
+}

@@ -1,0 +1,168 @@
+use crate::{InstanceId, Problem, TemplateId};
+use serde::{Deserialize, Serialize};
+
+/// Memory sizes that a machine can have, in MiB: v86 takes powers of two, and 2 GiB is the most that it can address.
+pub const MEMORY_CHOICES_MIB: [u32; 7] = [32, 64, 128, 256, 512, 1024, 2048];
+
+/// A machine's memory in MiB, one of [`MEMORY_CHOICES_MIB`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct MemoryMib(u32);
+
+/// A number that is no size of a machine's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} MiB is not a memory size: choose a power of two from 32 MiB to 2 GiB")]
+pub struct MemoryError(u32);
+
+impl MemoryMib {
+    /// What a new installation gives a machine.
+    pub const DEFAULT: Self = Self(256);
+
+    /// The size in MiB.
+    pub fn mib(self) -> u32 {
+        self.0
+    }
+
+    /// The size in bytes.
+    pub fn bytes(self) -> u64 {
+        u64::from(self.0) << 20
+    }
+}
+
+impl TryFrom<u32> for MemoryMib {
+    type Error = MemoryError;
+
+    fn try_from(mib: u32) -> Result<Self, MemoryError> {
+        if MEMORY_CHOICES_MIB.contains(&mib) { Ok(Self(mib)) } else { Err(MemoryError(mib)) }
+    }
+}
+
+impl From<MemoryMib> for u32 {
+    fn from(memory: MemoryMib) -> Self {
+        memory.0
+    }
+}
+
+/// What an instance is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It does not run; its disk is closed.
+    Stopped,
+    /// Its worker is being started and its disk opened.
+    Starting,
+    /// Its processor runs.
+    Running,
+    /// Its processor stands still, its memory is kept.
+    Paused,
+    /// The guest was asked to shut down.
+    Stopping,
+    /// It ended without the guest having shut down; [`Instance::problem`] says why.
+    Crashed,
+}
+
+impl State {
+    /// Whether a worker belongs to the instance in this state.
+    pub fn is_live(self) -> bool {
+        !matches!(self, Self::Stopped | Self::Crashed)
+    }
+}
+
+/// One virtual machine as its owner, the background, knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Its identifier.
+    pub id: InstanceId,
+    /// Its name, unique, and the guest's host name.
+    pub name: String,
+    /// What it was made from.
+    pub template: TemplateId,
+    /// Its memory.
+    pub memory: MemoryMib,
+    /// When it was made, in milliseconds since 1970.
+    pub created: u64,
+    /// What it is doing.
+    pub state: State,
+    /// How often it was started; tells this run's messages from those of an earlier run.
+    pub boot: u32,
+    /// When its processor started in this run, in milliseconds since 1970.
+    pub started: Option<u64>,
+    /// While stopping: when it will be stopped by force, in milliseconds since 1970.
+    pub forced_at: Option<u64>,
+    /// What went wrong last, until it is started again.
+    pub problem: Option<Problem>,
+}
+
+/// What an instance can be made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// Its identifier, such as `alpine-3.20`.
+    pub id: TemplateId,
+    /// What people call it, such as “Alpine Linux 3.20”.
+    pub title: String,
+    /// A sentence on what is in it.
+    pub description: String,
+}
+
+/// How the pages look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Theme {
+    /// As the browser or system says.
+    #[default]
+    System,
+    /// Dark text on light ground.
+    Light,
+    /// Light text on dark ground.
+    Dark,
+}
+
+/// What the user chose in the options page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Memory of a new machine.
+    pub memory: MemoryMib,
+    /// Template of a new machine.
+    pub template: TemplateId,
+    /// How the pages look.
+    pub theme: Theme,
+}
+
+/// All that a page shows, sent anew on every change: small, so no page can be out of step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct World {
+    /// All instances, oldest first.
+    pub instances: Vec<Instance>,
+    /// All templates, the packaged default first.
+    pub templates: Vec<Template>,
+    /// What the user chose.
+    pub settings: Settings,
+}
+
+impl World {
+    /// The instance with this identifier.
+    pub fn instance(&self, id: &InstanceId) -> Option<&Instance> {
+        self.instances.iter().find(|instance| instance.id == *id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_a_power_of_two_from_32_mib_to_2_gib() {
+        for mib in 0..=4096_u32 {
+            let valid = mib.is_power_of_two() && (32..=2048).contains(&mib);
+            assert_eq!(MemoryMib::try_from(mib).is_ok(), valid, "{mib}");
+        }
+        assert!(serde_json::from_str::<MemoryMib>("100").is_err());
+        assert_eq!(MemoryMib::DEFAULT.bytes(), 256 * 1024 * 1024);
+    }
+
+    #[test]
+    fn only_stopped_and_crashed_machines_have_no_worker() {
+        assert!(State::Starting.is_live() && State::Paused.is_live() && State::Stopping.is_live());
+        assert!(!State::Stopped.is_live() && !State::Crashed.is_live());
+    }
+}
