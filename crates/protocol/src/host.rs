@@ -44,10 +44,8 @@ pub enum HostCall {
     Resume(InstanceId),
     /// Asks the guest to shut down, and ends the worker after this many milliseconds if it has not.
     Shutdown(InstanceId, u32),
-    /// Ends the worker now.
+    /// Ends the worker now, as pulling the plug does.
     Kill(InstanceId),
-    /// Removes the instance's files.
-    Delete(InstanceId),
 }
 
 /// The host page's answer to a [`HostCall`].
@@ -116,8 +114,6 @@ pub enum WorkerCommand {
     Shutdown,
     /// Writes back and closes the disk; the worker answers [`WorkerNotice::Closed`] and can then be ended.
     Close,
-    /// Removes the files of an instance that is not running, then answers [`WorkerNotice::Closed`].
-    Delete(InstanceId),
 }
 
 /// What a machine worker tells the host page.
@@ -129,6 +125,4 @@ pub enum WorkerNotice {
     Alive,
     /// The disk is written back and closed.
     Closed,
-    /// The last command failed.
-    Failed(Problem),
 }

@@ -89,6 +89,9 @@ pub struct Instance {
     pub started: Option<u64>,
     /// While stopping: when it will be stopped by force, in milliseconds since 1970.
     pub forced_at: Option<u64>,
+    /// While stopping: whether it is to be started again then.
+    #[serde(default)]
+    pub restarting: bool,
     /// What went wrong last, until it is started again.
     pub problem: Option<Problem>,
 }

@@ -1,0 +1,125 @@
+//! What the host page tells, and what becomes of it.
+
+use crate::{Effect, Registry};
+use protocol::{HostCall, HostNotice, Instance, InstanceId, MachineEvent, Problem, ProblemCode, RunningMachine, State};
+
+impl Registry {
+    /// Takes in what happened to a machine. A notice of an earlier run, or of a machine that is gone, changes nothing.
+    pub fn notice(&mut self, notice: HostNotice) -> Vec<Effect> {
+        let HostNotice { id, boot, event } = notice;
+        let Ok(instance) = self.find(&id) else { return vec![] };
+        if instance.boot != boot || !instance.state.is_live() {
+            return vec![];
+        }
+        let again = match event {
+            MachineEvent::Running { started } => {
+                instance.started = Some(started);
+                if instance.state != State::Stopping {
+                    instance.state = State::Running;
+                    instance.problem = None;
+                }
+                false
+            }
+            MachineEvent::Paused(problem) => {
+                // A machine that is being stopped goes on to stop, but why it stands still must be seen.
+                if instance.state != State::Stopping {
+                    instance.state = State::Paused;
+                }
+                instance.problem = problem;
+                false
+            }
+            MachineEvent::Halted => instance.ended(State::Stopped, None),
+            MachineEvent::Reset => {
+                let stopping = instance.state == State::Stopping;
+                let restarting = instance.ended(State::Stopped, None);
+                restarting || !stopping
+            }
+            MachineEvent::Forced => {
+                let message = format!("{} did not shut down in time and was stopped by force.", instance.name);
+                instance.ended(State::Stopped, Some(Problem::new(ProblemCode::Forced, message)))
+            }
+            MachineEvent::Crashed(problem) => {
+                instance.ended(State::Crashed, Some(problem));
+                false
+            }
+        };
+        if again { self.boot_again(&id) } else { vec![] }
+    }
+
+    /// Takes in that the host page could not do what it was asked to do for this machine.
+    pub fn host_failed(&mut self, call: &HostCall, problem: Problem) {
+        let (id, boot) = match call {
+            HostCall::List => return,
+            HostCall::Start(spec) => (&spec.id, Some(spec.boot)),
+            HostCall::Pause(id) | HostCall::Resume(id) | HostCall::Shutdown(id, _) | HostCall::Kill(id) => (id, None),
+        };
+        let Ok(instance) = self.find(id) else { return };
+        if !instance.state.is_live() || boot.is_some_and(|boot| boot != instance.boot) {
+            return;
+        }
+        if boot.is_some() || problem.code == ProblemCode::NotFound {
+            instance.ended(State::Crashed, Some(problem));
+        } else {
+            instance.problem = Some(problem);
+        }
+    }
+
+    /// Makes the stored states true again after the background was started anew: `machines` are those that have a
+    /// worker. The effects end workers that belong to no instance.
+    pub fn reconcile(&mut self, machines: &[RunningMachine]) -> Vec<Effect> {
+        for instance in &mut self.instances {
+            let runs = machines.iter().any(|machine| machine.id == instance.id && machine.boot == instance.boot);
+            if instance.state.is_live() && !runs {
+                instance.interrupted();
+            }
+        }
+        let mut effects = vec![];
+        for machine in machines {
+            match self.find(&machine.id) {
+                Ok(instance) if instance.boot == machine.boot && instance.state.is_live() => {
+                    if let Some(event) = machine.last.clone() {
+                        let notice = HostNotice { id: machine.id.clone(), boot: machine.boot, event };
+                        effects.extend(self.notice(notice));
+                    }
+                }
+                _ => effects.push(Effect::Host(HostCall::Kill(machine.id.clone()))),
+            }
+        }
+        effects
+    }
+
+    fn boot_again(&mut self, id: &InstanceId) -> Vec<Effect> {
+        match self.boot(id) {
+            Ok(start) => vec![start],
+            Err(problem) => {
+                if let Ok(instance) = self.find(id) {
+                    instance.problem = Some(problem);
+                }
+                vec![]
+            }
+        }
+    }
+}
+
+/// The two ways out of the live states.
+trait Ending {
+    /// The run is over; returns whether the instance was to be started again.
+    fn ended(&mut self, state: State, problem: Option<Problem>) -> bool;
+    /// The run is over because the browser or the host page ended.
+    fn interrupted(&mut self);
+}
+
+impl Ending for Instance {
+    fn ended(&mut self, state: State, problem: Option<Problem>) -> bool {
+        self.state = state;
+        self.problem = problem;
+        self.started = None;
+        self.forced_at = None;
+        std::mem::take(&mut self.restarting)
+    }
+
+    fn interrupted(&mut self) {
+        let message = format!("{} was interrupted: the browser was closed while it ran.", self.name);
+        self.ended(State::Stopped, Some(Problem::new(ProblemCode::Interrupted, message)));
+    }
+}

@@ -1,0 +1,136 @@
+//! The instances and what may happen to each: the background's decisions, without a browser.
+//!
+//! Requests of pages and notices of the host page go in; what is to be done comes out as [`Effect`]s, for the
+//! background to carry out. Every state lives here and only here, and can be stored and loaded at any moment: a
+//! background that was killed loads it and [reconciles](Registry::reconcile) it with what the host page says is running.
+//!
+//! ```text
+//!            Start               Running             Pause
+//!  stopped ────────► starting ────────────► running ◄──────► paused
+//!     ▲                 │  crash              │ Stop           │
+//!     │ Halted, Forced  ▼                     ▼                │
+//!     └──────────── crashed ◄──────────── stopping ◄───────────┘
+//! ```
+
+mod events;
+mod requests;
+
+use protocol::{
+    HostCall, ImageFile, Instance, InstanceId, MachineSpec, MemoryMib, Problem, ProblemCode, Settings, State, Template,
+    TemplateId, Theme, World,
+};
+use serde::{Deserialize, Serialize};
+
+/// How long a guest may take to shut down before it is stopped by force, in milliseconds.
+pub const SHUTDOWN_TIMEOUT_MS: u32 = 20_000;
+
+/// Something that the background is to do after a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Tell the host page; a failure is reported to [`Registry::host_failed`].
+    Host(HostCall),
+    /// Show the machine's console tab.
+    OpenConsole(InstanceId),
+    /// Remove the instance's files.
+    RemoveFiles(InstanceId),
+}
+
+/// A template with what a machine needs to boot from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateEntry {
+    /// What pages see of it.
+    #[serde(flatten)]
+    pub template: Template,
+    /// The kernel's command line.
+    pub cmdline: String,
+    /// The base image.
+    pub image: ImageFile,
+}
+
+/// The part of the registry that outlives the browser.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// All instances, oldest first.
+    pub instances: Vec<Instance>,
+    /// What the user chose, if anything.
+    pub settings: Option<Settings>,
+}
+
+/// All instances, templates and settings.
+#[derive(Debug)]
+pub struct Registry {
+    instances: Vec<Instance>,
+    templates: Vec<TemplateEntry>,
+    settings: Settings,
+}
+
+impl Registry {
+    /// Takes up what was stored. `templates` are the packaged ones, the default first; there is at least one.
+    pub fn new(stored: Stored, templates: Vec<TemplateEntry>) -> Result<Self, Problem> {
+        let Some(first) = templates.first() else {
+            return Err(Problem::new(ProblemCode::ImageDamaged, "The extension’s package has no base image."));
+        };
+        let fallback =
+            Settings { memory: MemoryMib::DEFAULT, template: first.template.id.clone(), theme: Theme::default() };
+        let mut settings = stored.settings.unwrap_or(fallback);
+        if !templates.iter().any(|entry| entry.template.id == settings.template) {
+            settings.template = first.template.id.clone();
+        }
+        Ok(Self { instances: stored.instances, templates, settings })
+    }
+
+    /// What must be stored to outlive the browser.
+    pub fn stored(&self) -> Stored {
+        Stored { instances: self.instances.clone(), settings: Some(self.settings.clone()) }
+    }
+
+    /// What pages show.
+    pub fn world(&self) -> World {
+        World {
+            instances: self.instances.clone(),
+            templates: self.templates.iter().map(|entry| entry.template.clone()).collect(),
+            settings: self.settings.clone(),
+        }
+    }
+
+    /// How many machines have a worker.
+    pub fn live(&self) -> usize {
+        self.instances.iter().filter(|instance| instance.state.is_live()).count()
+    }
+
+    fn find(&mut self, id: &InstanceId) -> Result<&mut Instance, Problem> {
+        let found = self.instances.iter_mut().find(|instance| instance.id == *id);
+        found.ok_or_else(|| Problem::new(ProblemCode::NotFound, "This machine does not exist any more."))
+    }
+
+    fn entry(&self, id: &TemplateId) -> Result<&TemplateEntry, Problem> {
+        let found = self.templates.iter().find(|entry| entry.template.id == *id);
+        found.ok_or_else(|| {
+            Problem::new(ProblemCode::NotFound, format!("The template “{id}” is not in this version of the extension."))
+        })
+    }
+
+    /// Puts a stopped or crashed instance into [`State::Starting`] and says how.
+    fn boot(&mut self, id: &InstanceId) -> Result<Effect, Problem> {
+        let template = self.find(id)?.template.clone();
+        let entry = self.entry(&template)?.clone();
+        let instance = self.find(id)?;
+        instance.state = State::Starting;
+        instance.boot = instance.boot.wrapping_add(1);
+        instance.started = None;
+        instance.forced_at = None;
+        instance.restarting = false;
+        instance.problem = None;
+        Ok(Effect::Host(HostCall::Start(MachineSpec {
+            id: id.clone(),
+            boot: instance.boot,
+            name: instance.name.clone(),
+            memory: instance.memory,
+            cmdline: entry.cmdline,
+            image: entry.image,
+        })))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! What pages may ask, and when.
+
+use crate::{Effect, Registry, SHUTDOWN_TIMEOUT_MS};
+use protocol::{
+    HostCall, Instance, InstanceId, PageRequest, Problem, ProblemCode, Settings, State, TemplateId, check_name,
+};
+
+/// The most machines that there can be: the list is sent whole on every change, and must stay small.
+const INSTANCES_MAX: usize = 500;
+
+/// What a granted request leads to.
+pub type Granted = (Option<InstanceId>, Vec<Effect>);
+
+fn refused(message: impl Into<String>) -> Problem {
+    Problem::new(ProblemCode::Refused, message)
+}
+
+impl Registry {
+    /// Decides on a page's request. `now` is in milliseconds since 1970; `random` becomes a new instance's identifier.
+    pub fn request(&mut self, request: PageRequest, now: u64, random: u64) -> Result<Granted, Problem> {
+        match request {
+            PageRequest::Launch { template } => self.launch(template, now, random),
+            PageRequest::Start(id) => self.start(id),
+            PageRequest::Stop(id) => self.stop(id, now, false),
+            PageRequest::Restart(id) => self.stop(id, now, true),
+            PageRequest::ForceStop(id) => self.force_stop(id),
+            PageRequest::Pause(id) => self.pause(id),
+            PageRequest::Resume(id) => self.resume(id),
+            PageRequest::OpenConsole(id) => {
+                self.find(&id)?;
+                Ok((Some(id.clone()), vec![Effect::OpenConsole(id)]))
+            }
+            PageRequest::ShowsConsole(id) => Ok((Some(id), vec![])),
+            PageRequest::Rename(id, name) => self.rename(id, name),
+            PageRequest::Delete(id) => self.delete(id),
+            PageRequest::SaveSettings(settings) => self.save_settings(settings),
+        }
+    }
+
+    fn launch(&mut self, template: Option<TemplateId>, now: u64, random: u64) -> Result<Granted, Problem> {
+        if self.instances.len() >= INSTANCES_MAX {
+            return Err(refused(format!("There are {INSTANCES_MAX} machines already: delete some first.")));
+        }
+        let template = template.unwrap_or_else(|| self.settings.template.clone());
+        self.entry(&template)?;
+        let id = InstanceId::from_random(random);
+        if self.instances.iter().any(|instance| instance.id == id) {
+            return Err(Problem::new(ProblemCode::Internal, "The machine could not be given an identifier."));
+        }
+        let memory = self.settings.memory;
+        self.instances.push(Instance {
+            id: id.clone(),
+            name: self.free_name(&template),
+            template,
+            memory,
+            created: now,
+            state: State::Stopped,
+            boot: 0,
+            started: None,
+            forced_at: None,
+            restarting: false,
+            problem: None,
+        });
+        let start = self.boot(&id)?;
+        Ok((Some(id.clone()), vec![start, Effect::OpenConsole(id)]))
+    }
+
+    /// The template's first word and the lowest number that is free: `alpine-1`.
+    fn free_name(&self, template: &TemplateId) -> String {
+        let word: String = template.as_str().chars().take_while(char::is_ascii_alphanumeric).take(20).collect();
+        let word = if word.is_empty() { "machine" } else { &word };
+        // One number more than there are names: one of them is free.
+        (1..=self.instances.len() + 1)
+            .map(|number| format!("{word}-{number}"))
+            .find(|name| self.instances.iter().all(|instance| instance.name != *name))
+            .unwrap_or_else(|| word.to_owned())
+    }
+
+    fn start(&mut self, id: InstanceId) -> Result<Granted, Problem> {
+        let instance = self.find(&id)?;
+        if instance.state.is_live() {
+            return Err(refused(format!("{} is running already.", instance.name)));
+        }
+        let start = self.boot(&id)?;
+        Ok((Some(id), vec![start]))
+    }
+
+    fn stop(&mut self, id: InstanceId, now: u64, restarting: bool) -> Result<Granted, Problem> {
+        let instance = self.find(&id)?;
+        match instance.state {
+            State::Stopped | State::Crashed if restarting => self.start(id),
+            State::Stopped | State::Crashed => Err(refused(format!("{} is not running.", instance.name))),
+            State::Stopping => {
+                instance.restarting = restarting;
+                Ok((Some(id), vec![]))
+            }
+            State::Starting | State::Running | State::Paused => {
+                instance.state = State::Stopping;
+                instance.forced_at = Some(now + u64::from(SHUTDOWN_TIMEOUT_MS));
+                instance.restarting = restarting;
+                let shutdown = Effect::Host(HostCall::Shutdown(id.clone(), SHUTDOWN_TIMEOUT_MS));
+                Ok((Some(id), vec![shutdown]))
+            }
+        }
+    }
+
+    fn force_stop(&mut self, id: InstanceId) -> Result<Granted, Problem> {
+        let instance = self.find(&id)?;
+        if !instance.state.is_live() {
+            return Err(refused(format!("{} is not running.", instance.name)));
+        }
+        instance.state = State::Stopping;
+        instance.forced_at = None;
+        Ok((Some(id.clone()), vec![Effect::Host(HostCall::Kill(id))]))
+    }
+
+    fn pause(&mut self, id: InstanceId) -> Result<Granted, Problem> {
+        let instance = self.find(&id)?;
+        match instance.state {
+            State::Running => Ok((Some(id.clone()), vec![Effect::Host(HostCall::Pause(id))])),
+            State::Paused => Ok((Some(id), vec![])),
+            _ => Err(refused(format!("{} can be paused only while it runs.", instance.name))),
+        }
+    }
+
+    fn resume(&mut self, id: InstanceId) -> Result<Granted, Problem> {
+        let instance = self.find(&id)?;
+        match instance.state {
+            State::Paused => Ok((Some(id.clone()), vec![Effect::Host(HostCall::Resume(id))])),
+            State::Running => Ok((Some(id), vec![])),
+            _ => Err(refused(format!("{} is not paused.", instance.name))),
+        }
+    }
+
+    fn rename(&mut self, id: InstanceId, name: String) -> Result<Granted, Problem> {
+        check_name(&name).map_err(|error| refused(format!("“{name}” can’t be a name: {error}.")))?;
+        if self.instances.iter().any(|instance| instance.name == name && instance.id != id) {
+            return Err(refused(format!("There is another machine named {name}.")));
+        }
+        self.find(&id)?.name = name;
+        Ok((Some(id), vec![]))
+    }
+
+    fn delete(&mut self, id: InstanceId) -> Result<Granted, Problem> {
+        let instance = self.find(&id)?;
+        if instance.state.is_live() {
+            return Err(refused(format!("Stop {} before you delete it.", instance.name)));
+        }
+        self.instances.retain(|instance| instance.id != id);
+        Ok((None, vec![Effect::RemoveFiles(id)]))
+    }
+
+    fn save_settings(&mut self, settings: Settings) -> Result<Granted, Problem> {
+        self.entry(&settings.template)?;
+        self.settings = settings;
+        Ok((None, vec![]))
+    }
+}
