@@ -1,1 +1,15 @@
 //! The extension's WebAssembly: one module for each context that it runs in.
+//!
+//! Each module is thin glue between a browser's APIs and the pure crates: it carries out what they decide. The
+//! bootstraps in `extension/` load this one file everywhere and make the object of their context: [`Background`] in the
+//! service worker (Firefox: the event page), [`Host`] in the host page, [`Machine`] in each machine worker.
+
+mod background;
+mod bridge;
+mod host;
+mod machine;
+mod webext;
+
+pub use background::Background;
+pub use host::Host;
+pub use machine::Machine;

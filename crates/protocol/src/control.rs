@@ -50,6 +50,8 @@ pub struct PageCall {
 pub enum PageEvent {
     /// The present state of everything: once on connecting, then after every change.
     World(World),
+    /// The background could not start, and nothing else but failures will come.
+    Unavailable(Problem),
     /// The answer to a [`PageCall`].
     Answer {
         /// The call's number.

@@ -1,0 +1,111 @@
+//! Carries out what the registry decides.
+
+use super::{Shared, changed, host_page, options};
+use crate::bridge::{log, text_of};
+use crate::webext::{get_url, set_badge_color, set_badge_text, tabs_create, tabs_update, windows_update};
+use futures_channel::mpsc::{UnboundedSender, unbounded};
+use futures_util::StreamExt;
+use protocol::{HostCall, HostReply, InstanceId};
+use registry::Effect;
+use serde_json::json;
+use std::rc::Rc;
+use wasm_bindgen_futures::spawn_local;
+
+/// Something for the host page, in the order in which it was decided.
+enum Errand {
+    Call(HostCall),
+    CloseIfIdle,
+}
+
+/// Takes effects and sees to them, those for the host page strictly one after the other.
+pub struct Carrier {
+    errands: UnboundedSender<Errand>,
+    shared: Rc<Shared>,
+}
+
+impl Carrier {
+    /// Starts the task that speaks with the host page.
+    pub fn start(shared: Rc<Shared>) -> Self {
+        let (errands, mut received) = unbounded();
+        let own = shared.clone();
+        spawn_local(async move {
+            while let Some(errand) = received.next().await {
+                match errand {
+                    Errand::Call(call) => tell_host(&own, call).await,
+                    Errand::CloseIfIdle if own.registry.borrow().live() == 0 => host_page::close().await,
+                    Errand::CloseIfIdle => {}
+                }
+            }
+        });
+        Self { errands, shared }
+    }
+
+    /// Carries the effects out.
+    pub fn carry(&self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Host(call) => self.errand(Errand::Call(call)),
+                Effect::OpenConsole(id) => spawn_local(open_console(self.shared.clone(), id)),
+                Effect::RemoveFiles(id) => spawn_local(remove_files(id)),
+            }
+        }
+    }
+
+    /// Closes the host page once nothing runs.
+    pub fn tidy(&self) {
+        self.errand(Errand::CloseIfIdle);
+    }
+
+    fn errand(&self, errand: Errand) {
+        if self.errands.unbounded_send(errand).is_err() {
+            log("the task that speaks with the host page has ended");
+        }
+    }
+}
+
+async fn tell_host(shared: &Shared, call: HostCall) {
+    let answered = match host_page::open().await {
+        Ok(()) => host_page::call(&call).await,
+        Err(problem) => Err(problem),
+    };
+    let problem = match answered {
+        Ok(HostReply::Failed(problem)) | Err(problem) => problem,
+        Ok(HostReply::Done | HostReply::Machines(_)) => return,
+    };
+    shared.registry.borrow_mut().host_failed(&call, problem);
+    if let Err(problem) = changed(shared).await {
+        log(&problem.message);
+    }
+}
+
+async fn open_console(shared: Rc<Shared>, id: InstanceId) {
+    let place = shared.pages.borrow().console_tab(&id);
+    if let Some(place) = place {
+        let shown = tabs_update(place.tab, &options(&json!({ "active": true }))).await;
+        if shown.is_ok() {
+            if let Some(window) = place.window {
+                drop(windows_update(window, &options(&json!({ "focused": true }))).await);
+            }
+            return;
+        }
+    }
+    let url = get_url(&format!("console/index.html?id={id}"));
+    if let Err(error) = tabs_create(&options(&json!({ "url": url }))).await {
+        log(&format!("the console could not be opened: {}", text_of(&error)));
+    }
+}
+
+async fn remove_files(id: InstanceId) {
+    if let Err(problem) = crate::machine::remove_instance(&id).await {
+        log(&problem.message);
+    }
+}
+
+/// The number of machines that run, on the toolbar's button.
+pub fn show_badge(live: usize) {
+    let text = if live == 0 { String::new() } else { live.to_string() };
+    spawn_local(async move {
+        drop(set_badge_color(&options(&json!({ "color": "#2563eb" }))).await);
+        drop(set_badge_text(&options(&json!({ "text": text }))).await);
+    });
+}

@@ -1,0 +1,223 @@
+//! The background: owns the instances, answers the pages, and tells the host page what to do.
+//!
+//! Runs as Chrome's service worker and in Firefox's event page, and may be ended at any moment: all it knows is in
+//! [`registry`] (stored on every change) and in the host page (asked for on every start). `extension/background.js` hands
+//! over what the browser's listeners receive, in order. It never touches a disk's bytes or a console's.
+
+mod effects;
+mod host_page;
+mod pages;
+mod store;
+
+use crate::bridge::{from_js, log, to_js};
+use crate::webext::{MessageSender, Port, is_ours};
+use effects::Carrier;
+use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures_util::StreamExt;
+use pages::Pages;
+use protocol::{Envelope, HostReply, PageCall, PageEvent, PageRequest, Problem};
+use registry::Registry;
+use std::cell::RefCell;
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+
+/// Something that the browser handed over.
+enum Input {
+    Connect(u32, Port),
+    Message(u32, JsValue),
+    Disconnect(u32),
+    Host(JsValue, js_sys::Function),
+}
+
+/// What the parts of the background share.
+struct Shared {
+    registry: RefCell<Registry>,
+    pages: RefCell<Pages>,
+}
+
+/// The background's end towards `extension/background.js`.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Background {
+    inputs: UnboundedSender<Input>,
+}
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Input")
+    }
+}
+
+#[wasm_bindgen]
+impl Background {
+    /// Starts: loads what is stored and finds the running machines again. What is handed over meanwhile waits.
+    #[wasm_bindgen(constructor)]
+    #[expect(clippy::new_without_default, reason = "it starts a task, which no default value should do")]
+    pub fn new() -> Self {
+        let (inputs, received) = unbounded();
+        spawn_local(run(received));
+        Self { inputs }
+    }
+
+    /// A page has connected.
+    pub fn connect(&self, id: u32, port: Port) {
+        if is_ours(port.sender().as_ref()) {
+            self.hand(Input::Connect(id, port));
+        } else {
+            port.disconnect();
+        }
+    }
+
+    /// A page has sent a message.
+    pub fn page_message(&self, id: u32, message: JsValue) {
+        self.hand(Input::Message(id, message));
+    }
+
+    /// A page has gone.
+    pub fn disconnect(&self, id: u32) {
+        self.hand(Input::Disconnect(id));
+    }
+
+    /// The host page has sent a message; `resolve` answers it.
+    pub fn host_message(&self, message: JsValue, sender: MessageSender, resolve: js_sys::Function) {
+        if is_ours(Some(&sender)) {
+            self.hand(Input::Host(message, resolve));
+        }
+    }
+
+    /// The browser or the extension has started: being here is all that was needed, so that states are put right.
+    pub fn woken(&self) {}
+
+    fn hand(&self, input: Input) {
+        // The receiver lives as long as the task, which never ends.
+        if self.inputs.unbounded_send(input).is_err() {
+            log("the background has stopped taking messages");
+        }
+    }
+}
+
+async fn run(inputs: UnboundedReceiver<Input>) {
+    match start().await {
+        Ok((shared, carrier)) => serve(inputs, shared, carrier).await,
+        Err(problem) => refuse(inputs, problem).await,
+    }
+}
+
+async fn start() -> Result<(Rc<Shared>, Carrier), Problem> {
+    let templates = store::templates().await?;
+    let mut registry = Registry::new(store::load().await?, templates)?;
+    let machines = match host_page::exists().await {
+        true => match host_page::call(&protocol::HostCall::List).await {
+            Ok(HostReply::Machines(machines)) => machines,
+            Ok(_) => vec![],
+            Err(problem) => {
+                log(&problem.message);
+                vec![]
+            }
+        },
+        false => vec![],
+    };
+    let effects = registry.reconcile(&machines);
+    let shared = Rc::new(Shared { registry: RefCell::new(registry), pages: RefCell::new(Pages::default()) });
+    let carrier = Carrier::start(shared.clone());
+    changed(&shared).await?;
+    carrier.carry(effects);
+    Ok((shared, carrier))
+}
+
+/// Stores what has changed and shows it: on the badge, and to every page.
+async fn changed(shared: &Shared) -> Result<(), Problem> {
+    let (stored, world, live) = {
+        let registry = shared.registry.borrow();
+        (registry.stored(), registry.world(), registry.live())
+    };
+    shared.pages.borrow_mut().tell_all(&PageEvent::World(world));
+    effects::show_badge(live);
+    store::save(&stored).await
+}
+
+async fn serve(mut inputs: UnboundedReceiver<Input>, shared: Rc<Shared>, carrier: Carrier) {
+    while let Some(input) = inputs.next().await {
+        match input {
+            Input::Connect(id, port) => {
+                let world = PageEvent::World(shared.registry.borrow().world());
+                shared.pages.borrow_mut().add(id, port, &world);
+            }
+            Input::Disconnect(id) => shared.pages.borrow_mut().remove(id),
+            Input::Message(id, message) => page_call(&shared, &carrier, id, &message).await,
+            Input::Host(message, resolve) => {
+                host_notice(&shared, &carrier, message).await;
+                // The host page keeps what it told until it is answered, so answer only now that it is stored.
+                let _ = resolve.call1(&JsValue::NULL, &JsValue::TRUE);
+            }
+        }
+    }
+}
+
+async fn page_call(shared: &Rc<Shared>, carrier: &Carrier, page: u32, message: &JsValue) {
+    let text = message.as_string().unwrap_or_default();
+    let call = match serde_json::from_str::<PageCall>(&text) {
+        Ok(call) => call,
+        Err(error) => return log(&format!("a page sent something else than a call: {error}")),
+    };
+    if let PageRequest::ShowsConsole(id) = &call.request {
+        shared.pages.borrow_mut().shows_console(page, id.clone());
+    }
+    let (now, random) = (js_sys::Date::now() as u64, random_bits());
+    let decision = shared.registry.borrow_mut().request(call.request, now, random);
+    let result = match decision {
+        Ok((id, effects)) => {
+            carrier.carry(effects);
+            changed(shared).await.map(|()| id)
+        }
+        Err(problem) => Err(problem),
+    };
+    shared.pages.borrow_mut().tell(page, &PageEvent::Answer { call: call.call, result });
+}
+
+async fn host_notice(shared: &Rc<Shared>, carrier: &Carrier, message: JsValue) {
+    let notice = match from_js::<Envelope>(message) {
+        Ok(Envelope::Background(notice)) => notice,
+        Ok(Envelope::Host(_)) => return,
+        Err(problem) => return log(&problem.message),
+    };
+    let effects = shared.registry.borrow_mut().notice(notice);
+    carrier.carry(effects);
+    if let Err(problem) = changed(shared).await {
+        log(&problem.message);
+    }
+    carrier.tidy();
+}
+
+/// Answers every call with the reason why the background could not start.
+async fn refuse(mut inputs: UnboundedReceiver<Input>, problem: Problem) {
+    log(&problem.message);
+    let mut pages = Pages::default();
+    while let Some(input) = inputs.next().await {
+        match input {
+            Input::Connect(id, port) => pages.add(id, port, &PageEvent::Unavailable(problem.clone())),
+            Input::Disconnect(id) => pages.remove(id),
+            Input::Message(id, message) => {
+                let text = message.as_string().unwrap_or_default();
+                if let Ok(PageCall { call, .. }) = serde_json::from_str(&text) {
+                    pages.tell(id, &PageEvent::Answer { call, result: Err(problem.clone()) });
+                }
+            }
+            Input::Host(_, resolve) => {
+                let _ = resolve.call1(&JsValue::NULL, &JsValue::FALSE);
+            }
+        }
+    }
+}
+
+/// 60 random bits; an instance's identifier has to be new, not secret.
+fn random_bits() -> u64 {
+    let part = || (js_sys::Math::random() * f64::from(1 << 30)) as u64;
+    part() << 30 | part()
+}
+
+/// A JSON-like value for a browser API's options.
+fn options(value: &serde_json::Value) -> JsValue {
+    to_js(value).unwrap_or(JsValue::UNDEFINED)
+}

@@ -1,0 +1,231 @@
+//! The machines that have a worker, and those whose end the background does not know of yet.
+
+use super::worker::{FromWorker, MachineWorker, after, every};
+use crate::bridge::{log, text_of, to_js};
+use crate::webext::send_message;
+use protocol::{
+    Envelope, HostNotice, InstanceId, MachineEvent, MachineSpec, Problem, ProblemCode, RunningMachine, WorkerCommand,
+    WorkerNotice,
+};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+
+/// How often the workers' signs of life are looked at.
+const WATCH_MS: i32 = 1_000;
+/// So many looks without a sign of life, and the worker is given up. A look needs the page itself to be awake, so a
+/// sleeping laptop counts for nothing.
+const SILENT_LOOKS_MAX: u32 = 45;
+/// How long a worker that is to be ended may take to write back and close its disk.
+const CLOSE_MS: u64 = 3_000;
+/// How often a notice that the background did not take is sent again.
+const NOTICE_TRIES: u32 = 5;
+
+#[derive(Debug)]
+struct Machine {
+    boot: u32,
+    /// `None` once the run is over and only the background's answer is waited for.
+    worker: Option<MachineWorker>,
+    last: Option<MachineEvent>,
+    silent_looks: u32,
+    /// What to tell when the worker says that its disk is closed.
+    closing: Option<MachineEvent>,
+}
+
+/// All machines of this host page.
+#[derive(Debug, Default)]
+pub struct Machines {
+    machines: RefCell<BTreeMap<InstanceId, Machine>>,
+    own: RefCell<Weak<Self>>,
+}
+
+fn no_such() -> Problem {
+    Problem::new(ProblemCode::NotFound, "This machine has no worker: it ended without notice.")
+}
+
+impl Machines {
+    /// No machines yet, and a timer that looks for signs of life.
+    pub fn watched() -> Result<Rc<Self>, JsValue> {
+        let machines = Rc::new(Self::default());
+        *machines.own.borrow_mut() = Rc::downgrade(&machines);
+        let own = machines.clone();
+        every(WATCH_MS, move || own.look())?;
+        Ok(machines)
+    }
+
+    /// Which machines run, or have ended without the background's knowing.
+    pub fn list(&self) -> Vec<RunningMachine> {
+        let machines = self.machines.borrow();
+        let running = |(id, machine): (&InstanceId, &Machine)| RunningMachine {
+            id: id.clone(),
+            boot: machine.boot,
+            last: machine.last.clone(),
+        };
+        machines.iter().map(running).collect()
+    }
+
+    /// Starts a worker with this machine.
+    pub fn start(&self, spec: MachineSpec) -> Result<(), Problem> {
+        let (id, boot) = (spec.id.clone(), spec.boot);
+        if self.machines.borrow().get(&id).is_some_and(|machine| machine.worker.is_some()) {
+            return Err(Problem::new(ProblemCode::DiskBusy, format!("{} has a worker already.", spec.name)));
+        }
+        let own = self.own.borrow().clone();
+        let from = id.clone();
+        let worker = MachineWorker::start(spec.name.as_str(), move |message| {
+            if let Some(own) = own.upgrade() {
+                own.receive(&from, boot, message);
+            }
+        })?;
+        worker.send(&WorkerCommand::Start(spec))?;
+        let machine = Machine { boot, worker: Some(worker), last: None, silent_looks: 0, closing: None };
+        self.machines.borrow_mut().insert(id, machine);
+        Ok(())
+    }
+
+    /// Stops the machine's processor.
+    pub fn pause(&self, id: &InstanceId) -> Result<(), Problem> {
+        self.send(id, &WorkerCommand::Pause)
+    }
+
+    /// Lets the machine's processor go on.
+    pub fn resume(&self, id: &InstanceId) -> Result<(), Problem> {
+        self.send(id, &WorkerCommand::Resume)
+    }
+
+    /// Asks the guest to shut down, and ends the worker if it has not after a time.
+    pub fn shutdown(&self, id: &InstanceId, force_after_ms: u32) -> Result<(), Problem> {
+        let boot = self.machines.borrow().get(id).ok_or_else(no_such)?.boot;
+        self.send(id, &WorkerCommand::Shutdown)?;
+        let (own, id) = (self.own.borrow().clone(), id.clone());
+        let force = move || {
+            let Some(own) = own.upgrade() else { return };
+            own.close(&id, boot, MachineEvent::Forced);
+        };
+        after(Duration::from_millis(force_after_ms.into()), force).map_err(|error| {
+            Problem::new(ProblemCode::Internal, format!("No time-out could be set: {}.", text_of(&error)))
+        })
+    }
+
+    /// Ends the worker now.
+    pub fn kill(&self, id: &InstanceId) -> Result<(), Problem> {
+        let boot = self.machines.borrow().get(id).ok_or_else(no_such)?.boot;
+        self.close(id, boot, MachineEvent::Halted);
+        Ok(())
+    }
+
+    fn send(&self, id: &InstanceId, command: &WorkerCommand) -> Result<(), Problem> {
+        let machines = self.machines.borrow();
+        machines.get(id).and_then(|machine| machine.worker.as_ref()).ok_or_else(no_such)?.send(command)
+    }
+
+    /// Lets the worker close its disk, ends it, and tells the event.
+    fn close(&self, id: &InstanceId, boot: u32, event: MachineEvent) {
+        let asked = self.with_run(id, boot, |machine| {
+            let worker = machine.worker.as_ref()?;
+            if machine.closing.is_some() {
+                return None;
+            }
+            machine.closing = Some(event.clone());
+            Some(worker.send(&WorkerCommand::Close))
+        });
+        let Some(Some(asked)) = asked else { return };
+        let (own, of, at_last) = (self.own.borrow().clone(), id.clone(), event.clone());
+        let waiting = after(Duration::from_millis(CLOSE_MS), move || {
+            if let Some(own) = own.upgrade() {
+                own.end(&of, boot, at_last);
+            }
+        });
+        if asked.is_err() || waiting.is_err() {
+            self.end(id, boot, event);
+        }
+    }
+
+    fn receive(&self, id: &InstanceId, boot: u32, message: FromWorker) {
+        match message {
+            FromWorker::Notice(WorkerNotice::Alive) => {
+                self.with_run(id, boot, |machine| machine.silent_looks = 0);
+            }
+            FromWorker::Notice(WorkerNotice::Closed) => {
+                let closing = self.with_run(id, boot, |machine| machine.closing.take()).flatten();
+                if let Some(event) = closing {
+                    self.end(id, boot, event);
+                }
+            }
+            FromWorker::Notice(WorkerNotice::Event(event)) => match event {
+                MachineEvent::Running { .. } | MachineEvent::Paused(_) => self.tell(id, boot, event),
+                MachineEvent::Halted | MachineEvent::Reset | MachineEvent::Forced | MachineEvent::Crashed(_) => {
+                    self.end(id, boot, event);
+                }
+            },
+            FromWorker::Failed(problem) => self.end(id, boot, MachineEvent::Crashed(problem)),
+        }
+    }
+
+    /// Ends the worker, if it has not ended, and tells the event.
+    fn end(&self, id: &InstanceId, boot: u32, event: MachineEvent) {
+        let ended = self.with_run(id, boot, |machine| machine.worker.take().is_some());
+        if ended == Some(true) {
+            self.tell(id, boot, event);
+        }
+    }
+
+    fn tell(&self, id: &InstanceId, boot: u32, event: MachineEvent) {
+        self.with_run(id, boot, |machine| machine.last = Some(event.clone()));
+        let own = self.own.borrow().clone();
+        spawn_local(tell_background(own, HostNotice { id: id.clone(), boot, event }));
+    }
+
+    /// The background knows of it: an ended machine need not be kept any longer.
+    fn told(&self, notice: &HostNotice) {
+        let over = self.with_run(&notice.id, notice.boot, |machine| {
+            machine.worker.is_none() && machine.last.as_ref() == Some(&notice.event)
+        });
+        if over == Some(true) {
+            self.machines.borrow_mut().remove(&notice.id);
+        }
+    }
+
+    fn look(&self) {
+        let mut silent = vec![];
+        for (id, machine) in self.machines.borrow_mut().iter_mut() {
+            if machine.worker.is_some() {
+                machine.silent_looks += 1;
+                if machine.silent_looks > SILENT_LOOKS_MAX {
+                    silent.push((id.clone(), machine.boot));
+                }
+            }
+        }
+        for (id, boot) in silent {
+            let problem = Problem::new(ProblemCode::WorkerDied, "The machine’s worker has stopped answering.");
+            self.end(&id, boot, MachineEvent::Crashed(problem));
+        }
+    }
+
+    fn with_run<T>(&self, id: &InstanceId, boot: u32, work: impl FnOnce(&mut Machine) -> T) -> Option<T> {
+        let mut machines = self.machines.borrow_mut();
+        machines.get_mut(id).filter(|machine| machine.boot == boot).map(work)
+    }
+}
+
+async fn tell_background(machines: Weak<Machines>, notice: HostNotice) {
+    let message = match to_js(&Envelope::Background(notice.clone())) {
+        Ok(message) => message,
+        Err(problem) => return log(&problem.message),
+    };
+    for _ in 0..NOTICE_TRIES {
+        match send_message(&message).await {
+            Ok(answer) if answer.is_truthy() => {
+                if let Some(machines) = machines.upgrade() {
+                    machines.told(&notice);
+                }
+                return;
+            }
+            Ok(_) => log("the background did not take a notice"),
+            Err(error) => log(&format!("a notice did not reach the background: {}", text_of(&error))),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What a machine takes from the extension's package: kernel, BIOS, and the base image, which is put into the private
+//! file system once and then shared.
+
+use super::opfs::Directory;
+use crate::bridge::{log, problem, text_of};
+
+use block::BlockFile;
+use js_sys::{ArrayBuffer, Uint8Array};
+use protocol::{ImageFile, Problem, ProblemCode};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{File, Response, SubtleCrypto};
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    async fn fetch(url: &str) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(thread_local_v2, js_namespace = crypto, js_name = subtle)]
+    static SUBTLE: SubtleCrypto;
+
+    #[wasm_bindgen(js_namespace = ["navigator", "locks"], js_name = request, catch)]
+    async fn request_lock(name: &str, work: &JsValue) -> Result<JsValue, JsValue>;
+}
+
+/// A file of the package, whole.
+pub async fn file(path: &str) -> Result<ArrayBuffer, Problem> {
+    let failed = |error| problem(ProblemCode::ImageDamaged, &format!("The packaged file {path} can’t be read"), &error);
+    let response: Response = fetch(&format!("/{path}")).await.map_err(failed)?.unchecked_into();
+    if !response.ok() {
+        return Err(failed(JsValue::from_str(&format!("status {}", response.status()))));
+    }
+    let bytes = JsFuture::from(response.array_buffer().map_err(failed)?).await.map_err(failed)?;
+    Ok(bytes.unchecked_into())
+}
+
+/// The base image's file in the private file system, put there first if it is not.
+pub async fn base_image(image: &ImageFile) -> Result<File, Problem> {
+    let directory = Directory::open(&["images"]).await?;
+    let name = format!("{}.qcow2", image.sha256);
+    if let Some(file) = installed(&directory, &name, image).await? {
+        return Ok(file);
+    }
+    // Two machines that start at once must not both write it.
+    let lock = Lock::take(&format!("image:{}", image.sha256)).await?;
+    let found = installed(&directory, &name, image).await?;
+    let file = match found {
+        Some(file) => file,
+        None => install(&directory, &name, image).await?,
+    };
+    drop(lock);
+    Ok(file)
+}
+
+/// Only a file that was checked gets this name, so its length is all that is looked at again.
+async fn installed(directory: &Directory, name: &str, image: &ImageFile) -> Result<Option<File>, Problem> {
+    let file = directory.shared(name).await?;
+    Ok(file.filter(|file| file.size() as u64 == image.bytes))
+}
+
+async fn install(directory: &Directory, name: &str, image: &ImageFile) -> Result<File, Problem> {
+    let bytes = file(&image.path).await?;
+    let found = sha256(&bytes).await?;
+    if found != image.sha256 {
+        let message = format!("The packaged base image {} is damaged: its SHA-256 is {found}.", image.path);
+        return Err(Problem::new(ProblemCode::ImageDamaged, message));
+    }
+    let part = format!("{}.part", image.sha256);
+    let written = write(directory, &part, &Uint8Array::new(&bytes)).await;
+    if let Err(problem) = written {
+        directory.remove(&part).await?;
+        return Err(problem);
+    }
+    directory.remove(name).await?;
+    directory.rename(&part, name).await?;
+    let file = directory.shared(name).await?;
+    file.ok_or_else(|| Problem::new(ProblemCode::Internal, "The base image vanished after it was stored."))
+}
+
+async fn write(directory: &Directory, name: &str, bytes: &Uint8Array) -> Result<(), Problem> {
+    let mut file = directory.locked(name).await?;
+    let failed = |error: block::BlockError| super::disk_problem("The base image could not be stored", &error);
+    file.set_len(0).map_err(failed)?;
+    let mut offset = 0;
+    // In pieces, because each is copied through this module's memory.
+    while offset < bytes.length() {
+        let end = (offset + (1 << 20)).min(bytes.length());
+        file.write_at(offset.into(), &bytes.subarray(offset, end).to_vec()).map_err(failed)?;
+        offset = end;
+    }
+    file.flush().map_err(failed)
+}
+
+async fn sha256(bytes: &ArrayBuffer) -> Result<String, Problem> {
+    let failed = |error| problem(ProblemCode::Internal, "A checksum could not be computed", &error);
+    let promise = SUBTLE.with(|subtle| subtle.digest_with_str_and_buffer_source("SHA-256", bytes)).map_err(failed)?;
+    let digest = Uint8Array::new(&JsFuture::from(promise).await.map_err(failed)?).to_vec();
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// A lock by name among all contexts of the extension; dropping it gives it free.
+struct Lock {
+    release: js_sys::Function,
+}
+
+impl Lock {
+    async fn take(name: &str) -> Result<Self, Problem> {
+        let (send, taken) = futures_channel::oneshot::channel();
+        let work = Closure::once_into_js(move |_lock: JsValue| {
+            js_sys::Promise::new(&mut {
+                let mut send = Some(send);
+                move |resolve, _| {
+                    if let Some(send) = send.take() {
+                        // Nobody waits for it any more: then it is free again at once.
+                        if let Err(release) = send.send(resolve) {
+                            let _ = release.call0(&JsValue::NULL);
+                        }
+                    }
+                }
+            })
+        });
+        let name = name.to_owned();
+        // Settles only when the lock is given free again.
+        spawn_local(async move {
+            if let Err(error) = request_lock(&name, &work).await {
+                log(&format!("the lock {name} was not given: {}", text_of(&error)));
+            }
+        });
+        let release = taken.await;
+        let release = release.map_err(|_| Problem::new(ProblemCode::Internal, "A lock could not be taken."))?;
+        Ok(Self { release })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.release.call0(&JsValue::NULL);
+    }
+}

@@ -1,0 +1,234 @@
+//! The only file that knows v86: its options, its bus, and the places inside of it that we depend on.
+//!
+//! v86 (npm `v86`, pinned exactly) promises none of this from one version to the next; the end-to-end tests hold on to
+//! each assumption.
+
+use crate::bridge::{log, problem, text_of};
+use js_sys::{Array, ArrayBuffer, Function, Object, Reflect, Uint8Array};
+use protocol::{Problem, ProblemCode, TerminalSize};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// `V86` of v86's `starter.js`; the bootstrap puts it on the global object.
+    #[derive(Debug, Clone)]
+    type V86;
+
+    #[wasm_bindgen(constructor, catch)]
+    fn new(options: &Object) -> Result<V86, JsValue>;
+
+    #[wasm_bindgen(method, getter)]
+    fn bus(this: &V86) -> Bus;
+
+    #[wasm_bindgen(method, catch)]
+    async fn run(this: &V86) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    async fn stop(this: &V86) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method)]
+    fn is_running(this: &V86) -> bool;
+
+    #[wasm_bindgen(method)]
+    fn add_listener(this: &V86, event: &str, listener: &Function);
+
+    #[wasm_bindgen(method)]
+    fn keyboard_send_scancodes(this: &V86, codes: &Array);
+
+    #[derive(Debug, Clone)]
+    type Bus;
+
+    #[wasm_bindgen(method)]
+    fn send(this: &Bus, event: &str, value: &JsValue);
+}
+
+/// Make and break codes of Ctrl, Alt and Delete (scan code set 1).
+const CTRL_ALT_DEL: [u8; 8] = [0x1d, 0x38, 0xe0, 0x53, 0xe0, 0xd3, 0xb8, 0x9d];
+/// ATA's FLUSH CACHE and FLUSH CACHE EXT (ATA8-ACS, 7.10 and 7.11), which v86 answers without telling the disk.
+const ATA_FLUSHES: [u8; 2] = [0xe7, 0xea];
+/// Linux gives the virtio console one page for each buffer that it offers.
+const CONSOLE_PIECE: u32 = 4096;
+
+/// What a machine is made of, besides its disk.
+#[derive(Debug)]
+pub struct Parts {
+    /// SeaBIOS.
+    pub bios: ArrayBuffer,
+    /// SeaBIOS's VGA BIOS.
+    pub vga_bios: ArrayBuffer,
+    /// The kernel, as a bzImage.
+    pub kernel: ArrayBuffer,
+    /// The kernel's command line.
+    pub cmdline: String,
+    /// Memory in bytes.
+    pub memory: u64,
+    /// The first disk, as v86 wants it (see `disk.rs`).
+    pub disk: JsValue,
+}
+
+/// Called by the emulator when something happens in it.
+pub trait Listener: 'static {
+    /// The first serial port has put out a byte.
+    fn serial_output(&self, byte: u8);
+    /// The virtio console has put out bytes.
+    fn shell_output(&self, bytes: Vec<u8>);
+    /// The processor stands still for good: the guest has shut down.
+    fn halted(&self);
+    /// The guest has asked for a reset.
+    fn reset(&self);
+    /// The guest wants what it has written to be durable.
+    fn flush(&self);
+}
+
+/// A running v86.
+#[derive(Debug, Clone)]
+pub struct Emulator {
+    v86: V86,
+}
+
+fn set(object: &Object, key: &str, value: &JsValue) {
+    // Setting a property of a plain object does not fail.
+    let _ = Reflect::set(object, &JsValue::from_str(key), value);
+}
+
+fn buffer(bytes: &ArrayBuffer) -> JsValue {
+    let object = Object::new();
+    set(&object, "buffer", bytes);
+    object.into()
+}
+
+/// Follows a path of properties.
+fn inner(start: &JsValue, path: &[&str]) -> Result<JsValue, JsValue> {
+    let step = |from: JsValue, name: &&str| Reflect::get(&from, &JsValue::from_str(name));
+    path.iter().try_fold(start.clone(), step)
+}
+
+fn options(parts: &Parts) -> Object {
+    let options = Object::new();
+    set(&options, "wasm_path", &JsValue::from_str("/vendor/v86.wasm"));
+    set(&options, "memory_size", &JsValue::from_f64(parts.memory as f64));
+    // Enough for a text screen; v86 keeps it in every saved state.
+    set(&options, "vga_memory_size", &JsValue::from_f64(f64::from(1 << 20)));
+    set(&options, "bios", &buffer(&parts.bios));
+    set(&options, "vga_bios", &buffer(&parts.vga_bios));
+    set(&options, "bzimage", &buffer(&parts.kernel));
+    set(&options, "cmdline", &JsValue::from_str(&parts.cmdline));
+    set(&options, "hda", &parts.disk);
+    set(&options, "virtio_console", &JsValue::TRUE);
+    for unused in ["disable_keyboard", "disable_mouse", "disable_speaker"] {
+        set(&options, unused, &JsValue::TRUE);
+    }
+    // Without it v86 adds an NE2000, for which the guest would wait.
+    let no_network = Object::new();
+    set(&no_network, "type", &JsValue::from_str("none"));
+    set(&options, "net_device", &no_network);
+    set(&options, "autostart", &JsValue::FALSE);
+    options
+}
+
+impl Emulator {
+    /// Makes the machine and returns when it can run.
+    pub async fn new(parts: &Parts, listener: std::rc::Rc<impl Listener>) -> Result<Self, Problem> {
+        let failed = |error: JsValue| problem(ProblemCode::EngineTrap, "The machine could not be made", &error);
+        let v86 = V86::new(&options(parts)).map_err(failed)?;
+        let ready = js_sys::Promise::new(&mut |resolve, _| v86.add_listener("emulator-ready", &resolve));
+        wasm_bindgen_futures::JsFuture::from(ready).await.map_err(failed)?;
+        let emulator = Self { v86 };
+        emulator.listen(listener).map_err(failed)?;
+        Ok(emulator)
+    }
+
+    fn listen(&self, listener: std::rc::Rc<impl Listener>) -> Result<(), JsValue> {
+        let to = listener.clone();
+        let serial = Closure::<dyn Fn(u8)>::new(move |byte| to.serial_output(byte)).into_js_value();
+        self.v86.add_listener("serial0-output-byte", serial.unchecked_ref());
+        let to = listener.clone();
+        let shell = Closure::<dyn Fn(Uint8Array)>::new(move |bytes: Uint8Array| to.shell_output(bytes.to_vec()));
+        self.v86.add_listener("virtio-console0-output-bytes", shell.into_js_value().unchecked_ref());
+        let to = listener.clone();
+        let halt = Closure::<dyn Fn()>::new(move || to.halted()).into_js_value();
+        self.v86.add_listener("cpu-event-halt", halt.unchecked_ref());
+        // v86's own reset can't boot again: the kernel's image is gone by then, and the engine panics.
+        let cpu = inner(&self.v86, &["v86", "cpu"])?;
+        let to = listener.clone();
+        let reset = Closure::<dyn Fn()>::new(move || to.reset()).into_js_value();
+        Reflect::set(&cpu, &JsValue::from_str("reboot_internal"), &reset)?;
+        self.hear_flushes(&inner(&cpu, &["devices", "ide", "primary", "master"])?, listener)
+    }
+
+    /// Puts itself before the drive's command handler.
+    fn hear_flushes(&self, drive: &JsValue, listener: std::rc::Rc<impl Listener>) -> Result<(), JsValue> {
+        let name = JsValue::from_str("ata_command");
+        let original: Function = Reflect::get(drive, &name)?.dyn_into()?;
+        let this = drive.clone();
+        let command = Closure::<dyn Fn(u8) -> Result<JsValue, JsValue>>::new(move |command: u8| {
+            if ATA_FLUSHES.contains(&command) {
+                listener.flush();
+            }
+            original.call1(&this, &command.into())
+        });
+        Reflect::set(drive, &name, &command.into_js_value())?;
+        Ok(())
+    }
+
+    /// Lets the processor go on.
+    pub async fn run(&self) {
+        if let Err(error) = self.v86.run().await {
+            log(&format!("v86 did not start: {}", text_of(&error)));
+        }
+    }
+
+    /// Stops the processor; returns when it stands still.
+    pub async fn stop(&self) {
+        if let Err(error) = self.v86.stop().await {
+            log(&format!("v86 did not stop: {}", text_of(&error)));
+        }
+    }
+
+    /// Whether the processor runs.
+    pub fn is_running(&self) -> bool {
+        self.v86.is_running()
+    }
+
+    /// Presses Ctrl-Alt-Del.
+    pub fn ctrl_alt_del(&self) {
+        let codes = CTRL_ALT_DEL.iter().map(|code| JsValue::from(*code)).collect::<Array>();
+        self.v86.keyboard_send_scancodes(&codes);
+    }
+
+    /// Gives the first serial port bytes to read.
+    pub fn serial_input(&self, bytes: &[u8]) {
+        let bus = self.v86.bus();
+        for byte in bytes {
+            bus.send("serial0-input", &JsValue::from(*byte));
+        }
+    }
+
+    /// Gives the virtio console as many of the bytes as the guest has room for now; returns how many that were.
+    ///
+    /// v86 drops what the guest has no buffer for, so its queue is looked at first.
+    pub fn shell_input(&self, bytes: &[u8]) -> usize {
+        let mut given = 0;
+        while given < bytes.len() && self.shell_has_room().unwrap_or(false) {
+            let end = (given + CONSOLE_PIECE as usize).min(bytes.len());
+            self.v86.bus().send("virtio-console0-input-bytes", &Uint8Array::from(&bytes[given..end]));
+            given = end;
+        }
+        given
+    }
+
+    fn shell_has_room(&self) -> Result<bool, JsValue> {
+        let queue = inner(&self.v86, &["v86", "cpu", "devices", "virtio_console", "virtio", "queues", "0"])?;
+        let asked = |name: &str| -> Result<bool, JsValue> {
+            let method: Function = Reflect::get(&queue, &JsValue::from_str(name))?.dyn_into()?;
+            Ok(method.call0(&queue)?.is_truthy())
+        };
+        Ok(asked("is_configured")? && asked("has_request")?)
+    }
+
+    /// Gives the virtio console this size. v86 names the two numbers the other way round than Linux takes them.
+    pub fn resize(&self, size: TerminalSize) {
+        let pair = Array::of2(&size.rows.into(), &size.cols.into());
+        self.v86.bus().send("virtio-console0-resize", &pair);
+    }
+}
