@@ -1,0 +1,82 @@
+use crate::cache::Remembered;
+use crate::run::{answer, run};
+use crate::{Error, Result, apt, find, version};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// The oldest Node.js that the packages of the build run on.
+const OLDEST_NODE: (u32, u32) = (20, 0);
+
+/// The packages are about 100 MB.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// Installs the npm packages that `package-lock.json` in `root` names into its `node_modules`, unless it holds just
+/// these already.
+///
+/// Install scripts are not run: none of our packages needs one (esbuild's only replaces its launcher by a faster one).
+///
+/// # Errors
+/// If there is no suitable Node.js and none can be installed, or `npm ci` fails.
+pub fn npm(root: &Path) -> Result<()> {
+    let modules = root.join("node_modules");
+    let lock = read(&root.join("package-lock.json"))?;
+    // Written last, so an interrupted installation counts as none.
+    let installed = Remembered::new(modules.join(".installed-lock"), read(&root.join("package.json"))? + &lock);
+    if installed.holds() {
+        return Ok(());
+    }
+    node()?;
+    run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(root), LIMIT)?;
+    if lock.contains("\"node_modules/esbuild\"") {
+        esbuild_works(&modules.join(".bin/esbuild"))?;
+    }
+    installed.keep()
+}
+
+fn node() -> Result<()> {
+    if find(&["node"]).is_none() || find(&["npm"]).is_none() {
+        apt::install(&["nodejs", "npm"])?;
+    }
+    let missing = || Error::missing("Node.js", "Install Node.js 20 or newer, with npm.");
+    let node = find(&["node"]).ok_or_else(missing)?;
+    find(&["npm"]).ok_or_else(missing)?;
+    new_enough(version::of(&node)?)
+}
+
+fn new_enough(node: Option<(u32, u32)>) -> Result<()> {
+    match node {
+        Some(version) if version >= OLDEST_NODE => Ok(()),
+        _ => {
+            let found = node.map_or("without a version".into(), |(major, minor)| format!("{major}.{minor}"));
+            Err(Error::unsuitable(format!("Node.js {found} is too old"), "Install Node.js 20 or newer."))
+        }
+    }
+}
+
+/// Its program comes as an optional package for each platform, which a lock file made elsewhere may lack.
+fn esbuild_works(launcher: &Path) -> Result<()> {
+    answer(Command::new(launcher).arg("--version")).map(drop).map_err(|error| {
+        Error::unsuitable(
+            format!("esbuild is installed but doesn't run ({error})"),
+            "Run `npm install --package-lock-only` on this kind of machine, so that package-lock.json has its program.",
+        )
+    })
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|source| Error::File { path: path.display().to_string(), action: "read", source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_node_is_refused_with_the_version_to_install() {
+        new_enough(Some((20, 0))).unwrap();
+        let error = new_enough(Some((18, 20))).unwrap_err().to_string();
+        assert_eq!(error, "Node.js 18.20 is too old. Install Node.js 20 or newer.");
+    }
+}
