@@ -1,0 +1,24 @@
+//! What the pages share.
+//!
+//! [`WorldProvider`] holds a page's link to the background and hands the latest [`protocol::World`] to every component
+//! below it ([`use_world`]); a component asks for something with [`Workbench::ask`] and sees the outcome in the next
+//! world, or as a [`protocol::Problem`] that the page shows. The parts (buttons, badges, menus, dialogs, notices) look
+//! the same on every page because `ui/theme.css` is the only place with colours and sizes.
+//!
+//! Pages know nothing of the background, the host page or a machine but what `protocol` says.
+
+mod browser;
+mod link;
+mod mount;
+mod parts;
+mod theme;
+mod time;
+mod world;
+
+pub use browser::{close_if_popup, version};
+pub use link::{Client, Link};
+pub use mount::mount;
+pub use parts::*;
+pub use theme::{use_dark, use_theme};
+pub use time::{countdown, now, uptime, use_now};
+pub use world::{Workbench, WorldProvider, use_world};

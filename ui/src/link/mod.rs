@@ -1,0 +1,45 @@
+//! The link to the background: a port that is opened again whenever the browser ended the service worker at its other
+//! end, and the calls that wait for their answers meanwhile.
+
+mod backoff;
+mod calls;
+mod client;
+
+pub use client::{Client, Link};
+pub(crate) use client::{Update, silent};
+
+#[cfg(test)]
+pub(crate) mod samples {
+    //! Worlds for tests.
+
+    use protocol::{Instance, InstanceId, MemoryMib, Settings, State, Template, TemplateId, Theme, World};
+
+    pub(crate) fn id(bits: u64) -> InstanceId {
+        InstanceId::from_random(bits)
+    }
+
+    fn template() -> TemplateId {
+        TemplateId::try_from("alpine".to_owned()).unwrap()
+    }
+
+    /// A world with these machines.
+    pub(crate) fn world(machines: &[(u64, State)]) -> World {
+        let instance = |&(bits, state): &(u64, State)| Instance {
+            id: id(bits),
+            name: format!("alpine-{bits}"),
+            template: template(),
+            memory: MemoryMib::DEFAULT,
+            created: 0,
+            state,
+            boot: 1,
+            started: None,
+            forced_at: None,
+            problem: None,
+        };
+        World {
+            instances: machines.iter().map(instance).collect(),
+            templates: vec![Template { id: template(), title: "Alpine".to_owned(), description: String::new() }],
+            settings: Settings { memory: MemoryMib::DEFAULT, template: template(), theme: Theme::System },
+        }
+    }
+}

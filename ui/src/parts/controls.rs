@@ -1,0 +1,150 @@
+use super::{Button, ConfirmDialog, Control, Icon, Kind, Menu, MenuItem, in_menu, in_sight};
+use crate::{countdown, use_now, use_world};
+use protocol::{Instance, State};
+use web_sys::{Element, HtmlElement};
+use yew::prelude::*;
+
+/// Properties of [`MachineControls`].
+#[derive(Properties, PartialEq)]
+pub struct MachineControlsProps {
+    /// The machine.
+    pub instance: Instance,
+    /// There is room for the controls that are used less often.
+    #[prop_or_default]
+    pub roomy: bool,
+    /// What the page adds to the menu.
+    #[prop_or_default]
+    pub more: Vec<MenuItem>,
+}
+
+/// What can be done to a machine now: the common controls as buttons, the others in a menu.
+#[component]
+pub fn MachineControls(props: &MachineControlsProps) -> Html {
+    let workbench = use_world();
+    let busy = use_state(|| None::<Control>);
+    let confirming = use_state(|| false);
+    let node = use_node_ref();
+    let Instance { id, name, state, .. } = &props.instance;
+    use_focus_kept(&node, *state);
+    let act = {
+        let (busy, id) = (busy.setter(), id.clone());
+        Callback::from(move |control: Control| {
+            busy.set(Some(control));
+            let busy = busy.clone();
+            workbench.ask(control.request(id.clone()), move |_, _| busy.set(None));
+        })
+    };
+    let choose = {
+        let (act, confirming) = (act.clone(), confirming.setter());
+        Callback::from(
+            move |control| if control == Control::ForceStop { confirming.set(true) } else { act.emit(control) },
+        )
+    };
+    let button = |&control: &Control| {
+        let choose = choose.clone();
+        html! {
+            <Button key={control.label()} label={control.label()} name={format!("{} {name}", control.label())}
+                kind={Kind::Ghost} icon={control.icon()} icon_only=true busy={*busy == Some(control)}
+                onclick={move |_| choose.emit(control)} />
+        }
+    };
+    let entry = |&control: &Control| MenuItem {
+        label: control.label().into(),
+        detail: None,
+        name: Some(format!("{} {name}", control.label()).into()),
+        icon: Some(control.icon()),
+        danger: control == Control::ForceStop,
+        onselect: choose.reform(move |()| control),
+    };
+    let items: Vec<MenuItem> =
+        in_menu(*state, props.roomy).iter().map(entry).chain(props.more.iter().cloned()).collect();
+    let confirmed = {
+        let (act, confirming) = (act.clone(), confirming.setter());
+        Callback::from(move |()| {
+            confirming.set(false);
+            act.emit(Control::ForceStop);
+        })
+    };
+    let left = {
+        let confirming = confirming.setter();
+        Callback::from(move |()| confirming.set(false))
+    };
+    html! {
+        <div class="controls" ref={node} role="group" aria-label={format!("Controls of {name}")}>
+            { for in_sight(*state, props.roomy).iter().map(button) }
+            if !items.is_empty() {
+                <Menu label={format!("More for {name}")} icon={Icon::More} {items} />
+            }
+            if *confirming && state.is_live() {
+                <ConfirmDialog title={format!("Force {name} to stop?")} confirm="Force stop"
+                    text="This is like pulling the plug: what the machine has not written to its disk yet is lost."
+                    on_confirm={confirmed} on_cancel={left} />
+            }
+        </div>
+    }
+}
+
+/// When a control that had the focus is gone with its state, the focus goes to the machine's next control, not to the
+/// start of the page.
+#[hook]
+fn use_focus_kept(node: &NodeRef, state: State) {
+    let had_focus = use_mut_ref(|| false);
+    // Seen while rendering, before the old controls are taken away.
+    if let Some(group) = node.cast::<Element>() {
+        *had_focus.borrow_mut() = has_focus(&group);
+    }
+    use_effect_with((state, node.clone()), move |(_, node)| {
+        let Some(group) = node.cast::<Element>() else { return };
+        if *had_focus.borrow() && !has_focus(&group) {
+            let next = group.query_selector("button").ok().flatten();
+            if let Some(next) = next.as_ref().and_then(wasm_bindgen::JsCast::dyn_ref::<HtmlElement>) {
+                // A button that is in the page can take the focus.
+                let _ = next.focus();
+            }
+        }
+    });
+}
+
+fn has_focus(group: &Element) -> bool {
+    let active = web_sys::window().and_then(|window| window.document()?.active_element());
+    active.is_some_and(|element| group.contains(Some(&element)))
+}
+
+/// Properties of [`StoppingNote`].
+#[derive(Properties, PartialEq)]
+pub struct StoppingNoteProps {
+    /// The machine.
+    pub instance: Instance,
+}
+
+/// For a machine that is stopping: when it will be stopped by force, and a button for those who won't wait.
+#[component]
+pub fn StoppingNote(props: &StoppingNoteProps) -> Html {
+    let workbench = use_world();
+    let busy = use_state(|| false);
+    let stopping = props.instance.state == State::Stopping;
+    let now = use_now(stopping);
+    if !stopping {
+        return Html::default();
+    }
+    let onclick = {
+        let (busy, id) = (busy.setter(), props.instance.id.clone());
+        Callback::from(move |_| {
+            busy.set(true);
+            let busy = busy.clone();
+            workbench.ask(Control::ForceStop.request(id.clone()), move |_, _| busy.set(false));
+        })
+    };
+    let text = match props.instance.forced_at.map(|then| countdown(then, now)) {
+        Some(0) => "Stopping it by force…".to_owned(),
+        Some(seconds) => format!("Shutting down, by force in {seconds} s"),
+        None => "Shutting down…".to_owned(),
+    };
+    html! {
+        <div class="stopping">
+            <span>{ text }</span>
+            <Button label="Force stop" name={format!("Force stop {}", props.instance.name)} class="small" busy={*busy}
+                {onclick} />
+        </div>
+    }
+}

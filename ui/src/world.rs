@@ -1,0 +1,92 @@
+//! The state of everything, for every component of a page.
+
+use crate::{
+    link::{Client, Link, Update, silent},
+    theme::use_theme,
+};
+use protocol::{InstanceId, PageRequest, Problem, World};
+use std::rc::Rc;
+use yew::prelude::*;
+
+/// What components see of the world and can do to it.
+#[derive(Clone, PartialEq)]
+pub struct Workbench {
+    /// The latest world; none until the background has spoken.
+    pub world: Option<Rc<World>>,
+    /// How the link to the background is.
+    pub link: Link,
+    /// The last thing that went wrong and was not dismissed.
+    pub problem: Option<Problem>,
+    client: Client,
+    report: Callback<Option<Problem>>,
+}
+
+impl Workbench {
+    /// Asks the background. What goes wrong becomes [`Workbench::problem`]; `done` hears whether it went well.
+    pub fn ask(&self, request: PageRequest, done: impl FnOnce(Option<InstanceId>, bool) + 'static) {
+        let report = self.report.clone();
+        report.emit(None);
+        self.client.ask(request, move |answer| match answer {
+            Ok(id) => done(id, true),
+            Err(problem) => {
+                report.emit(Some(problem));
+                done(None, false);
+            }
+        });
+    }
+
+    /// The problem was read.
+    pub fn dismiss(&self) {
+        self.report.emit(None);
+    }
+}
+
+/// Properties of [`WorldProvider`].
+#[derive(Properties, PartialEq)]
+pub struct WorldProviderProps {
+    /// Said to the background first on every connection.
+    #[prop_or_default]
+    pub greeting: Option<PageRequest>,
+    /// The page.
+    pub children: Html,
+}
+
+/// Connects the page to the background, applies the theme, and gives the world to everything below.
+#[component]
+pub fn WorldProvider(props: &WorldProviderProps) -> Html {
+    let world = use_state(|| None);
+    let link = use_state(|| Link::Connecting);
+    let problem = use_state(|| None);
+    let client = use_memo((), {
+        let (world, link) = (world.setter(), link.setter());
+        let listener = move |update| match update {
+            Update::World(now) => world.set(Some(now)),
+            Update::Link(now) => link.set(now),
+        };
+        |()| Client::new(props.greeting.clone(), Callback::from(listener))
+    });
+    use_effect_with((), {
+        let client = client.clone();
+        move |()| move || client.close()
+    });
+    use_theme(world.as_ref().map(|world: &Rc<World>| world.settings.theme));
+    let problem_now = if *link == Link::Silent { Some(silent()) } else { (*problem).clone() };
+    let workbench = Workbench {
+        world: (*world).clone(),
+        link: *link,
+        problem: problem_now,
+        client: (*client).clone(),
+        report: Callback::from({
+            let problem = problem.setter();
+            move |now| problem.set(now)
+        }),
+    };
+    html! { <ContextProvider<Workbench> context={workbench}>{ props.children.clone() }</ContextProvider<Workbench>> }
+}
+
+/// The world and what can be done to it. Only below a [`WorldProvider`].
+#[hook]
+#[expect(clippy::expect_used, reason = "a component outside the provider is a mistake in our own page")]
+pub fn use_world() -> Workbench {
+    use_context::<Workbench>().expect("a WorldProvider above")
+}
