@@ -1,0 +1,105 @@
+use crate::Kind;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use thirtyfour::error::WebDriverError;
+
+/// What a function of this crate answers.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a browser could not be started or didn't do as it was told.
+#[derive(thiserror::Error)]
+pub enum Error {
+    /// The browser or its driver is missing.
+    #[error(transparent)]
+    Setup(#[from] setup::Error),
+    /// The folder holds no extension that this browser can load.
+    #[error("{} is no extension for {kind}: {problem}", folder.display())]
+    Extension {
+        /// The folder.
+        folder: PathBuf,
+        /// Which browser was to load it.
+        kind: Kind,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The driver or the browser didn't start.
+    #[error("{kind} didn't start: {reason}\nThe driver's last words:\n{log}")]
+    Start {
+        /// Which browser.
+        kind: Kind,
+        /// What was seen.
+        reason: String,
+        /// The end of the driver's log.
+        log: String,
+    },
+    /// The driver answered with an error, or not at all.
+    #[error("the browser failed to {doing}: {source}")]
+    Command {
+        /// What it was told to do.
+        doing: String,
+        /// What it answered.
+        source: WebDriverError,
+    },
+    /// Chromium's debugging interface didn't answer as expected.
+    #[error("Chromium's debugging interface failed to {doing}: {source}")]
+    DevTools {
+        /// What it was told to do.
+        doing: &'static str,
+        /// What happened.
+        source: reqwest::Error,
+    },
+    /// A condition did not come true in time.
+    #[error("waited {seconds} s in vain for {what}\n{circumstances}")]
+    TimedOut {
+        /// What was waited for.
+        what: String,
+        /// How long, in seconds.
+        seconds: u64,
+        /// The last error of the condition, and what page and browser were doing.
+        circumstances: String,
+    },
+    /// No element, or more than one, has this role and name.
+    #[error("{found} on the page for the {role} \"{name}\"; {role}s that are there: {there}")]
+    Element {
+        /// "nothing is", or how many there are.
+        found: String,
+        /// The role asked for.
+        role: String,
+        /// The accessible name asked for.
+        name: String,
+        /// The names of all elements with this role.
+        there: String,
+    },
+    /// A condition of a test that has its own words for why it is not met.
+    #[error("{0}")]
+    Unmet(String),
+    /// A file or folder could not be used.
+    #[error("{} could not be {action}: {source}", path.display())]
+    File {
+        /// Where.
+        path: PathBuf,
+        /// "read", "written".
+        action: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+/// The same as `Display`: what a failing test prints is the `Debug` form, and its reader wants the sentence.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Names what was being done when the driver answered with an error.
+pub(crate) trait Doing<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T> Doing<T> for std::result::Result<T, WebDriverError> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|source| Error::Command { doing: what(), source })
+    }
+}
