@@ -8,13 +8,12 @@ use web_sys::DomException;
 
 /// A value as plain JavaScript data: bytes as `Uint8Array`, numbers as numbers, maps as objects.
 pub fn to_js<T: Serialize>(value: &T) -> Result<JsValue, Problem> {
-    let serializer = serde_wasm_bindgen::Serializer::new().serialize_maps_as_objects(true);
-    value.serialize(&serializer).map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))
+    webbridge::to_js(value).map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))
 }
 
 /// Plain JavaScript data as a value, or what is wrong with it.
 pub fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, Problem> {
-    serde_wasm_bindgen::from_value(value).map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))
+    webbridge::from_js(value).map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))
 }
 
 /// What a thrown value says of itself.

@@ -1,3 +1,69 @@
-//! The build tool.
+//! The build tool: `cargo xtask build | run | test | image | kernel`.
+//!
+//! Each command does its whole set-up by itself (crate `setup`), so that a fresh machine needs nothing but Rust.
 
-fn main() {}
+mod build;
+mod run;
+mod test;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Builds, runs and tests VM Workbench")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Builds the extension into dist/chrome and dist/firefox.
+    Build,
+    /// Opens the extension in a browser with a booting machine.
+    Run(run::Options),
+    /// Runs all tests.
+    Test(test::Options),
+    /// Builds the guest's image, and says which one is packaged.
+    Image,
+    /// Builds the guest's kernel from source (5 minutes) into images/kernel.
+    Kernel,
+}
+
+/// The repository's root.
+fn root() -> anyhow::Result<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Ok(own.parent().context("the build tool is not in the repository")?.to_owned())
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let root = root()?;
+    // Paths in what others print are then the same wherever the command was given.
+    std::env::set_current_dir(&root)?;
+    match Arguments::parse().command {
+        Command::Build => {
+            let dist = build::extension(&root)?;
+            println!("Chrome: {}\nFirefox: {}", dist.chrome.display(), dist.firefox.display());
+        }
+        Command::Run(options) => return run::run(&root, &options),
+        Command::Test(options) => test::test(&root, &options)?,
+        Command::Image => {
+            let image = build::guest::image(&root)?;
+            println!("{} ({}), {} bytes, SHA-256 {}", image.title, image.name, image.size, image.sha256);
+        }
+        Command::Kernel => {
+            let kernel = guest_build::kernel::build(&root)?;
+            println!("Linux {}: SHA-256 {}", kernel.version, kernel.sha256);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a program and fails, with its command line, if it fails.
+fn succeed(command: &mut std::process::Command) -> anyhow::Result<()> {
+    let status = command.status().with_context(|| format!("{command:?} could not be started"))?;
+    anyhow::ensure!(status.success(), "{command:?} failed: {status}");
+    Ok(())
+}

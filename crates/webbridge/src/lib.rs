@@ -1,7 +1,7 @@
 //! Messages as JavaScript values, for `postMessage` and `BroadcastChannel`.
 //!
 //! Both ends of a channel use these two functions, so that both see the same shape: an enum is an object with its
-//! variant's name as the only key, `serde_bytes` fields are `Uint8Array`s, and 64-bit numbers are `Number`s (offsets
+//! variant's name as the only key, a map is an object, `serde_bytes` fields are `Uint8Array`s, and 64-bit numbers are `Number`s (offsets
 //! and times stay far below 2^53; a larger one is an error, not a rounded number). What arrives is checked: a value of
 //! another shape is an error.
 
@@ -22,7 +22,8 @@ pub enum BridgeError {
 
 /// The message as a JavaScript value that can be posted.
 pub fn to_js<T: Serialize + ?Sized>(message: &T) -> Result<JsValue, BridgeError> {
-    message.serialize(&Serializer::new()).map_err(|error| BridgeError::Write(error.to_string()))
+    let serializer = Serializer::new().serialize_maps_as_objects(true);
+    message.serialize(&serializer).map_err(|error| BridgeError::Write(error.to_string()))
 }
 
 /// The message in a JavaScript value that was received.

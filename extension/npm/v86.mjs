@@ -1,0 +1,2 @@
+// What src/machine/v86.rs binds.
+export { V86 } from "v86";

@@ -1,0 +1,143 @@
+use crate::{Console, Error, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use protocol::Stream;
+use std::time::{Duration, Instant};
+
+/// Stands around the output of a command (ASCII's record separator); the terminal's echo of the command has it only as
+/// `\036`.
+const MARK: char = '\u{1e}';
+/// How much of a command is typed in one line, well below what a line editor takes.
+const LINE: usize = 700;
+
+/// What became of a command in the guest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// Its standard output and standard error, as a terminal would show them but for line ends.
+    pub output: Vec<u8>,
+    /// Its exit status.
+    pub status: u8,
+}
+
+impl Finished {
+    /// The output as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.output).into_owned()
+    }
+}
+
+/// Takes the console's output apart at the marks.
+#[derive(Debug, Default)]
+struct Parser {
+    pending: Vec<u8>,
+    begun: bool,
+}
+
+impl Parser {
+    /// Takes in output; gives what is the command's, and its status once it has ended.
+    fn push(&mut self, bytes: &[u8]) -> (Vec<u8>, Option<u8>) {
+        self.pending.extend_from_slice(bytes);
+        if !self.begun {
+            let begin = format!("{MARK}B{MARK}");
+            let Some(at) = find(&self.pending, begin.as_bytes()) else { return (vec![], None) };
+            self.pending.drain(..at + begin.len());
+            self.begun = true;
+        }
+        let mut output = vec![];
+        loop {
+            let Some(at) = self.pending.iter().position(|byte| *byte == MARK as u8) else {
+                output.append(&mut self.pending);
+                return (output, None);
+            };
+            output.extend(self.pending.drain(..at));
+            let Some(end) = self.pending[1..].iter().position(|byte| *byte == MARK as u8) else {
+                // The end may be on its way: `MARK E 1 2 3 MARK` has at most six bytes.
+                if self.pending.len() > 6 {
+                    output.push(self.pending.remove(0));
+                    continue;
+                }
+                return (output, None);
+            };
+            let inside = std::str::from_utf8(&self.pending[1..=end]).ok();
+            if let Some(status) = inside.and_then(|text| text.strip_prefix('E')?.parse().ok()) {
+                return (output, Some(status));
+            }
+            output.push(self.pending.remove(0));
+        }
+    }
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}
+
+impl Console<'_> {
+    /// Runs a command in the guest's shell, which must be at its prompt, with nothing to read; `output` is given what it
+    /// prints as it comes.
+    pub async fn exec_with(&mut self, command: &str, timeout: Duration, mut output: impl FnMut(&[u8])) -> Result<u8> {
+        let encoded = STANDARD.encode(command);
+        self.send(Stream::Shell, b" stty -echo -opost; C=\r").await?;
+        for piece in encoded.as_bytes().chunks(LINE) {
+            let piece = String::from_utf8_lossy(piece);
+            self.send(Stream::Shell, format!(" C=\"$C{piece}\"\r").as_bytes()).await?;
+        }
+        let run = r#" printf '\036B\036'; sh -c "$(echo "$C" | base64 -d)" </dev/null; printf '\036E%d\036' $?; stty echo opost"#;
+        self.send(Stream::Shell, format!("{run}\r").as_bytes()).await?;
+        let (mut parser, started) = (Parser::default(), Instant::now());
+        loop {
+            let (bytes, status) = parser.push(&self.read(Stream::Shell).await?);
+            output(&bytes);
+            if let Some(status) = status {
+                return Ok(status);
+            }
+            if started.elapsed() > timeout {
+                let shown = String::from_utf8_lossy(&parser.pending).into_owned();
+                return Err(Error::Silent {
+                    wanted: format!("the end of {command:?}"),
+                    seconds: timeout.as_secs(),
+                    shown,
+                });
+            }
+        }
+    }
+
+    /// Runs a command in the guest's shell, which must be at its prompt.
+    pub async fn exec(&mut self, command: &str, timeout: Duration) -> Result<Finished> {
+        let mut output = vec![];
+        let status = self.exec_with(command, timeout, |bytes| output.extend_from_slice(bytes)).await?;
+        Ok(Finished { output, status })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_in_pieces(text: &str, piece: usize) -> (String, Option<u8>) {
+        let (mut parser, mut all) = (Parser::default(), vec![]);
+        for bytes in text.as_bytes().chunks(piece) {
+            let (output, status) = parser.push(bytes);
+            all.extend(output);
+            if status.is_some() {
+                return (String::from_utf8(all).unwrap(), status);
+            }
+        }
+        (String::from_utf8(all).unwrap(), None)
+    }
+
+    #[test]
+    fn the_output_is_what_stands_between_the_marks_however_it_comes() {
+        let text = "$ printf '\\036B\\036'\r\n\u{1e}B\u{1e}one\ntwo\n\u{1e}E3\u{1e}$ ";
+        for piece in 1..text.len() {
+            assert_eq!(parse_in_pieces(text, piece), ("one\ntwo\n".to_owned(), Some(3)), "{piece}");
+        }
+    }
+
+    #[test]
+    fn a_mark_in_the_output_is_output() {
+        let text = "\u{1e}B\u{1e}a\u{1e}b\u{1e}\u{1e}E0\u{1e}";
+        for piece in 1..text.len() {
+            assert_eq!(parse_in_pieces(text, piece), ("a\u{1e}b\u{1e}".to_owned(), Some(0)), "{piece}");
+        }
+    }
+}

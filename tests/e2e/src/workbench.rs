@@ -1,0 +1,98 @@
+use crate::{Console, Error, Result};
+use driver::Browser;
+use protocol::{Instance, InstanceId, PageRequest, Problem, State, World};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const PAGE_SCRIPT: &str = include_str!("page.js");
+/// How long the background may take to answer; a start of the browser on a busy machine is in it.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// The workbench, spoken to from the current page of a browser.
+#[derive(Debug, Clone, Copy)]
+pub struct Workbench<'a> {
+    browser: &'a Browser,
+}
+
+impl<'a> Workbench<'a> {
+    /// Opens a page of the extension from which the workbench is spoken to.
+    pub async fn open(browser: &'a Browser) -> Result<Self> {
+        browser.open("options/index.html").await?;
+        Ok(Self::here(browser))
+    }
+
+    /// Speaks from the page that is shown, which must be one of the extension.
+    pub fn here(browser: &'a Browser) -> Self {
+        Self { browser }
+    }
+
+    /// The browser.
+    pub fn browser(&self) -> &'a Browser {
+        self.browser
+    }
+
+    /// Runs the body of an asynchronous function in which `remote` is ours (see `page.js`).
+    pub(crate) async fn eval(&self, body: &str, arguments: Vec<Value>) -> Result<Value> {
+        Ok(self.browser.eval_async(&format!("{PAGE_SCRIPT}\n{body}"), arguments).await?)
+    }
+
+    /// The state of everything, as the background says.
+    pub async fn world(&self) -> Result<World> {
+        let wait = async || {
+            let world = self.browser.eval_async(&format!("{PAGE_SCRIPT}\nreturn remote.worldNow()"), vec![]).await?;
+            Ok((!world.is_null()).then_some(world))
+        };
+        let world = self.browser.wait_for("the background's state", ANSWER, wait).await?;
+        parse(world)
+    }
+
+    /// Asks the background.
+    pub async fn call(&self, request: &PageRequest) -> Result<Option<InstanceId>> {
+        let request = serde_json::to_value(request).map_err(|error| Error::Answer(error.to_string()))?;
+        let answer = self.eval("return remote.call(arguments[0])", vec![request]).await?;
+        parse::<std::result::Result<Option<InstanceId>, Problem>>(answer)?.map_err(Error::Problem)
+    }
+
+    /// Launches a machine from the default template.
+    pub async fn launch(&self) -> Result<InstanceId> {
+        let id = self.call(&PageRequest::Launch { template: None }).await?;
+        id.ok_or_else(|| Error::Answer("no machine".to_owned()))
+    }
+
+    /// The machine as it is now.
+    pub async fn instance(&self, id: &InstanceId) -> Result<Instance> {
+        let world = self.world().await?;
+        world.instance(id).cloned().ok_or_else(|| Error::Answer(format!("no machine {id}")))
+    }
+
+    /// Waits until the machine is in one of the states.
+    pub async fn wait_for_state(&self, id: &InstanceId, states: &[State], timeout: Duration) -> Result<Instance> {
+        let what = format!("machine {id} to be {states:?}");
+        let mut last = None;
+        let found = self
+            .browser
+            .wait_for(&what, timeout, async || {
+                let Ok(instance) = self.instance(id).await else { return Ok(None) };
+                let there = states.contains(&instance.state);
+                last = Some(instance.clone());
+                Ok(there.then_some(instance))
+            })
+            .await;
+        found.map_err(|error| match last.and_then(|instance| instance.problem) {
+            Some(problem) => Error::Problem(problem),
+            None => error.into(),
+        })
+    }
+
+    /// Attaches to the machine's console.
+    pub async fn console(&self, id: &InstanceId) -> Result<Console<'a>> {
+        self.eval("remote.attach(arguments[0])", vec![json!(id)]).await?;
+        Ok(Console::new(*self, id.clone()))
+    }
+}
+
+/// An answer of the page as what it should be.
+pub(crate) fn parse<T: DeserializeOwned>(value: Value) -> Result<T> {
+    serde_json::from_value(value.clone()).map_err(|error| Error::Answer(format!("{value}: {error}")))
+}

@@ -1,0 +1,77 @@
+//! The guest as it is packaged: kernel, BIOS, base images as qcow2, and the list of templates.
+
+use anyhow::{Context, Result};
+use block::{RawDisk, StdFile};
+use guest_build::image::{Flavour, GuestImage};
+use protocol::{ImageFile, Template};
+use qcow2::{ExportOptions, ExportPlan, FileSink};
+use registry::TemplateEntry;
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::path::Path;
+
+/// BIOS images: where the repository has them, and what the machine worker asks for.
+const BIOS: [(&str, &str); 2] = [("bios.bin", "bios.bin"), ("vgabios-stdvga.bin", "vgabios.bin")];
+
+/// Builds the guest's image where it is kept between builds.
+pub fn image(root: &Path) -> Result<GuestImage> {
+    let out = root.join("target/guest");
+    fs::create_dir_all(&out)?;
+    let image = guest_build::image::ensure(root, &out)?;
+    for note in &image.notes {
+        eprintln!("guest: {note}");
+    }
+    Ok(image)
+}
+
+/// Puts all that a machine boots from into `out`.
+pub fn package(root: &Path, out: &Path) -> Result<()> {
+    fs::create_dir_all(out)?;
+    fs::write(out.join("kernel.bin"), guest_build::kernel::flat_kernel(root)?)?;
+    for (from, to) in BIOS {
+        let from = root.join("images/bios").join(from);
+        fs::copy(&from, out.join(to)).with_context(|| format!("{} can't be copied", from.display()))?;
+    }
+    let image = image(root)?;
+    println!("packaged: {} ({})", image.title, image.version);
+    let entries = [template(&image, out)?];
+    fs::write(out.join("templates.json"), serde_json::to_string_pretty(&entries)?)?;
+    Ok(())
+}
+
+/// Makes the template's base image and its entry in the list.
+fn template(image: &GuestImage, out: &Path) -> Result<TemplateEntry> {
+    let name = format!("{}.qcow2", image.name);
+    let path = out.join(&name);
+    convert(&image.path, &path).with_context(|| format!("{name} can't be made"))?;
+    let bytes = fs::read(&path)?;
+    let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(TemplateEntry {
+        template: Template {
+            id: image.name.clone().try_into()?,
+            title: image.title.clone(),
+            description: description(image.flavour).to_owned(),
+        },
+        cmdline: image.cmdline.clone(),
+        image: ImageFile { path: format!("images/{name}"), sha256, bytes: bytes.len() as u64, disk_bytes: image.size },
+    })
+}
+
+/// A sentence on what is in it, for the list of templates.
+fn description(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::Alpine => "Small and quick: BusyBox, musl and the apk package manager.",
+        Flavour::Debian => "Debian's base system with the apt package manager.",
+    }
+}
+
+/// A raw image as qcow2, without its zeros; the same input makes the same output.
+fn convert(raw: &Path, qcow2: &Path) -> Result<()> {
+    let mut disk = RawDisk::new(StdFile::new(File::open(raw)?))?;
+    let plan = ExportPlan::new(&mut disk, ExportOptions::default())?;
+    let mut file = StdFile::new(File::options().read(true).write(true).create(true).truncate(true).open(qcow2)?);
+    let mut sink = FileSink::new(&mut file)?;
+    plan.write(&mut disk, &mut sink)?;
+    sink.finish()?;
+    Ok(())
+}

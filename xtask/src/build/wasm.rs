@@ -1,0 +1,37 @@
+//! Compiles the WASM crates and makes them loadable.
+
+use crate::succeed;
+use anyhow::Result;
+use std::path::Path;
+use std::process::Command;
+use wasm_bindgen_cli_support::Bindgen;
+
+/// Each crate, the name of its WASM file, and where the package has it.
+const CRATES: [(&str, &str); 4] =
+    [("workbench", "wasm"), ("popup", "popup"), ("console", "console"), ("options", "options")];
+/// The target folder of its own: the compiler may be another one than the native one.
+const TARGET_DIR: &str = "target/wasm";
+
+/// Builds all crates in one go, then their JavaScript, into `out`.
+pub fn build(root: &Path, out: &Path) -> Result<()> {
+    let mut cargo = setup::wasm_toolchain()?.cargo("build");
+    cargo.args(["--release", "--lib", "--target-dir", TARGET_DIR]).current_dir(root);
+    for (name, _) in CRATES {
+        cargo.args(["--package", name]);
+    }
+    succeed(&mut cargo)?;
+    for (name, place) in CRATES {
+        let wasm = root.join(TARGET_DIR).join("wasm32-unknown-unknown/release").join(format!("{name}.wasm"));
+        let place = out.join(place);
+        Bindgen::new().input_path(wasm).web(true)?.typescript(false).generate(&place)?;
+        shrink(root, &place.join(format!("{name}_bg.wasm")))?;
+    }
+    Ok(())
+}
+
+fn shrink(root: &Path, wasm: &Path) -> Result<()> {
+    let mut opt = Command::new(root.join("node_modules/.bin/wasm-opt"));
+    opt.args(["-O2", "--enable-bulk-memory", "--enable-nontrapping-float-to-int", "--enable-sign-ext"]);
+    opt.args(["--enable-reference-types", "--enable-mutable-globals", "--enable-multivalue"]);
+    succeed(opt.arg(wasm).arg("-o").arg(wasm))
+}

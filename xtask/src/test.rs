@@ -1,0 +1,44 @@
+//! `cargo xtask test`: all tests.
+
+use crate::{build, succeed};
+use anyhow::Result;
+use clap::Args;
+use setup::native_cargo;
+use std::path::Path;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Only what needs no browser.
+    #[arg(long)]
+    native: bool,
+}
+
+/// Runs all tests.
+pub fn test(root: &Path, options: &Options) -> Result<()> {
+    lint(root)?;
+    let mut tests = native_cargo();
+    tests.args(["test", "--workspace", "--exclude", "e2e", "--exclude", "driver"]).current_dir(root);
+    succeed(&mut tests)?;
+    if options.native {
+        return Ok(());
+    }
+    build::extension(root)?;
+    setup::chromium()?;
+    setup::firefox()?;
+    let mut tests = native_cargo();
+    tests.args(["test", "--package", "driver", "--package", "e2e"]).current_dir(root);
+    // Each starts browsers and emulators, which take all that a small machine has.
+    tests.args(["--", "--test-threads=1"]);
+    succeed(&mut tests)
+}
+
+fn lint(root: &Path) -> Result<()> {
+    succeed(native_cargo().args(["fmt", "--all", "--check"]).current_dir(root))?;
+    let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    succeed(native_cargo().args(clippy).current_dir(root))?;
+    let mut wasm = setup::wasm_toolchain()?.cargo("clippy");
+    for name in ["workbench", "popup", "console", "options"] {
+        wasm.args(["--package", name]);
+    }
+    succeed(wasm.args(["--target-dir", "target/wasm", "--", "-D", "warnings"]).current_dir(root))
+}
