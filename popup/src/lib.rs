@@ -1,1 +1,17 @@
-//! x
+//! The toolbar's popup: launches a machine with one press, and lists all machines with their states and controls.
+//!
+//! It shows what [`ui::use_world`] gives it and asks the background for everything; it keeps no state of its own but
+//! which row is being renamed or deleted.
+
+mod launch;
+mod machine;
+mod name;
+mod page;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Starts the page.
+#[wasm_bindgen(start)]
+pub fn start() {
+    ui::mount::<page::Page>();
+}

@@ -9,6 +9,7 @@ mod icon;
 mod menu;
 mod notice;
 mod offer;
+mod size;
 
 pub use badge::{StateBadge, StateGlyph, state_label};
 pub use button::{Button, Kind};
@@ -19,3 +20,4 @@ pub use icon::{Icon, Logo};
 pub use menu::{Menu, MenuItem};
 pub use notice::Notice;
 pub use offer::{Control, in_menu, in_sight};
+pub use size::memory;

@@ -1,0 +1,186 @@
+use crate::name::objection;
+use protocol::{Instance, PageRequest, State};
+use ui::{
+    Button, ConfirmDialog, Icon, Kind, MachineControls, MenuItem, Notice, StateGlyph, StoppingNote, close_if_popup,
+    memory, state_label, uptime, use_now, use_world,
+};
+use web_sys::HtmlInputElement;
+use yew::prelude::*;
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct MachineProps {
+    pub(crate) instance: Instance,
+    /// The names of all machines.
+    pub(crate) names: Vec<AttrValue>,
+    /// What its template is called, if it still exists.
+    pub(crate) template: Option<String>,
+}
+
+/// One machine in the list: pressing it opens its console.
+#[component]
+pub(crate) fn Machine(props: &MachineProps) -> Html {
+    let workbench = use_world();
+    let renaming = use_state(|| false);
+    let deleting = use_state(|| false);
+    let Instance { id, name, state, .. } = &props.instance;
+    let open = {
+        let (workbench, id) = (workbench.clone(), id.clone());
+        Callback::from(move |_: MouseEvent| {
+            workbench.ask(PageRequest::OpenConsole(id.clone()), |_, well| {
+                if well {
+                    close_if_popup();
+                }
+            });
+        })
+    };
+    let item = |label: &'static str, icon, danger, onselect| MenuItem {
+        label: label.into(),
+        detail: None,
+        name: Some(format!("{label} {name}").into()),
+        icon: Some(icon),
+        danger,
+        onselect,
+    };
+    let set = |flag: &UseStateHandle<bool>, to: bool| {
+        let flag = flag.setter();
+        Callback::from(move |()| flag.set(to))
+    };
+    let mut more = vec![item("Rename", Icon::Pencil, false, set(&renaming, true))];
+    if !state.is_live() {
+        more.push(item("Delete", Icon::Trash, true, set(&deleting, true)));
+    }
+    let delete = {
+        let (deleting, id) = (deleting.setter(), id.clone());
+        Callback::from(move |()| {
+            deleting.set(false);
+            workbench.ask(PageRequest::Delete(id.clone()), |_, _| ());
+        })
+    };
+    html! {
+        <li class="machine" aria-label={name.clone()}>
+            if *renaming {
+                <Rename instance={props.instance.clone()} names={props.names.clone()} on_done={set(&renaming, false)} />
+            } else {
+                <div class="machine-row">
+                    <button type="button" class="machine-open" aria-label={format!("Open console of {name}")}
+                        aria-describedby={format!("about-{id}")} onclick={open}>
+                        <StateGlyph state={*state} />
+                        <span class="machine-text">
+                            <span class="machine-name">{ name }</span>
+                            <About instance={props.instance.clone()} template={props.template.clone()} />
+                        </span>
+                    </button>
+                    <MachineControls instance={props.instance.clone()} {more} />
+                </div>
+            }
+            <StoppingNote instance={props.instance.clone()} />
+            if let Some(problem) = props.instance.problem.clone() {
+                <div class="machine-problem"><Notice {problem} /></div>
+            }
+            if *deleting && !state.is_live() {
+                <ConfirmDialog title={format!("Delete {name}?")} confirm="Delete"
+                    text="The machine and everything on its disk will be gone for good."
+                    on_confirm={delete} on_cancel={set(&deleting, false)} />
+            }
+        </li>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct AboutProps {
+    instance: Instance,
+    template: Option<String>,
+}
+
+/// The line under the name.
+#[component]
+fn About(props: &AboutProps) -> Html {
+    let Instance { id, state, started, memory: size, .. } = &props.instance;
+    let now = use_now(started.is_some() && *state == State::Running);
+    let mut words = vec![state_label(*state).to_owned()];
+    match (state, started) {
+        (State::Running, Some(started)) => words.push(uptime(*started, now)),
+        (State::Stopped | State::Crashed, _) => words.extend(props.template.clone()),
+        _ => {}
+    }
+    words.push(memory(*size));
+    html! { <span class="machine-about number" id={format!("about-{id}")}>{ words.join(" · ") }</span> }
+}
+
+#[derive(Properties, PartialEq)]
+struct RenameProps {
+    instance: Instance,
+    names: Vec<AttrValue>,
+    on_done: Callback<()>,
+}
+
+/// The name as a field: Enter keeps it, Escape leaves it.
+#[component]
+fn Rename(props: &RenameProps) -> Html {
+    let workbench = use_world();
+    let old = &props.instance.name;
+    let typed = use_state(|| old.clone());
+    let busy = use_state(|| false);
+    let field = use_node_ref();
+    use_effect_with(field.clone(), |field| {
+        if let Some(field) = field.cast::<HtmlInputElement>() {
+            // A field that was just rendered can take the focus.
+            let _ = field.focus();
+            field.select();
+        }
+    });
+    let objection = objection(&typed, old, props.names.iter().map(AttrValue::as_str));
+    let onsubmit = {
+        let (done, busy, id) = (props.on_done.clone(), busy.clone(), props.instance.id.clone());
+        let name = (objection.is_none() && !*busy).then(|| (*typed).clone());
+        let same = *typed == *old;
+        Callback::from(move |event: SubmitEvent| {
+            event.prevent_default();
+            let Some(name) = name.clone() else { return };
+            if same {
+                return done.emit(());
+            }
+            busy.set(true);
+            let (done, busy) = (done.clone(), busy.setter());
+            workbench.ask(PageRequest::Rename(id.clone(), name), move |_, well| {
+                busy.set(false);
+                if well {
+                    done.emit(());
+                }
+            });
+        })
+    };
+    let oninput = {
+        let typed = typed.setter();
+        Callback::from(move |event: InputEvent| {
+            typed.set(event.target_unchecked_into::<HtmlInputElement>().value().trim().to_lowercase())
+        })
+    };
+    let onkeydown = {
+        let done = props.on_done.clone();
+        Callback::from(move |event: KeyboardEvent| {
+            if event.key() == "Escape" {
+                // Else the browser closes the whole popup.
+                event.prevent_default();
+                done.emit(());
+            }
+        })
+    };
+    html! {
+        <form class="rename" {onsubmit} {onkeydown}>
+            <div class="rename-row">
+                <input ref={field} type="text" value={(*typed).clone()} maxlength="32" spellcheck="false" autocomplete="off"
+                    aria-label={format!("New name of {old}")} aria-invalid={objection.is_some().then_some("true")}
+                    aria-describedby="rename-hint" {oninput} />
+                <button type="submit" class="button primary icon-only" aria-label="Save name" disabled={objection.is_some()}>
+                    { Html::from(Icon::Check) }
+                </button>
+                <Button label="Cancel" kind={Kind::Ghost} icon={Icon::Close} icon_only=true
+                    onclick={props.on_done.reform(|_| ())} />
+            </div>
+            <p id="rename-hint" role="status" class={classes!("rename-hint", objection.is_some().then_some("bad"))}>
+                { objection.unwrap_or_else(|| "The guest takes its new host name at its next start.".to_owned()) }
+            </p>
+        </form>
+    }
+}

@@ -1,0 +1,34 @@
+//! What a new name must be.
+
+use protocol::check_name;
+
+/// Why `name` can't be the new name of the machine that is called `old`, as a sentence; none when it can.
+pub(crate) fn objection<'a>(name: &str, old: &str, mut taken: impl Iterator<Item = &'a str>) -> Option<String> {
+    if let Err(error) = check_name(name) {
+        let text = error.to_string();
+        return Some(format!("{}{}.", text[..1].to_uppercase(), &text[1..]));
+    }
+    (name != old && taken.any(|other| other == name)).then(|| format!("Another machine is called {name}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAKEN: [&str; 2] = ["alpine-1", "web"];
+
+    #[test]
+    fn a_name_that_another_machine_has_is_refused() {
+        assert!(objection("web", "alpine-1", TAKEN.into_iter()).unwrap().contains("web"));
+        assert_eq!(objection("alpine-1", "alpine-1", TAKEN.into_iter()), None, "its own name may stay");
+        assert_eq!(objection("db", "alpine-1", TAKEN.into_iter()), None);
+    }
+
+    #[test]
+    fn an_objection_is_a_sentence() {
+        for name in ["", "Web", "a b"] {
+            let text = objection(name, "web", TAKEN.into_iter()).unwrap();
+            assert!(text.starts_with('A') && text.ends_with('.'), "{text}");
+        }
+    }
+}

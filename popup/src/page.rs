@@ -1,0 +1,105 @@
+use crate::{launch::Launch, machine::Machine};
+use protocol::{PageRequest, State, World};
+use ui::{EmptyState, Icon, Logo, Notice, WorldProvider, use_world};
+use yew::prelude::*;
+
+/// The popup.
+#[component]
+pub(crate) fn Page() -> Html {
+    html! { <WorldProvider><Popup /></WorldProvider> }
+}
+
+#[component]
+fn Popup() -> Html {
+    let workbench = use_world();
+    let dismiss = {
+        let workbench = workbench.clone();
+        Callback::from(move |()| workbench.dismiss())
+    };
+    html! {
+        <div class="popup">
+            <header class="top">
+                <Logo />
+                <h1>{ "VM Workbench" }</h1>
+                <a class="button ghost icon-only" href="../options/index.html" target="_blank" aria-label="Options" data-tip="Options">
+                    { Html::from(Icon::Settings) }
+                </a>
+            </header>
+            if let Some(problem) = workbench.problem.clone() {
+                <div class="problem"><Notice {problem} on_dismiss={dismiss} /></div>
+            }
+            <main>
+                if let Some(world) = &workbench.world {
+                    <Launch world={(**world).clone()} />
+                    <Machines world={(**world).clone()} />
+                } else {
+                    <Skeleton />
+                }
+            </main>
+        </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct MachinesProps {
+    world: World,
+}
+
+#[component]
+fn Machines(props: &MachinesProps) -> Html {
+    let instances = &props.world.instances;
+    if instances.is_empty() {
+        return html! {
+            <EmptyState title="No machines yet" picture={picture()}
+                text="Launch gives you a small Linux machine in a few seconds. It runs in this browser, and its disk stays when you close it." />
+        };
+    }
+    let running = instances.iter().filter(|instance| instance.state == State::Running).count();
+    let names: Vec<AttrValue> = instances.iter().map(|instance| instance.name.clone().into()).collect();
+    let title = |id: &protocol::TemplateId| {
+        props.world.templates.iter().find(|template| template.id == *id).map(|template| template.title.clone())
+    };
+    html! {
+        <section class="machines">
+            <div class="machines-head">
+                <h2 id="machines">{ "Machines" }</h2>
+                <span class="number">{ format!("{running} running") }</span>
+            </div>
+            <ul class="list" aria-label="Machines">
+                { for instances.iter().map(|instance| html! {
+                    <Machine key={instance.id.as_str()} instance={instance.clone()} names={names.clone()}
+                        template={title(&instance.template)} />
+                }) }
+            </ul>
+        </section>
+    }
+}
+
+/// The request that the Launch button makes; here so that the button and the menu agree.
+pub(crate) fn launch(template: Option<protocol::TemplateId>) -> PageRequest {
+    PageRequest::Launch { template }
+}
+
+#[component]
+fn Skeleton() -> Html {
+    html! {
+        <div class="skeleton" aria-busy="true" aria-label="Loading" role="status">
+            <div class="bone bone-launch" />
+            <div class="bone bone-head" />
+            <div class="bone bone-row" />
+            <div class="bone bone-row" />
+        </div>
+    }
+}
+
+fn picture() -> Html {
+    html! {
+        <svg class="picture" viewBox="0 0 112 72" width="112" height="72" aria-hidden="true" focusable="false">
+            <rect class="picture-back" x="24" y="3" width="64" height="44" rx="7" />
+            <rect class="picture-front" x="8" y="15" width="96" height="54" rx="8" />
+            <path class="picture-bar" d="M8 29h96" />
+            <path class="picture-dots" d="M17 22h.01M24 22h.01M31 22h.01" />
+            <path class="picture-mark" d="M21 40l7 6.5-7 6.5M33 54h14" />
+        </svg>
+    }
+}

@@ -1,0 +1,7 @@
+import "../vendor/browser.js";
+import start from "./popup.js";
+
+start().catch((error) => {
+  document.getElementById("failed").hidden = false;
+  throw error;
+});
