@@ -58,10 +58,11 @@ pub fn WorldProvider(props: &WorldProviderProps) -> Html {
     let link = use_state(|| Link::Connecting);
     let problem = use_state(|| None);
     let client = use_memo((), {
-        let (world, link) = (world.setter(), link.setter());
+        let (world, link, problem) = (world.setter(), link.setter(), problem.setter());
         let listener = move |update| match update {
             Update::World(now) => world.set(Some(now)),
             Update::Link(now) => link.set(now),
+            Update::Unavailable(now) => problem.set(Some(now)),
         };
         |()| Client::new(props.greeting.clone(), Callback::from(listener))
     });

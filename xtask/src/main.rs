@@ -38,7 +38,14 @@ fn root() -> anyhow::Result<PathBuf> {
     Ok(own.parent().context("the build tool is not in the repository")?.to_owned())
 }
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
+    work().unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn work() -> anyhow::Result<ExitCode> {
     let root = root()?;
     // Paths in what others print are then the same wherever the command was given.
     std::env::set_current_dir(&root)?;
@@ -63,7 +70,10 @@ fn main() -> anyhow::Result<ExitCode> {
 
 /// Runs a program and fails, with its command line, if it fails.
 fn succeed(command: &mut std::process::Command) -> anyhow::Result<()> {
-    let status = command.status().with_context(|| format!("{command:?} could not be started"))?;
-    anyhow::ensure!(status.success(), "{command:?} failed: {status}");
+    let status = command.status();
+    let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
+    let line = format!("{} {}", command.get_program().to_string_lossy(), arguments.join(" "));
+    let status = status.with_context(|| format!("`{line}` could not be started"))?;
+    anyhow::ensure!(status.success(), "`{line}` failed: {status}");
     Ok(())
 }

@@ -29,6 +29,8 @@ pub enum Link {
 pub(crate) enum Update {
     World(Rc<World>),
     Link(Link),
+    /// The background is there but could not start.
+    Unavailable(Problem),
 }
 
 struct Connection {
@@ -134,6 +136,7 @@ impl Client {
         let event = message.as_string().map(|text| serde_json::from_str(&text));
         match event {
             Some(Ok(PageEvent::World(world))) => self.see(Rc::new(world)),
+            Some(Ok(PageEvent::Unavailable(problem))) => self.0.listener.emit(Update::Unavailable(problem)),
             Some(Ok(PageEvent::Answer { call, result })) => {
                 let receiver = self.0.calls.borrow_mut().answered(call);
                 if let Some(receiver) = receiver {

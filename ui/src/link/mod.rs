@@ -34,6 +34,7 @@ pub(crate) mod samples {
             boot: 1,
             started: None,
             forced_at: None,
+            restarting: false,
             problem: None,
         };
         World {

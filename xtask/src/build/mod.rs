@@ -35,10 +35,9 @@ pub fn extension(root: &Path) -> Result<Dist> {
     wasm::build(root, &common)?;
     copy_tree(&root.join("extension"), &common, &|path| !path.ends_with("extension/npm"))?;
     for page in PAGES {
-        let shell = |path: &Path| path.extension().is_some_and(|end| PAGE_FILES.iter().any(|known| end == *known));
-        copy_files(&root.join(page), &common.join(page), &shell)?;
+        copy_files(&root.join(page), &common.join(page), &is_shell)?;
     }
-    copy_files(&root.join("ui"), &common.join("ui"), &|path| path.extension().is_some_and(|end| end == "css"))?;
+    copy_files(&root.join("ui"), &common.join("ui"), &is_shell)?;
     guest::package(root, &common.join("images"))?;
     let dist = Dist { chrome: root.join("dist/chrome"), firefox: root.join("dist/firefox") };
     for (browser, place) in [(manifest::Browser::Chrome, &dist.chrome), (manifest::Browser::Firefox, &dist.firefox)] {
@@ -69,4 +68,9 @@ fn copy_tree(from: &Path, to: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<(
 /// Copies the files, but not the folders, of a folder.
 fn copy_files(from: &Path, to: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<()> {
     copy_tree(from, to, &|path| path.is_file() && wanted(path))
+}
+
+/// Whether a file beside a page's crate is part of the page.
+fn is_shell(path: &Path) -> bool {
+    path.extension().is_some_and(|end| PAGE_FILES.iter().any(|known| end == *known))
 }
