@@ -45,9 +45,9 @@ fn now() -> f64 {
 }
 
 impl Console {
-    /// Opens the machine's channel and tells who waits there that it is ready.
+    /// Opens the machine's channel.
     pub fn open(id: &InstanceId, boot: u32) -> Result<Rc<Self>, JsValue> {
-        let console = Rc::new(Self {
+        Ok(Rc::new(Self {
             channel: BroadcastChannel::new(&console_channel(id))?,
             boot,
             serial: RefCell::default(),
@@ -55,12 +55,10 @@ impl Console {
             viewers: RefCell::default(),
             scheduled: Cell::new(false),
             size: Cell::new(None),
-        });
-        console.send(&ConsoleEvent::Ready { boot });
-        Ok(console)
+        }))
     }
 
-    /// Begins to answer the viewers, with `keyboard` taking what they type.
+    /// Begins to answer the viewers, with `keyboard` taking what they type, and tells those who wait for it.
     pub fn serve(self: &Rc<Self>, keyboard: Rc<impl Keyboard>) {
         let own = self.clone();
         let receive = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
@@ -70,6 +68,7 @@ impl Console {
             }
         });
         self.channel.set_onmessage(Some(receive.into_js_value().unchecked_ref()));
+        self.send(&ConsoleEvent::Ready { boot: self.boot });
     }
 
     fn terminal(&self, stream: Stream) -> &RefCell<Terminal> {

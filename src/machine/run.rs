@@ -18,6 +18,9 @@ const INPUT_RETRY_MS: i32 = 10;
 /// The most typed bytes that wait for a guest that does not read; more are dropped, as a serial line does.
 const INPUT_MAX: usize = 4 << 20;
 
+/// The shell's size until somebody looks at it.
+const DEFAULT_SIZE: TerminalSize = TerminalSize { cols: 80, rows: 25 };
+
 /// Why the processor stands still. It runs while there is no reason.
 #[derive(Debug, Default, Clone, Copy)]
 struct Holds {
@@ -83,6 +86,7 @@ impl Run {
             disk: run.disk.to_js().map_err(failed)?,
         };
         let emulator = Emulator::new(&parts, Rc::new(Ears(run.clone()))).await?;
+        emulator.resize(DEFAULT_SIZE);
         let _ = run.emulator.set(emulator);
         run.console.serve(Rc::new(Ears(run.clone())));
         Ok(run)

@@ -79,7 +79,7 @@ impl Console<'_> {
         self.send(Stream::Shell, b" stty -echo -opost; C=\r").await?;
         for piece in encoded.as_bytes().chunks(LINE) {
             let piece = String::from_utf8_lossy(piece);
-            self.send(Stream::Shell, format!(" C=\"$C{piece}\"\r").as_bytes()).await?;
+            self.send(Stream::Shell, format!(" C=\"${{C}}{piece}\"\r").as_bytes()).await?;
         }
         let run = r#" printf '\036B\036'; sh -c "$(echo "$C" | base64 -d)" </dev/null; printf '\036E%d\036' $?; stty echo opost"#;
         self.send(Stream::Shell, format!("{run}\r").as_bytes()).await?;

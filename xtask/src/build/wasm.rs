@@ -23,7 +23,12 @@ pub fn build(root: &Path, out: &Path) -> Result<()> {
     for (name, place) in CRATES {
         let wasm = root.join(TARGET_DIR).join("wasm32-unknown-unknown/release").join(format!("{name}.wasm"));
         let place = out.join(place);
-        Bindgen::new().input_path(wasm).web(true)?.typescript(false).generate(&place)?;
+        Bindgen::new()
+            .input_path(wasm)
+            .web(true)?
+            .omit_default_module_path(false)
+            .typescript(false)
+            .generate(&place)?;
         shrink(root, &place.join(format!("{name}_bg.wasm")))?;
     }
     Ok(())
