@@ -1,7 +1,7 @@
 import "../vendor/browser.js";
 import start from "./popup.js";
 
-start().catch((error) => {
+start({ module_or_path: new URL("popup_bg.wasm", import.meta.url) }).catch((error) => {
   document.getElementById("failed").hidden = false;
   throw error;
 });

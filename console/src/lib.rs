@@ -1,1 +1,34 @@
-//! x
+//! The full-tab console of one machine: two terminals, and the machine's controls.
+//!
+//! What comes from the machine goes [`channel`] → [`session`] → [`flow`] → [`screen`]; what a person types goes the
+//! other way without [`flow`]. [`desk`] holds them together and is all that the components in [`page`] know of them;
+//! it tells them what they show by [`view::Signal`]s. Control (start, stop, …) goes through `ui` to the background.
+
+mod answers;
+mod channel;
+mod clipboard;
+mod cover;
+mod desk;
+mod find;
+mod flow;
+mod input;
+mod js;
+mod keys;
+mod page;
+mod palette;
+mod probe;
+mod screen;
+mod session;
+mod stage;
+mod store;
+mod toolbar;
+mod view;
+mod xterm;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Starts the page.
+#[wasm_bindgen(start)]
+pub fn start() {
+    ui::mount::<page::Page>();
+}

@@ -141,7 +141,7 @@ pub fn StoppingNote(props: &StoppingNoteProps) -> Html {
         None => "Shutting down…".to_owned(),
     };
     html! {
-        <div class="stopping">
+        <div class="stopping-note">
             <span>{ text }</span>
             <Button label="Force stop" name={format!("Force stop {}", props.instance.name)} class="small" busy={*busy}
                 {onclick} />

@@ -1,0 +1,73 @@
+use protocol::{Instance, PageRequest, Problem, State};
+use ui::{Button, Control, Kind, StateGlyph, use_world};
+use yew::prelude::*;
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct CoverProps {
+    pub(crate) instance: Option<Instance>,
+    /// There is something to read in the terminals.
+    pub(crate) has_output: bool,
+}
+
+/// What lies over terminals that nothing comes from: why that is, and what to press. What the machine printed last
+/// stays readable: the card is then at the bottom.
+#[component]
+pub(crate) fn Cover(props: &CoverProps) -> Html {
+    let workbench = use_world();
+    let busy = use_state(|| false);
+    let Some(instance) = &props.instance else { return Html::default() };
+    let Some(text) = text(instance, props.has_output) else { return Html::default() };
+    let act = |request: PageRequest| {
+        let (busy, workbench) = (busy.setter(), workbench.clone());
+        Callback::from(move |_: MouseEvent| {
+            busy.set(true);
+            let busy = busy.clone();
+            workbench.ask(request.clone(), move |_, _| busy.set(false));
+        })
+    };
+    let problem = instance.problem.as_ref();
+    html! {
+        <div class={classes!("cover", props.has_output.then_some("low"))}>
+            <section class="card" role={problem.map(|_| "alert")} aria-label={text.title.clone()}>
+                <StateGlyph state={instance.state} />
+                <div class="card-text">
+                    <h2>{ &text.title }</h2>
+                    if let Some(Problem { message, advice, .. }) = problem {
+                        <p class="card-message">{ message }</p>
+                        <p>{ advice }</p>
+                    } else if !text.more.is_empty() {
+                        <p>{ text.more }</p>
+                    }
+                </div>
+                if let Some(control) = text.control {
+                    <Button label={control.label()} name={format!("{} {}", control.label(), instance.name)}
+                        kind={Kind::Primary} icon={control.icon()} busy={*busy}
+                        onclick={act(control.request(instance.id.clone()))} />
+                }
+            </section>
+        </div>
+    }
+}
+
+struct Text {
+    title: String,
+    more: &'static str,
+    control: Option<Control>,
+}
+
+/// What the cover says of a machine; none while its terminals speak for themselves.
+fn text(instance: &Instance, has_output: bool) -> Option<Text> {
+    let name = &instance.name;
+    let text = |title: String, more, control| Some(Text { title, more, control });
+    match instance.state {
+        State::Stopped => {
+            text(format!("{name} is stopped"), "Its disk is kept. Start it to go on.", Some(Control::Start))
+        }
+        State::Crashed => text(format!("{name} has crashed"), "Start it again to go on.", Some(Control::Start)),
+        State::Paused => {
+            text(format!("{name} is paused"), "Its processor stands still, its memory is kept.", Some(Control::Resume))
+        }
+        State::Starting if !has_output => text(format!("Starting {name}…"), "", None),
+        State::Starting | State::Running | State::Stopping => None,
+    }
+}

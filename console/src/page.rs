@@ -1,0 +1,185 @@
+use crate::{
+    cover::Cover,
+    find::FindBar,
+    stage::{DeskHandle, Stage},
+    store,
+    toolbar::{Tabs, Tools},
+    view::{FONTS, Signal, View},
+};
+use gloo_timers::callback::Timeout;
+use protocol::{Instance, InstanceId, PageRequest, State};
+use ui::{
+    EmptyState, Logo, MachineControls, Notice, StateBadge, StoppingNote, WorldProvider, memory, state_label, uptime,
+    use_dark, use_now, use_world,
+};
+use yew::prelude::*;
+
+/// How long a hint stays, in milliseconds.
+const HINT_MS: u32 = 4000;
+
+/// The console of the machine that the address names.
+#[component]
+pub(crate) fn Page() -> Html {
+    match machine_in_address() {
+        Some(id) => html! {
+            <WorldProvider greeting={PageRequest::ShowsConsole(id.clone())}><Console {id} /></WorldProvider>
+        },
+        None => html! { <Missing /> },
+    }
+}
+
+fn machine_in_address() -> Option<InstanceId> {
+    let search = web_sys::window()?.location().search().ok()?;
+    let id = web_sys::UrlSearchParams::new_with_str(&search).ok()?.get("id")?;
+    InstanceId::try_from(id).ok()
+}
+
+#[component]
+fn Missing() -> Html {
+    html! {
+        <div class="missing">
+            <EmptyState title="This machine does not exist" picture={html! { <Logo /> }}
+                text="It may have been deleted. Close this page and open a machine from the toolbar’s list." />
+        </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct ConsoleProps {
+    id: InstanceId,
+}
+
+#[component]
+fn Console(props: &ConsoleProps) -> Html {
+    let workbench = use_world();
+    let view = use_reducer(|| View::new(store::font().unwrap_or(FONTS[1])));
+    let desk = use_state(|| None);
+    let dark = use_dark(workbench.world.as_ref().map(|world| world.settings.theme).unwrap_or_default());
+    let instance = workbench.world.as_ref().and_then(|world| world.instance(&props.id)).cloned();
+    use_title(instance.as_ref());
+    use_hint_end(&view);
+    let signal = {
+        let view = view.dispatcher();
+        Callback::from(move |signal| view.dispatch(signal))
+    };
+    let dismiss = {
+        let workbench = workbench.clone();
+        Callback::from(move |()| workbench.dismiss())
+    };
+    if workbench.world.is_some() && instance.is_none() {
+        return html! { <Missing /> };
+    }
+    let run = instance.as_ref().filter(|instance| instance.state.is_live()).map(|instance| instance.boot);
+    let ready = {
+        let desk = desk.setter();
+        Callback::from(move |ready: DeskHandle| desk.set(Some(ready)))
+    };
+    html! {
+        <div class="console">
+            <header class="bar">
+                <Title instance={instance.clone()} />
+                if let Some(desk) = &*desk {
+                    <Tabs tab={view.tab()} signal={signal.clone()} />
+                    <Tools desk={desk.clone()} view={(*view).clone()} signal={signal.clone()} />
+                }
+                if let Some(instance) = instance.clone() {
+                    <div class="bar-controls"><MachineControls {instance} roomy=true /></div>
+                }
+            </header>
+            if let Some(problem) = workbench.problem.clone() {
+                <div class="bar-problem"><Notice {problem} on_dismiss={dismiss} /></div>
+            }
+            <main class="main">
+                <Stage id={props.id.clone()} view={(*view).clone()} {run} {dark} dim={instance.as_ref().is_some_and(is_still)}
+                    signal={signal.clone()} {ready} />
+                if let (true, Some(desk)) = (view.searching, &*desk) {
+                    <FindBar desk={desk.clone()} tab={view.tab()} found={view.found} {signal} />
+                }
+                <Cover {instance} has_output={view.has_output()} />
+                <Corner view={(*view).clone()} />
+            </main>
+        </div>
+    }
+}
+
+/// Whether the machine's processor stands still.
+fn is_still(instance: &Instance) -> bool {
+    matches!(instance.state, State::Stopped | State::Paused | State::Crashed)
+}
+
+#[hook]
+fn use_title(instance: Option<&Instance>) {
+    let title = match instance {
+        Some(Instance { name, state: State::Running, .. }) => format!("{name} · Console"),
+        Some(Instance { name, state, .. }) => format!("{name} · Console ({})", state_label(*state).to_lowercase()),
+        None => "Console".to_owned(),
+    };
+    use_effect_with(title, |title| {
+        if let Some(document) = web_sys::window().and_then(|window| window.document()) {
+            document.set_title(title);
+        }
+    });
+}
+
+#[hook]
+fn use_hint_end(view: &UseReducerHandle<View>) {
+    let dispatcher = view.dispatcher();
+    use_effect_with(view.hint.clone(), move |hint| {
+        let timeout = hint.as_ref().map(|_| Timeout::new(HINT_MS, move || dispatcher.dispatch(Signal::Unsay)));
+        move || drop(timeout)
+    });
+}
+
+#[derive(Properties, PartialEq)]
+struct TitleProps {
+    instance: Option<Instance>,
+}
+
+#[component]
+fn Title(props: &TitleProps) -> Html {
+    let running = props.instance.as_ref().filter(|instance| instance.state == State::Running);
+    let started = running.and_then(|instance| instance.started);
+    let now = use_now(started.is_some());
+    let Some(instance) = &props.instance else {
+        return html! { <div class="title"><Logo /></div> };
+    };
+    html! {
+        <div class="title">
+            <Logo />
+            <h1>{ &instance.name }</h1>
+            <StateBadge state={instance.state} />
+            <span class="title-about number">
+                { started.map(|started| format!("{} · ", uptime(started, now))) }{ memory(instance.memory) }
+            </span>
+            <StoppingNote instance={instance.clone()} />
+        </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct CornerProps {
+    view: View,
+}
+
+/// Small words in the corners: where a link leads, the guest's size, what was copied.
+#[component]
+fn Corner(props: &CornerProps) -> Html {
+    let view = &props.view;
+    html! {
+        <>
+            <div class="hints" role="status">
+                if let Some(hint) = &view.hint {
+                    <p class={classes!("hint", hint.bad.then_some("bad"))}>{ &hint.text }</p>
+                }
+            </div>
+            if let Some(link) = &view.link {
+                <p class="link-target mono">{ link }</p>
+            }
+            if let Some(size) = view.foreign_size() {
+                <p class="guest-size number" title="The machine’s terminal has the size of the smallest page that shows it">
+                    { format!("Guest {}×{}", size.cols, size.rows) }
+                </p>
+            }
+        </>
+    }
+}
