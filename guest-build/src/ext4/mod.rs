@@ -91,7 +91,7 @@ fn make_empty(settings: &Settings, image: &Path) -> Result<()> {
     let extended =
         format!("hash_seed={},lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0", settings.hash_seed);
     let mut mke2fs = at_time(tool("mke2fs", PACKAGE)?, settings);
-    mke2fs.args(["-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256", "-m", "0", "-O", FEATURES, "-E", &extended]);
+    mke2fs.args(["-q", "-F", "-b", "4096", "-I", "256", "-m", "0", "-O", FEATURES, "-E", &extended]);
     mke2fs.arg("-i").arg(BYTES_PER_INODE.to_string()).arg("-J").arg(format!("size={JOURNAL_MIB}"));
     mke2fs.args(["-U", &settings.uuid, "-L", &settings.label]).arg(image);
     run(&mut mke2fs).map(drop)
