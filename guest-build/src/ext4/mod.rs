@@ -27,6 +27,9 @@ const JOURNAL_MIB: u32 = 4;
 /// One inode for so many bytes. Twice mke2fs's density: source trees and node_modules are small files.
 const BYTES_PER_INODE: u32 = 8192;
 
+/// One failure of debugfs brings thousands with it; the first ones tell.
+const COMPLAINTS_MAX: usize = 5;
+
 /// The names in the staging directory of what debugfs reads and changes; the files' contents are numbers beside them.
 const IMAGE: &str = "image";
 const COMMANDS: &str = "commands";
@@ -102,7 +105,7 @@ fn populate(settings: &Settings, staging: &Path) -> Result<()> {
     let output = run(debugfs.args(["-w", "-f", COMMANDS, IMAGE]).current_dir(staging))?;
     // debugfs goes on after a command that failed and ends with status 0. When all is well its standard error is its version only.
     let said = String::from_utf8_lossy(&output.stderr);
-    let complaints: Vec<_> = said.lines().skip(1).collect();
+    let complaints: Vec<_> = said.lines().skip(1).take(COMPLAINTS_MAX).collect();
     if complaints.is_empty() {
         return Ok(());
     }
