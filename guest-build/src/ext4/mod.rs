@@ -27,6 +27,9 @@ const JOURNAL_MIB: u32 = 4;
 /// One inode for so many bytes. Twice mke2fs's density: source trees and node_modules are small files.
 const BYTES_PER_INODE: u32 = 8192;
 
+/// One failure of debugfs brings thousands with it; the first ones tell.
+const COMPLAINTS_MAX: usize = 5;
+
 /// The names in the staging directory of what debugfs reads and changes; the files' contents are numbers beside them.
 const IMAGE: &str = "image";
 const COMMANDS: &str = "commands";
@@ -91,7 +94,7 @@ fn make_empty(settings: &Settings, image: &Path) -> Result<()> {
     let extended =
         format!("hash_seed={},lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0", settings.hash_seed);
     let mut mke2fs = at_time(tool("mke2fs", PACKAGE)?, settings);
-    mke2fs.args(["-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256", "-m", "0", "-O", FEATURES, "-E", &extended]);
+    mke2fs.args(["-q", "-F", "-b", "4096", "-I", "256", "-m", "0", "-O", FEATURES, "-E", &extended]);
     mke2fs.arg("-i").arg(BYTES_PER_INODE.to_string()).arg("-J").arg(format!("size={JOURNAL_MIB}"));
     mke2fs.args(["-U", &settings.uuid, "-L", &settings.label]).arg(image);
     run(&mut mke2fs).map(drop)
@@ -102,7 +105,7 @@ fn populate(settings: &Settings, staging: &Path) -> Result<()> {
     let output = run(debugfs.args(["-w", "-f", COMMANDS, IMAGE]).current_dir(staging))?;
     // debugfs goes on after a command that failed and ends with status 0. When all is well its standard error is its version only.
     let said = String::from_utf8_lossy(&output.stderr);
-    let complaints: Vec<_> = said.lines().skip(1).collect();
+    let complaints: Vec<_> = said.lines().skip(1).take(COMPLAINTS_MAX).collect();
     if complaints.is_empty() {
         return Ok(());
     }

@@ -8,7 +8,7 @@ mod directory;
 pub use archive::from_tar_gz;
 pub use directory::{from_directory, from_overlay};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a node is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,9 +105,14 @@ impl Rootfs {
         }
     }
 
-    /// Keeps only the nodes whose path `keep` accepts.
-    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
-        self.nodes.retain(|path, _| keep(path));
+    /// Keeps only the nodes whose path `keep` accepts, and the directories that lead to them.
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        let mut needed = BTreeSet::from([String::new()]);
+        for path in self.nodes.keys().filter(|path| keep(path)) {
+            needed.extend(path.match_indices('/').map(|(slash, _)| path[..slash].to_owned()));
+            needed.insert(path.clone());
+        }
+        self.nodes.retain(|path, _| needed.contains(path));
     }
 }
 
@@ -128,6 +133,16 @@ mod tests {
         assert_eq!(lower.get("root").unwrap().mode, 0o700);
         assert_eq!(lower.get("etc/motd").unwrap().kind, Kind::File(b"ours".to_vec()));
         assert!(lower.get("root/.profile").is_some());
+    }
+
+    #[test]
+    fn what_is_kept_can_still_be_reached() {
+        let mut rootfs = Rootfs::default();
+        for path in ["doc/a/copyright", "doc/a/changelog", "doc/b/changelog"] {
+            rootfs.insert(path, Node::file(Vec::new(), 0o644, 1));
+        }
+        rootfs.retain(|path| path.ends_with("/copyright"));
+        assert_eq!(rootfs.nodes().map(|(path, _)| path).collect::<Vec<_>>(), ["doc", "doc/a", "doc/a/copyright"]);
     }
 
     #[test]

@@ -1,7 +1,15 @@
-# Interactive shells: prompt, aliases, locale.
-export LANG=${LANG:-C.UTF-8} PAGER=less
+# Login shells: prompt, aliases, locale; and on the consoles what a login program would do.
+export LANG="${LANG:-C.UTF-8}"
 if [ -n "$BASH_VERSION$BB_ASH_VERSION" ]; then
     PS1='\[\e[1;32m\]\h\[\e[0m\]:\[\e[1;34m\]\w\[\e[0m\]\$ '
 fi
-HISTSIZE=1000
 alias ll='ls -la'
+
+if [ "$PPID" = 1 ]; then
+    export HOME=/root USER=root LOGNAME=root SHELL="${BASH:-/bin/sh}" TERM=xterm-256color
+    cd
+    # As in /etc/motd, which would cost a tenth of a second to read here.
+    echo 'VM Workbench: a small machine inside your browser.
+Files persist on its disk. Type poweroff to stop it.
+'
+fi
