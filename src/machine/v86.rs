@@ -44,8 +44,16 @@ extern "C" {
 
 /// Make and break codes of Ctrl, Alt and Delete (scan code set 1).
 const CTRL_ALT_DEL: [u8; 8] = [0x1d, 0x38, 0xe0, 0x53, 0xe0, 0xd3, 0xb8, 0x9d];
+/// The command register of the first IDE channel, on which both of a machine's disks are.
+const IDE_COMMAND_PORT: &str = "503";
 /// ATA's FLUSH CACHE and FLUSH CACHE EXT (ATA8-ACS, 7.10 and 7.11), which v86 answers without telling the disk.
 const ATA_FLUSHES: [u8; 2] = [0xe7, 0xea];
+/// ATA's IDENTIFY DEVICE (ATA8-ACS, 7.12).
+const ATA_IDENTIFY: u8 = 0xec;
+/// The bytes of its answer with the bits for “has a write cache” (word 82) and “it is on” (word 85).
+const WRITE_CACHE_BYTES: [u32; 2] = [2 * 82, 2 * 85];
+/// The bit in both.
+const WRITE_CACHE: u8 = 1 << 5;
 /// Linux gives the virtio console one page for each buffer that it offers.
 const CONSOLE_PIECE: u32 = 4096;
 
@@ -103,6 +111,36 @@ fn inner(start: &JsValue, path: &[&str]) -> Result<JsValue, JsValue> {
     path.iter().try_fold(start.clone(), step)
 }
 
+/// Sets a property inside of v86; one that can't be set means that v86 is not what this file knows.
+fn replace(object: &JsValue, name: &str, value: &JsValue) -> Result<(), JsValue> {
+    if Reflect::set(object, &JsValue::from_str(name), value)? {
+        return Ok(());
+    }
+    Err(js_sys::Error::new(&format!("v86’s {name} can’t be replaced")).into())
+}
+
+/// Puts itself before the first IDE channel's command register, to hear FLUSH CACHE. Linux sends it only to a drive that
+/// says that it has a write cache, which v86's does not say.
+fn hear_flushes(cpu: &JsValue, listener: std::rc::Rc<impl Listener>) -> Result<(), JsValue> {
+    let channel = inner(cpu, &["devices", "ide", "primary"])?;
+    let register = inner(cpu, &["io", "ports", IDE_COMMAND_PORT])?;
+    let original: Function = inner(&register, &["write8"])?.dyn_into()?;
+    let write = Closure::<dyn Fn(u8) -> Result<JsValue, JsValue>>::new(move |command: u8| {
+        if ATA_FLUSHES.contains(&command) {
+            listener.flush();
+        }
+        let answer = original.call1(&channel, &command.into())?;
+        if command == ATA_IDENTIFY {
+            let data: Uint8Array = inner(&channel, &["current_interface", "data"])?.dyn_into()?;
+            for byte in WRITE_CACHE_BYTES {
+                data.set_index(byte, data.get_index(byte) | WRITE_CACHE);
+            }
+        }
+        Ok(answer)
+    });
+    replace(&register, "write8", &write.into_js_value())
+}
+
 fn options(parts: &Parts) -> Object {
     let options = Object::new();
     set(&options, "wasm_path", &JsValue::from_str("/vendor/v86.wasm"));
@@ -152,23 +190,8 @@ impl Emulator {
         let cpu = inner(&self.v86, &["v86", "cpu"])?;
         let to = listener.clone();
         let reset = Closure::<dyn Fn()>::new(move || to.reset()).into_js_value();
-        Reflect::set(&cpu, &JsValue::from_str("reboot_internal"), &reset)?;
-        self.hear_flushes(&inner(&cpu, &["devices", "ide", "primary", "master"])?, listener)
-    }
-
-    /// Puts itself before the drive's command handler.
-    fn hear_flushes(&self, drive: &JsValue, listener: std::rc::Rc<impl Listener>) -> Result<(), JsValue> {
-        let name = JsValue::from_str("ata_command");
-        let original: Function = Reflect::get(drive, &name)?.dyn_into()?;
-        let this = drive.clone();
-        let command = Closure::<dyn Fn(u8) -> Result<JsValue, JsValue>>::new(move |command: u8| {
-            if ATA_FLUSHES.contains(&command) {
-                listener.flush();
-            }
-            original.call1(&this, &command.into())
-        });
-        Reflect::set(drive, &name, &command.into_js_value())?;
-        Ok(())
+        replace(&cpu, "reboot_internal", &reset)?;
+        hear_flushes(&cpu, listener)
     }
 
     /// Lets the processor go on.
