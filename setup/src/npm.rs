@@ -28,7 +28,10 @@ pub fn npm(root: &Path) -> Result<()> {
         return Ok(());
     }
     node()?;
-    run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(root), LIMIT)?;
+    run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(root), LIMIT)
+        .map_err(|error| {
+            error.not_installed("The npm packages", "Check package.json and the network, and try again.")
+        })?;
     if lock.contains("\"node_modules/esbuild\"") {
         esbuild_works(&modules.join(".bin/esbuild"))?;
     }

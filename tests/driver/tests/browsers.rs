@@ -1,5 +1,7 @@
 //! The driver against real browsers, with an extension of a few lines.
 
+#![allow(clippy::unwrap_used, reason = "clippy.toml excuses test functions, but not what several of them share")]
+
 use driver::{Browser, Kind, LaunchOptions};
 use serde_json::{Value, json};
 use std::fs;
@@ -127,6 +129,12 @@ async fn elements_are_found_by_role_and_name(kind: Kind) {
 
     let more = browser.by_role("region", "More").await.unwrap();
     browser.by_role_in(&more, "button", "Stop").await.unwrap().click().await.unwrap();
+
+    let either = browser.by_role("button", "Stop").await.unwrap_err().to_string();
+    assert!(either.contains("2 elements have the role button and the name \"Stop\""), "{either}");
+    let absent = browser.by_role("button", "Hidden").await.unwrap_err().to_string();
+    assert!(absent.contains("in vain for the button \"Hidden\""), "{absent}");
+    assert!(absent.contains("of this role are [\"Launch\", \"Delete\", \"Stop\", \"Stop\"]"), "{absent}");
     browser.close().await.unwrap();
 }
 
@@ -230,7 +238,8 @@ async fn a_failed_wait_tells_what_was_waited_for_and_what_the_page_said(kind: Ki
         assert!(text.contains(part), "{part:?} is not in: {text}");
     }
     let throws = browser.eval("throw new Error('a reason')", vec![]).await.unwrap_err().to_string();
-    assert!(throws.contains("a reason"), "{throws}");
+    assert!(throws.contains("failed to run throw new Error('a reason'): "), "{throws}");
+    assert!(throws.contains("a reason\n") && !throws.contains("Stacktrace"), "{throws}");
     browser.close().await.unwrap();
 }
 
