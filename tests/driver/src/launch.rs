@@ -96,7 +96,7 @@ impl Browser {
         let session = session(port, capabilities, client.clone()).await;
         let session = session.map_err(|reason| Error::Start { kind, reason, log: wait::tail(&processes.log()) })?;
         let devtools = debugger_address(session.capabilities()).map(|address| DevTools::new(address, client));
-        let browser = Self::new(kind, session, devtools, processes, extension, folders);
+        let browser = Self::new(&options, (session, devtools), processes, extension, folders);
         if kind == Kind::Firefox {
             browser.install_addon().await?;
         }

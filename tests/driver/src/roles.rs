@@ -2,12 +2,8 @@
 
 use crate::error::Doing;
 use crate::{Browser, Error, Result};
-use std::time::Duration;
 use thirtyfour::common::command::FormatRequestData;
 use thirtyfour::{By, ElementId, RequestData, SessionId, WebElement};
-
-/// How long an element may take to appear.
-const APPEARING: Duration = Duration::from_secs(10);
 
 /// What the browser computed for an element (WebDriver, sections 12.4.9 and 12.4.10).
 #[derive(Debug)]
@@ -27,7 +23,8 @@ impl FormatRequestData for Computed {
 }
 
 impl Browser {
-    /// The one element with this role and exactly this accessible name; waits up to 10 s for it.
+    /// The one element with this role and exactly this accessible name; waits for it
+    /// as long as [`LaunchOptions::patience`](crate::LaunchOptions::patience) says.
     ///
     /// # Errors
     /// If there is none, or more than one, when the time is over; with the names of all elements of this role.
@@ -69,7 +66,7 @@ impl Browser {
 
     async fn one(&self, parent: Option<&WebElement>, role: &str, name: &str) -> Result<WebElement> {
         let what = format!("the {role} \"{name}\"");
-        let found = self.wait_for(&what, APPEARING, async || self.only(parent, role, name).await).await;
+        let found = self.wait_for(&what, self.patience(), async || self.only(parent, role, name).await).await;
         match found {
             Err(Error::TimedOut { what, seconds, circumstances }) => {
                 let names = self.names(role).await?;

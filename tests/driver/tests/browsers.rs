@@ -110,6 +110,7 @@ macro_rules! in_both_browsers {
 
 in_both_browsers! {
     elements_are_found_by_role_and_name
+    an_absent_or_ambiguous_element_is_told_with_those_that_are_there
     what_is_stored_is_there_after_close_and_relaunch
     the_background_script_can_be_ended_and_starts_again
     kill_leaves_no_process_and_no_file_behind
@@ -129,7 +130,13 @@ async fn elements_are_found_by_role_and_name(kind: Kind) {
 
     let more = browser.by_role("region", "More").await.unwrap();
     browser.by_role_in(&more, "button", "Stop").await.unwrap().click().await.unwrap();
+    browser.close().await.unwrap();
+}
 
+async fn an_absent_or_ambiguous_element_is_told_with_those_that_are_there(kind: Kind) {
+    let extension = extension(kind);
+    let patience = Duration::from_millis(100);
+    let browser = open_page(LaunchOptions { patience, ..LaunchOptions::new(kind, extension.path()) }).await;
     let either = browser.by_role("button", "Stop").await.unwrap_err().to_string();
     assert!(either.contains("2 elements have the role button and the name \"Stop\""), "{either}");
     let absent = browser.by_role("button", "Hidden").await.unwrap_err().to_string();
