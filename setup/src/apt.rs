@@ -41,16 +41,21 @@ fn is_there(proof: &str) -> bool {
 
 /// Installs packages without asking whether they are there.
 pub(crate) fn install(packages: &[&str]) -> Result<()> {
-    let by_hand = format!("Install {} by the means of your system.", packages.join(", "));
+    let names = packages.join(" ");
     if find(&["apt-get"]).is_none() {
-        return Err(Error::missing(packages.join(", "), by_hand));
+        let what = format!("A program of Debian's packages {names}");
+        return Err(Error::missing(what, "Install what these packages provide by the means of your system."));
     }
-    if !is_root() && run(Command::new("sudo").args(["-n", "true"]), Duration::from_secs(10)).is_err() {
-        let remedy = format!("Run `sudo apt-get install {}`.", packages.join(" "));
-        return Err(Error::missing(packages.join(", "), remedy));
+    try_to_install(packages).map_err(|error| {
+        error.not_installed(format!("Debian's package {names}"), format!("Run `sudo apt-get install {names}`."))
+    })
+}
+
+fn try_to_install(packages: &[&str]) -> Result<()> {
+    if !is_root() {
+        run(Command::new("sudo").args(["-n", "true"]), Duration::from_secs(10))?;
     }
-    let mut first = apt_get("install");
-    if run(first.args(packages), LIMIT).is_ok() {
+    if run(apt_get("install").args(packages), LIMIT).is_ok() {
         return Ok(());
     }
     // Most often the lists of packages are missing (a container) or name versions that are gone.
@@ -72,7 +77,8 @@ fn apt_get(verb: &str) -> Command {
     command
 }
 
-fn is_root() -> bool {
+/// Whether this process runs with all rights.
+pub fn is_root() -> bool {
     // The owner of a process's folder is its effective user.
     fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
 }

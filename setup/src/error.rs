@@ -3,7 +3,7 @@ use std::io;
 /// What a function of this crate answers.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why something that building or testing needs is not there. Each text ends in what can be done about it.
+/// Why something that building or testing needs is not there. Each text says what can be done about it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It is not installed and could not be installed from here.
@@ -19,6 +19,16 @@ pub enum Error {
     Unsuitable {
         /// What was found, without the full stop.
         what: String,
+        /// What to install or to set.
+        remedy: String,
+    },
+    /// It could not be installed.
+    #[error("{what} could not be installed: {cause}\n{remedy}")]
+    NotInstalled {
+        /// What was to be installed, as the subject of a sentence.
+        what: String,
+        /// What the installer said.
+        cause: Box<Error>,
         /// What to install or to set.
         remedy: String,
     },
@@ -59,5 +69,9 @@ impl Error {
 
     pub(crate) fn unsuitable(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::Unsuitable { what: what.into(), remedy: remedy.into() }
+    }
+
+    pub(crate) fn not_installed(self, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::NotInstalled { what: what.into(), cause: Box::new(self), remedy: remedy.into() }
     }
 }

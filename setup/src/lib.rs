@@ -17,7 +17,7 @@ mod search;
 mod version;
 mod wasm;
 
-pub use apt::apt;
+pub use apt::{apt, is_root};
 pub use browsers::{ChromiumPaths, FirefoxPaths, chromium, firefox};
 pub use cache::cache_dir;
 pub use error::{Error, Result};

@@ -59,7 +59,9 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<()> {
     let file = |error| Error::File { path: "a temporary file".into(), action: "written", source: error };
     let mut log = tempfile::tempfile().map_err(file)?;
     let (out, err) = (log.try_clone().map_err(file)?, log.try_clone().map_err(file)?);
+    // A backtrace of rustup or cargo would push their last words out of sight.
     let mut child = command
+        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(out)
         .stderr(err)

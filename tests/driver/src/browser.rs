@@ -3,8 +3,9 @@ use crate::error::Doing;
 use crate::extension::Extension;
 use crate::launch::Folders;
 use crate::processes::Processes;
-use crate::{Kind, Result};
+use crate::{Kind, LaunchOptions, Result};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use thirtyfour::WebDriver;
 
 /// A running browser with the extension in it.
@@ -13,6 +14,7 @@ use thirtyfour::WebDriver;
 #[derive(Debug)]
 pub struct Browser {
     kind: Kind,
+    patience: Duration,
     driver: WebDriver,
     devtools: Option<DevTools>,
     // Ended before the folders below are removed.
@@ -23,14 +25,13 @@ pub struct Browser {
 
 impl Browser {
     pub(crate) fn new(
-        kind: Kind,
-        driver: WebDriver,
-        devtools: Option<DevTools>,
+        options: &LaunchOptions,
+        (driver, devtools): (WebDriver, Option<DevTools>),
         processes: Processes,
         extension: Extension,
         folders: Folders,
     ) -> Self {
-        Self { kind, driver, devtools, processes, extension, folders }
+        Self { kind: options.kind, patience: options.patience, driver, devtools, processes, extension, folders }
     }
 
     /// Which browser it is.
@@ -45,6 +46,10 @@ impl Browser {
 
     pub(crate) fn extension(&self) -> &Extension {
         &self.extension
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
     }
 
     pub(crate) fn devtools(&self) -> Option<&DevTools> {

@@ -5,8 +5,6 @@ use crate::extension::Extension;
 use crate::launch::Folders;
 use serde_json::{Value, json};
 use setup::ChromiumPaths;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -73,15 +71,10 @@ fn arguments(options: &LaunchOptions, extension: &Extension, folders: &Folders) 
     if options.dark {
         arguments.push("force-dark-mode".into());
     }
-    if is_root() {
+    if setup::is_root() {
         // Chromium refuses to run its sandbox as root.
         arguments.push("no-sandbox".into());
     }
     arguments.extend(options.extra_args.iter().cloned());
     arguments
-}
-
-fn is_root() -> bool {
-    // The owner of a process's folder is its effective user.
-    fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
 }

@@ -34,12 +34,12 @@ pub enum Error {
         log: String,
     },
     /// The driver answered with an error, or not at all.
-    #[error("the browser failed to {doing}: {source}")]
+    #[error("the browser failed to {doing}: {answer}")]
     Command {
         /// What it was told to do.
         doing: String,
         /// What it answered.
-        source: WebDriverError,
+        answer: String,
     },
     /// Chromium's debugging interface didn't answer as expected.
     #[error("Chromium's debugging interface failed to {doing}: {source}")]
@@ -58,18 +58,6 @@ pub enum Error {
         seconds: u64,
         /// The last error of the condition, and what page and browser were doing.
         circumstances: String,
-    },
-    /// No element, or more than one, has this role and name.
-    #[error("{found} on the page for the {role} \"{name}\"; {role}s that are there: {there}")]
-    Element {
-        /// "nothing is", or how many there are.
-        found: String,
-        /// The role asked for.
-        role: String,
-        /// The accessible name asked for.
-        name: String,
-        /// The names of all elements with this role.
-        there: String,
     },
     /// A condition of a test that has its own words for why it is not met.
     #[error("{0}")]
@@ -100,6 +88,15 @@ pub(crate) trait Doing<T> {
 
 impl<T> Doing<T> for std::result::Result<T, WebDriverError> {
     fn doing(self, what: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|source| Error::Command { doing: what(), source })
+        self.map_err(|error| Error::Command { doing: what(), answer: answer(&error) })
     }
+}
+
+/// What a driver said, without its own stack and the headings around its words.
+pub(crate) fn answer(error: &WebDriverError) -> String {
+    const HEADINGS: [&str; 3] = ["Status:", "Additional info:", "(Session info:"];
+    let text = error.to_string();
+    let words = text.split("Stacktrace:").next().unwrap_or_default().lines().map(str::trim);
+    let words = words.filter(|line| !line.is_empty() && !HEADINGS.iter().any(|heading| line.starts_with(heading)));
+    words.collect::<Vec<_>>().join("\n")
 }

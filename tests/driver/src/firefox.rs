@@ -47,8 +47,9 @@ fn preferences(dark: bool, extension: &Extension, downloads: &Path) -> Value {
         // A temporary add-on is removed when Firefox quits. These keep its storage for the next launch.
         "extensions.webextensions.keepStorageOnUninstall": true,
         "extensions.webextensions.keepUuidOnUninstall": true,
-        // Consoles go to the driver's log.
+        // Consoles go to the driver's log, but for Firefox's own.
         "devtools.console.stdout.content": true,
+        "devtools.console.stdout.chrome": false,
         "ui.systemUsesDarkTheme": i32::from(dark),
         // 0 is dark and 1 is light.
         "layout.css.prefers-color-scheme.content-override": i32::from(!dark),

@@ -2,11 +2,11 @@
 
 use crate::browser::Browser;
 use crate::devtools::DevTools;
-use crate::error::Doing;
+use crate::error::{Doing, answer};
 use crate::extension::Extension;
 use crate::processes::Processes;
 use crate::{Error, Kind, LaunchOptions, Result, chromium, firefox, wait};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +20,9 @@ const DRIVER_START: Duration = Duration::from_secs(30);
 
 /// How long any single command may take: starting a browser on a machine that also compiles takes the longest.
 const COMMAND: Duration = Duration::from_secs(120);
+
+/// How long a script or the loading of a page may take; less, so that the driver answers with what was too slow.
+const SCRIPT: Duration = Duration::from_secs(100);
 
 /// Where a browser keeps what: a scratch folder that is removed with it, and maybe a profile that is kept.
 #[derive(Debug)]
@@ -93,7 +96,7 @@ impl Browser {
         let session = session(port, capabilities, client.clone()).await;
         let session = session.map_err(|reason| Error::Start { kind, reason, log: wait::tail(&processes.log()) })?;
         let devtools = debugger_address(session.capabilities()).map(|address| DevTools::new(address, client));
-        let browser = Self::new(kind, session, devtools, processes, extension, folders);
+        let browser = Self::new(&options, (session, devtools), processes, extension, folders);
         if kind == Kind::Firefox {
             browser.install_addon().await?;
         }
@@ -143,10 +146,11 @@ fn client() -> Result<reqwest::Client> {
 }
 
 async fn session(port: u16, wanted: Value, client: reqwest::Client) -> std::result::Result<WebDriver, String> {
-    let Value::Object(wanted) = wanted else { return Err("its capabilities are no object".into()) };
+    let Value::Object(mut wanted) = wanted else { return Err("its capabilities are no object".into()) };
+    wanted.insert("timeouts".into(), json!({ "script": SCRIPT.as_millis(), "pageLoad": SCRIPT.as_millis() }));
     let address = format!("http://127.0.0.1:{port}");
     let session = WebDriver::builder(address, Capabilities::from(wanted)).request_timeout(COMMAND).client(client);
-    session.connect().await.map_err(|error| error.to_string())
+    session.connect().await.map_err(|error| answer(&error))
 }
 
 fn debugger_address(capabilities: &Capabilities) -> Option<String> {

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A browser that the extension is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,12 +41,14 @@ pub struct LaunchOptions {
     pub window: (u32, u32),
     /// Whether pages are told that the user prefers dark colours; else they are told light.
     pub dark: bool,
+    /// How long an element that is looked for by its role may take to appear.
+    pub patience: Duration,
     /// Further arguments for the browser.
     pub extra_args: Vec<String>,
 }
 
 impl LaunchOptions {
-    /// A headless browser with a fresh profile, a page of 1280 × 800 and light colours.
+    /// A headless browser with a fresh profile, a page of 1280 × 800, light colours, and 10 s of patience.
     pub fn new(kind: Kind, extension: impl Into<PathBuf>) -> Self {
         Self {
             kind,
@@ -54,6 +57,7 @@ impl LaunchOptions {
             headless: true,
             window: (1280, 800),
             dark: false,
+            patience: Duration::from_secs(10),
             extra_args: Vec::new(),
         }
     }

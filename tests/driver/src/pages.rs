@@ -103,22 +103,25 @@ impl Browser {
         std::fs::write(path, png).map_err(|source| Error::File { path: path.to_owned(), action: "written", source })
     }
 
-    /// Makes the current page this many CSS pixels wide and high. Neither browser goes below a width of 500.
+    /// Makes the current page this many CSS pixels wide and high.
+    ///
+    /// # Errors
+    /// If the browser doesn't make its window so small (a width of 500 is the least in both) or so large.
     pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
         let wanted = [i64::from(width), i64::from(height)];
-        let mut window = wanted;
+        let (mut window, mut page) = (wanted, [0, 0]);
         for _ in 0..RESIZES {
             let size = window.map(|side| u32::try_from(side).unwrap_or(1));
             let resized = self.driver().set_window_rect(0, 0, size[0], size[1]).await;
             resized.doing(|| format!("resize its window to {} × {}", size[0], size[1]))?;
-            let page = self.eval("return [innerWidth, innerHeight]", vec![]).await?;
-            let page = [0, 1].map(|side| page[side].as_i64().unwrap_or_default());
+            let inner = self.eval("return [innerWidth, innerHeight]", vec![]).await?;
+            page = [0, 1].map(|side| inner[side].as_i64().unwrap_or_default());
             if page == wanted {
-                break;
+                return Ok(());
             }
             window = [0, 1].map(|side| window[side] + wanted[side] - page[side]);
         }
-        Ok(())
+        Err(Error::Unmet(format!("{} made its page {page:?} pixels large instead of {wanted:?}", self.kind())))
     }
 }
 

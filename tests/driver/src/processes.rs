@@ -127,6 +127,16 @@ mod tests {
     }
 
     #[test]
+    fn another_program_started_meanwhile_does_not_keep_it_alive() {
+        let (mut processes, _dir) = shell("sleep 600");
+        let mut other = Command::new("sleep").arg("600").spawn().unwrap();
+        processes.end();
+        assert_eq!(processes.ids(), [0; 0]);
+        other.kill().unwrap();
+        other.wait().unwrap();
+    }
+
+    #[test]
     fn a_driver_that_fails_is_noticed_with_its_words_kept() {
         let (mut processes, _dir) = shell("sleep 600 & echo 'no display'; exit 1");
         until("the group is gone", || !processes.is_running());

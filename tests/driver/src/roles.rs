@@ -2,12 +2,8 @@
 
 use crate::error::Doing;
 use crate::{Browser, Error, Result};
-use std::time::Duration;
 use thirtyfour::common::command::FormatRequestData;
 use thirtyfour::{By, ElementId, RequestData, SessionId, WebElement};
-
-/// How long an element may take to appear.
-const APPEARING: Duration = Duration::from_secs(10);
 
 /// What the browser computed for an element (WebDriver, sections 12.4.9 and 12.4.10).
 #[derive(Debug)]
@@ -27,10 +23,11 @@ impl FormatRequestData for Computed {
 }
 
 impl Browser {
-    /// The one element with this role and exactly this accessible name; waits up to 10 s for it.
+    /// The one element with this role and exactly this accessible name; waits for it
+    /// as long as [`LaunchOptions::patience`](crate::LaunchOptions::patience) says.
     ///
     /// # Errors
-    /// If there is none, or more than one; with the names of all elements of this role.
+    /// If there is none, or more than one, when the time is over; with the names of all elements of this role.
     pub async fn by_role(&self, role: &str, name: &str) -> Result<WebElement> {
         self.one(None, role, name).await
     }
@@ -58,40 +55,51 @@ impl Browser {
 
     /// The accessible names of all elements with this role that the page has now, in the page's order.
     pub async fn names(&self, role: &str) -> Result<Vec<String>> {
-        Ok(self.all_of(None, role).await?.into_iter().map(|(name, _)| name).collect())
+        let mut names = Vec::new();
+        for element in self.candidates(None, role).await? {
+            if self.computed(Computed::Role(element.element_id())).await? == current(role) {
+                names.push(self.computed(Computed::Label(element.element_id())).await?);
+            }
+        }
+        Ok(names)
     }
 
     async fn one(&self, parent: Option<&WebElement>, role: &str, name: &str) -> Result<WebElement> {
         let what = format!("the {role} \"{name}\"");
-        self.wait_for(&what, APPEARING, async || self.only(parent, role, name).await.map(Some)).await
-    }
-
-    async fn only(&self, parent: Option<&WebElement>, role: &str, name: &str) -> Result<WebElement> {
-        let all = self.all_of(parent, role).await?;
-        let mut found = all.iter().filter(|(label, _)| label == name);
-        match (found.next(), found.count()) {
-            (Some((_, element)), 0) => Ok(element.clone()),
-            (first, more) => {
-                let found = first.map_or("nothing is".to_owned(), |_| format!("{} elements are", more + 1));
-                let there = all.iter().map(|(label, _)| format!("\"{label}\"")).collect::<Vec<_>>().join(", ");
-                Err(Error::Element { found, role: role.into(), name: name.into(), there })
+        let found = self.wait_for(&what, self.patience(), async || self.only(parent, role, name).await).await;
+        match found {
+            Err(Error::TimedOut { what, seconds, circumstances }) => {
+                let names = self.names(role).await?;
+                let circumstances = format!("The page's elements of this role are {names:?}\n{circumstances}");
+                Err(Error::TimedOut { what, seconds, circumstances })
             }
+            found => found,
         }
     }
 
-    async fn all_of(&self, parent: Option<&WebElement>, role: &str) -> Result<Vec<(String, WebElement)>> {
-        let css = By::Css(candidates(role));
+    async fn only(&self, parent: Option<&WebElement>, role: &str, name: &str) -> Result<Option<WebElement>> {
+        let mut found = Vec::new();
+        for element in self.candidates(parent, role).await? {
+            // Each question is a round trip to the browser, and most elements have another name.
+            if self.computed(Computed::Label(element.element_id())).await? == name
+                && self.computed(Computed::Role(element.element_id())).await? == current(role)
+            {
+                found.push(element);
+            }
+        }
+        if found.len() > 1 {
+            return Err(Error::Unmet(format!("{} elements have the role {role} and the name \"{name}\"", found.len())));
+        }
+        Ok(found.pop())
+    }
+
+    async fn candidates(&self, parent: Option<&WebElement>, role: &str) -> Result<Vec<WebElement>> {
+        let css = By::Css(selector(role));
         let candidates = match parent {
             Some(parent) => parent.find_all(css).await,
             None => self.driver().find_all(css).await,
         };
-        let mut found = Vec::new();
-        for element in candidates.doing(|| format!("look for {role}s"))? {
-            if self.computed(Computed::Role(element.element_id())).await? == role {
-                found.push((self.computed(Computed::Label(element.element_id())).await?, element));
-            }
-        }
-        Ok(found)
+        candidates.doing(|| format!("look for elements of the role {role}"))
     }
 
     async fn computed(&self, what: Computed) -> Result<String> {
@@ -101,8 +109,13 @@ impl Browser {
     }
 }
 
+/// The name that browsers give to the role: `img` is an old one of `image` (WAI-ARIA 1.3).
+fn current(role: &str) -> &str {
+    if role == "img" { "image" } else { role }
+}
+
 /// A selector for everything that may have the role; the browser is asked whether it does.
-fn candidates(role: &str) -> String {
+fn selector(role: &str) -> String {
     let native = match role {
         "button" => "button, summary, input[type=button], input[type=submit], input[type=reset], input[type=image]",
         "link" => "a[href], area[href]",
@@ -130,7 +143,7 @@ fn candidates(role: &str) -> String {
         "progressbar" => "progress",
         "meter" => "meter",
         "status" => "output",
-        "image" | "img" => "img, svg",
+        "image" | "img" => "img, svg, [role~=img]",
         _ => "",
     };
     let separator = if native.is_empty() { "" } else { ", " };

@@ -10,8 +10,17 @@ const INTERVAL: Duration = Duration::from_millis(50);
 const LOG_LINES: usize = 25;
 const PAGE_CHARS: usize = 800;
 
-/// Chromium complains about a desktop that isn't there.
-const NOISE: [&str; 4] = ["dbus/", "unexpected operator", "vaapi_wrapper", "Floss manager"];
+/// What both browsers print in every test: mostly complaints about a desktop that isn't there.
+const NOISE: [&str; 8] = [
+    "dbus/",
+    "unexpected operator",
+    "vaapi_wrapper",
+    "Floss manager",
+    "GLib-GObject-CRITICAL",
+    "g_type_add_interface_static",
+    "Read port:",
+    "RSLoader",
+];
 
 /// How consoles' lines look in the driver's log, in Chromium and in Firefox.
 const CONSOLE: [&str; 5] = [":CONSOLE:", "console.error:", "console.warn:", "console.log:", "JavaScript error:"];
@@ -57,7 +66,7 @@ impl Browser {
     /// What pages and workers wrote to their consoles, one line each.
     pub fn console(&self) -> Vec<String> {
         let log = self.log();
-        log.lines().filter(|line| CONSOLE.iter().any(|mark| line.contains(mark))).map(str::to_owned).collect()
+        telling(&log).filter(|line| CONSOLE.iter().any(|mark| line.contains(mark))).map(str::to_owned).collect()
     }
 
     async fn circumstances(&self, problem: Option<Error>) -> String {
@@ -72,11 +81,13 @@ impl Browser {
     }
 }
 
-/// The end of a driver's log, without what Chromium always complains about.
+/// The end of a driver's log, without what is in every log.
 pub(crate) fn tail(log: &str) -> String {
-    let lines: Vec<String> =
-        log.lines().filter(|line| !NOISE.iter().any(|noise| line.contains(noise))).map(str::to_owned).collect();
-    last(&lines)
+    last(&telling(log).map(str::to_owned).collect::<Vec<_>>())
+}
+
+fn telling(log: &str) -> impl Iterator<Item = &str> {
+    log.lines().filter(|line| !line.trim().is_empty() && !NOISE.iter().any(|noise| line.contains(noise)))
 }
 
 fn last(lines: &[String]) -> String {
