@@ -79,7 +79,7 @@ fn Console(props: &ConsoleProps) -> Html {
             <header class="bar">
                 <Title instance={instance.clone()} />
                 if let Some(desk) = &*desk {
-                    <Tabs tab={view.tab()} signal={signal.clone()} />
+                    <Tabs desk={desk.clone()} tab={view.tab()} signal={signal.clone()} />
                     <Tools desk={desk.clone()} view={(*view).clone()} signal={signal.clone()} />
                 }
                 if let Some(instance) = instance.clone() {

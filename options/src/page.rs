@@ -134,7 +134,7 @@ fn About() -> Html {
                     if let Some(version) = version() { <span class="number">{ format!(" {version}") }</span> }
                 </p>
                 <p>
-                    { "Small Linux machines that run in this browser. Nothing leaves this computer: no account, no server." }
+                    { "Small Linux machines that run inside this browser, without an account and without a server." }
                 </p>
                 <p><a href="../licenses.html" target="_blank">{ "Licences of what is packaged" }</a></p>
             </div>
