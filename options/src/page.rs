@@ -35,10 +35,6 @@ fn Options() -> Html {
             });
         })
     };
-    let dismiss = {
-        let workbench = workbench.clone();
-        Callback::from(move |()| workbench.dismiss())
-    };
     let settings = (*chosen).clone().or_else(|| workbench.world.as_ref().map(|world| world.settings.clone()));
     use_theme(settings.as_ref().map(|settings| settings.theme));
     html! {
@@ -51,7 +47,7 @@ fn Options() -> Html {
                 </p>
             </header>
             if let Some(problem) = workbench.problem.clone() {
-                <Notice {problem} on_dismiss={dismiss} />
+                <Notice {problem} on_dismiss={workbench.dismissal()} />
             }
             <main>
                 if let (Some(world), Some(settings)) = (&workbench.world, settings) {
