@@ -26,8 +26,9 @@ const OSC_COLOURS: [u32; 4] = [4, 10, 11, 12];
 /// Whether a terminal may answer.
 #[derive(Clone, Default)]
 pub(crate) struct Answers {
-    /// This page answers for the machine.
-    chosen: Rc<Cell<bool>>,
+    /// Which of this page's holds on the lock makes it the one that answers for the machine, if any.
+    chosen: Rc<Cell<Option<u32>>>,
+    holds: Rc<Cell<u32>>,
     /// This page has asked to be the next one.
     waiting: Rc<Cell<bool>>,
     /// What is being parsed is a replay.
@@ -41,7 +42,7 @@ impl Answers {
     }
 
     fn muted(&self) -> bool {
-        self.replaying.get() || !self.chosen.get()
+        self.replaying.get() || self.chosen.get().is_none()
     }
 
     /// Keeps the terminal from answering when it must not.
@@ -73,7 +74,7 @@ impl Answers {
 
     /// Makes this page the one that answers for the machine with this lock, until another page takes its turn.
     pub(crate) fn take_turn(&self, lock: &str) {
-        if !self.chosen.get() {
+        if self.chosen.get().is_none() {
             self.hold(lock, true);
         }
     }
@@ -87,9 +88,11 @@ impl Answers {
 
     /// A lock of the browser's is held by one page at a time, also over crashes of pages.
     fn hold(&self, lock: &str, steal: bool) {
+        let hold = self.holds.get() + 1;
+        self.holds.set(hold);
         let answers = self.clone();
         let got = Closure::once_into_js(move |_lock: JsValue| {
-            answers.chosen.set(true);
+            answers.chosen.set(Some(hold));
             if !steal {
                 answers.waiting.set(false);
             }
@@ -98,8 +101,11 @@ impl Answers {
         });
         let (answers, name) = (self.clone(), lock.to_owned());
         let stolen = Closure::once(move |_reason: JsValue| {
-            answers.chosen.set(false);
-            answers.wait_for_turn(&name);
+            // When this page has stolen it from itself, it still answers.
+            if answers.chosen.get() == Some(hold) {
+                answers.chosen.set(None);
+                answers.wait_for_turn(&name);
+            }
         });
         match request_lock(lock, &object(&[("steal", steal.into())]), got.unchecked_ref()) {
             Ok(held) => {
@@ -107,7 +113,7 @@ impl Answers {
                 stolen.forget();
             }
             // Without locks every page answers, as if it were alone.
-            Err(_) => self.chosen.set(true),
+            Err(_) => self.chosen.set(Some(hold)),
         }
     }
 }

@@ -1,5 +1,5 @@
 use protocol::{Instance, PageRequest, Problem, State};
-use ui::{Button, Control, Kind, StateGlyph, use_world};
+use ui::{Button, Control, Kind, StateGlyph, StoppingNote, use_world};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -16,6 +16,16 @@ pub(crate) fn Cover(props: &CoverProps) -> Html {
     let workbench = use_world();
     let busy = use_state(|| false);
     let Some(instance) = &props.instance else { return Html::default() };
+    if instance.state == State::Stopping {
+        return html! {
+            <div class="cover low">
+                <section class="card" aria-label={format!("{} is stopping", instance.name)}>
+                    <StateGlyph state={instance.state} />
+                    <StoppingNote instance={instance.clone()} />
+                </section>
+            </div>
+        };
+    }
     let Some(text) = text(instance, props.has_output) else { return Html::default() };
     let act = |request: PageRequest| {
         let (busy, workbench) = (busy.setter(), workbench.clone());

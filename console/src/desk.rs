@@ -40,6 +40,8 @@ pub(crate) struct Desk {
     lock: String,
     run: Cell<Option<u32>>,
     tab: Cell<Stream>,
+    /// The next terminal to be shown gets the keyboard.
+    claims_focus: Cell<bool>,
     hidden: Cell<bool>,
     dark: Cell<bool>,
     /// What is searched for, while the search is open.
@@ -76,6 +78,7 @@ impl Desk {
                 lock: format!("console-answers:{id}"),
                 run: Cell::new(None),
                 tab: Cell::new(Stream::Serial),
+                claims_focus: Cell::new(false),
                 hidden: Cell::new(false),
                 dark: Cell::new(dark),
                 search: RefCell::default(),
@@ -127,11 +130,23 @@ impl Desk {
         self.set_run(self.run.get());
     }
 
-    /// This terminal is shown.
+    /// This terminal is shown. It gets the keyboard unless something else on the page has it.
     pub(crate) fn show(&self, tab: Stream) {
         self.tab.set(tab);
         self.screen(tab).use_webgl();
         self.fit();
+        if self.claims_focus.take() || is_focus_free() {
+            self.screen(tab).focus();
+        }
+    }
+
+    /// The terminal that is shown, or will be in a moment, gets the keyboard.
+    pub(crate) fn focus(&self, tab: Stream) {
+        if tab == self.tab() {
+            self.screen(tab).focus();
+        } else {
+            self.claims_focus.set(true);
+        }
     }
 
     /// The page is shown, or hidden.
@@ -289,6 +304,15 @@ fn leave_terminal() {
     if let Some(tab) = tab.as_ref().and_then(JsCast::dyn_ref::<HtmlElement>) {
         // It is in the page and can take the focus.
         let _ = tab.focus();
+    }
+}
+
+/// Whether nothing has the keyboard, or a terminal.
+fn is_focus_free() -> bool {
+    let Some(document) = web_sys::window().and_then(|window| window.document()) else { return false };
+    match document.active_element() {
+        Some(active) => active.tag_name() == "BODY" || active.closest(".terminal").is_ok_and(|place| place.is_some()),
+        None => true,
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn FindBar(props: &FindBarProps) -> Html {
             }
             move || {
                 desk.0.end_search();
-                desk.0.screen(desk.0.tab()).focus();
+                desk.0.focus(desk.0.tab());
             }
         }
     });

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 /// How many bytes xterm.js is given at a time: a few milliseconds of its parsing, so that the page never stalls.
-pub(crate) const CHUNK: usize = 64 << 10;
+pub(crate) const CHUNK: usize = 16 << 10;
 /// How far the acknowledged offset may lag behind what was taken in, in bytes.
 const ACK_STEP: u64 = 64 << 10;
 /// How many bytes may wait while the page is shown. The worker sends a replay of at most 1 MiB and then holds back, so

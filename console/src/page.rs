@@ -9,8 +9,7 @@ use crate::{
 use gloo_timers::callback::Timeout;
 use protocol::{Instance, InstanceId, PageRequest, State};
 use ui::{
-    EmptyState, Logo, MachineControls, Notice, StateBadge, StoppingNote, WorldProvider, memory, state_label, uptime,
-    use_dark, use_now, use_world,
+    Logo, MachineControls, Notice, StateBadge, WorldProvider, memory, state_label, uptime, use_dark, use_now, use_world,
 };
 use yew::prelude::*;
 
@@ -37,10 +36,11 @@ fn machine_in_address() -> Option<InstanceId> {
 #[component]
 fn Missing() -> Html {
     html! {
-        <div class="missing">
-            <EmptyState title="This machine does not exist" picture={html! { <Logo /> }}
-                text="It may have been deleted. Close this page and open a machine from the toolbar’s list." />
-        </div>
+        <main class="missing empty">
+            <Logo />
+            <h1>{ "This machine does not exist" }</h1>
+            <p>{ "It may have been deleted. Close this page and open a machine from the toolbar’s list." }</p>
+        </main>
     }
 }
 
@@ -62,10 +62,6 @@ fn Console(props: &ConsoleProps) -> Html {
         let view = view.dispatcher();
         Callback::from(move |signal| view.dispatch(signal))
     };
-    let dismiss = {
-        let workbench = workbench.clone();
-        Callback::from(move |()| workbench.dismiss())
-    };
     if workbench.world.is_some() && instance.is_none() {
         return html! { <Missing /> };
     }
@@ -79,7 +75,7 @@ fn Console(props: &ConsoleProps) -> Html {
             <header class="bar">
                 <Title instance={instance.clone()} />
                 if let Some(desk) = &*desk {
-                    <Tabs tab={view.tab()} signal={signal.clone()} />
+                    <Tabs desk={desk.clone()} tab={view.tab()} signal={signal.clone()} />
                     <Tools desk={desk.clone()} view={(*view).clone()} signal={signal.clone()} />
                 }
                 if let Some(instance) = instance.clone() {
@@ -87,7 +83,7 @@ fn Console(props: &ConsoleProps) -> Html {
                 }
             </header>
             if let Some(problem) = workbench.problem.clone() {
-                <div class="bar-problem"><Notice {problem} on_dismiss={dismiss} /></div>
+                <div class="bar-problem"><Notice {problem} on_dismiss={workbench.dismissal()} /></div>
             }
             <main class="main">
                 <Stage id={props.id.clone()} view={(*view).clone()} {run} {dark} dim={instance.as_ref().is_some_and(is_still)}
@@ -151,7 +147,6 @@ fn Title(props: &TitleProps) -> Html {
             <span class="title-about number">
                 { started.map(|started| format!("{} · ", uptime(started, now))) }{ memory(instance.memory) }
             </span>
-            <StoppingNote instance={instance.clone()} />
         </div>
     }
 }

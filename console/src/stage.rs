@@ -72,7 +72,7 @@ pub(crate) fn Stage(props: &StageProps) -> Html {
     });
     use_effect_with((desk, props.run.is_some()), |(desk, live)| {
         if *live {
-            with(desk, |desk| desk.screen(desk.tab()).focus());
+            with(desk, |desk| desk.focus(desk.tab()));
         }
     });
     let [serial, shell] = places;

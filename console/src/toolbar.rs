@@ -9,6 +9,7 @@ use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
 pub(crate) struct TabsProps {
+    pub(crate) desk: DeskHandle,
     pub(crate) tab: Stream,
     pub(crate) signal: Callback<Signal>,
 }
@@ -34,7 +35,15 @@ pub(crate) fn Tabs(props: &TabsProps) -> Html {
         })
     };
     let tab = |stream: Stream, id: &'static str, label: &'static str, node: &NodeRef| {
-        let onclick = props.signal.reform(move |_: MouseEvent| Signal::Choose(stream));
+        let onclick = {
+            let (desk, signal) = (props.desk.clone(), props.signal.clone());
+            Callback::from(move |event: MouseEvent| {
+                if is_pointer(&event) {
+                    desk.0.focus(stream);
+                }
+                signal.emit(Signal::Choose(stream));
+            })
+        };
         let chosen = props.tab == stream;
         html! {
             <button ref={node.clone()} type="button" role="tab" id={format!("tab-{id}")} class="tab"
@@ -65,9 +74,8 @@ pub(crate) fn Tools(props: &ToolsProps) -> Html {
         let desk = desk.clone();
         Callback::from(move |event: MouseEvent| {
             act(&desk);
-            // Whoever pressed with the pointer goes on typing; whoever pressed with a key is still in the toolbar.
-            if event.detail() > 0 {
-                desk.0.screen(desk.0.tab()).focus();
+            if is_pointer(&event) {
+                desk.0.focus(desk.0.tab());
             }
         })
     };
@@ -94,4 +102,10 @@ pub(crate) fn Tools(props: &ToolsProps) -> Html {
                 disabled={view.font >= FONTS[2]} onclick={font(1)} />
         </div>
     }
+}
+
+/// Whether the pointer pressed the button, and not a key. Whoever uses the pointer goes on typing in the terminal;
+/// whoever uses keys is still in the toolbar.
+fn is_pointer(event: &MouseEvent) -> bool {
+    event.detail() > 0
 }

@@ -35,10 +35,6 @@ fn Options() -> Html {
             });
         })
     };
-    let dismiss = {
-        let workbench = workbench.clone();
-        Callback::from(move |()| workbench.dismiss())
-    };
     let settings = (*chosen).clone().or_else(|| workbench.world.as_ref().map(|world| world.settings.clone()));
     use_theme(settings.as_ref().map(|settings| settings.theme));
     html! {
@@ -51,7 +47,7 @@ fn Options() -> Html {
                 </p>
             </header>
             if let Some(problem) = workbench.problem.clone() {
-                <Notice {problem} on_dismiss={dismiss} />
+                <Notice {problem} on_dismiss={workbench.dismissal()} />
             }
             <main>
                 if let (Some(world), Some(settings)) = (&workbench.world, settings) {
@@ -134,7 +130,7 @@ fn About() -> Html {
                     if let Some(version) = version() { <span class="number">{ format!(" {version}") }</span> }
                 </p>
                 <p>
-                    { "Small Linux machines that run in this browser. Nothing leaves this computer: no account, no server." }
+                    { "Small Linux machines that run inside this browser, without an account and without a server." }
                 </p>
                 <p><a href="../licenses.html" target="_blank">{ "Licences of what is packaged" }</a></p>
             </div>

@@ -1,4 +1,4 @@
-use crate::name::objection;
+use crate::name::{objection, tidy};
 use protocol::{Instance, PageRequest, State};
 use ui::{
     Button, ConfirmDialog, Icon, Kind, MachineControls, MenuItem, Notice, StateGlyph, StoppingNote, close_if_popup,
@@ -153,7 +153,7 @@ fn Rename(props: &RenameProps) -> Html {
     let oninput = {
         let typed = typed.setter();
         Callback::from(move |event: InputEvent| {
-            typed.set(event.target_unchecked_into::<HtmlInputElement>().value().trim().to_lowercase())
+            typed.set(tidy(&event.target_unchecked_into::<HtmlInputElement>().value()))
         })
     };
     let onkeydown = {

@@ -11,6 +11,11 @@ pub(crate) fn objection<'a>(name: &str, old: &str, mut taken: impl Iterator<Item
     (name != old && taken.any(|other| other == name)).then(|| format!("Another machine is called {name}."))
 }
 
+/// What was typed, as near to a name as it can be made without guessing: lower case, and hyphens for spaces.
+pub(crate) fn tidy(typed: &str) -> String {
+    typed.to_lowercase().replace(char::is_whitespace, "-")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -22,6 +27,12 @@ mod tests {
         assert!(objection("web", "alpine-1", TAKEN.into_iter()).unwrap().contains("web"));
         assert_eq!(objection("alpine-1", "alpine-1", TAKEN.into_iter()), None, "its own name may stay");
         assert_eq!(objection("db", "alpine-1", TAKEN.into_iter()), None);
+    }
+
+    #[test]
+    fn what_is_typed_becomes_a_name_where_that_is_plain() {
+        assert_eq!(tidy("My Web"), "my-web");
+        assert_eq!(tidy("a.b"), "a.b", "what a dot should become is not plain");
     }
 
     #[test]

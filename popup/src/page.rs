@@ -12,10 +12,6 @@ pub(crate) fn Page() -> Html {
 #[component]
 fn Popup() -> Html {
     let workbench = use_world();
-    let dismiss = {
-        let workbench = workbench.clone();
-        Callback::from(move |()| workbench.dismiss())
-    };
     html! {
         <div class="popup">
             <header class="top">
@@ -26,7 +22,7 @@ fn Popup() -> Html {
                 </a>
             </header>
             if let Some(problem) = workbench.problem.clone() {
-                <div class="problem"><Notice {problem} on_dismiss={dismiss} /></div>
+                <div class="problem"><Notice {problem} on_dismiss={workbench.dismissal()} /></div>
             }
             <main>
                 if let Some(world) = &workbench.world {

@@ -35,9 +35,9 @@ impl Workbench {
         });
     }
 
-    /// The problem was read.
-    pub fn dismiss(&self) {
-        self.report.emit(None);
+    /// Puts [`Workbench::problem`] away; none when it lasts.
+    pub fn dismissal(&self) -> Option<Callback<()>> {
+        (self.link != Link::Silent).then(|| self.report.reform(|()| None))
     }
 }
 

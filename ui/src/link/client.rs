@@ -172,8 +172,7 @@ pub(crate) fn silent() -> Problem {
     Problem {
         code: ProblemCode::Internal,
         message: "The extension does not answer.".to_owned(),
-        advice:
-            "Reload this page. If that does not help, restart the browser: machines that are stopped keep their disks."
-                .to_owned(),
+        advice: "Reload this page. If that does not help, restart the browser; your machines’ disks are kept."
+            .to_owned(),
     }
 }

@@ -56,8 +56,10 @@ pub fn MachineControls(props: &MachineControlsProps) -> Html {
         danger: control == Control::ForceStop,
         onselect: choose.reform(move |()| control),
     };
-    let items: Vec<MenuItem> =
+    let mut items: Vec<MenuItem> =
         in_menu(*state, props.roomy).iter().map(entry).chain(props.more.iter().cloned()).collect();
+    // What takes something away comes last.
+    items.sort_by_key(|item| item.danger);
     let confirmed = {
         let (act, confirming) = (act.clone(), confirming.setter());
         Callback::from(move |()| {
