@@ -78,6 +78,7 @@ impl Layout {
             refcount_table_offset: 1 << bits,
             refcount_table_clusters: self.table as u32,
             snapshots: 0,
+            snapshots_offset: 0,
             compression: Compression::Zlib,
             dirty: false,
             corrupt: false,

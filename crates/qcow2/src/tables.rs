@@ -19,7 +19,7 @@ const MIN_CACHED_TABLES: usize = 2;
 /// L1 and L2 entries: the cluster has exactly one reference, so it may be written in place.
 pub(crate) const COPIED: u64 = 1 << 63;
 /// L1 and L2 entries: the offset in the file.
-const OFFSET_MASK: u64 = 0x00ff_ffff_ffff_fe00;
+pub(crate) const OFFSET_MASK: u64 = 0x00ff_ffff_ffff_fe00;
 
 #[derive(Debug)]
 struct Table {
@@ -73,8 +73,14 @@ impl Tables {
         Ok((offset != 0).then_some(offset))
     }
 
-    pub(crate) fn l1_len(&self) -> usize {
-        self.l1.len()
+    pub(crate) fn l1(&self) -> &[u64] {
+        &self.l1
+    }
+
+    /// Goes on with an L1 table that the file's header refers to already.
+    pub(crate) fn replace_l1(&mut self, entries: Vec<u64>, offset: u64) {
+        self.l1 = entries;
+        self.l1_offset = offset;
     }
 
     /// The L2 table of an L1 index, if there is one.

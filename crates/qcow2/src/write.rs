@@ -120,7 +120,7 @@ impl<F: BlockFile> Qcow2<F> {
     }
 
     /// Writes to clusters just handed out, and takes them back if that fails.
-    fn write_new(&mut self, clusters: &Range<u64>, at: u64, data: &[u8]) -> Result<(), BlockError> {
+    pub(crate) fn write_new(&mut self, clusters: &Range<u64>, at: u64, data: &[u8]) -> Result<(), BlockError> {
         let written = self.file.write(at, data);
         if written.is_err()
             && let Some(counts) = self.refcounts.as_mut()
