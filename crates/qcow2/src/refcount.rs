@@ -215,22 +215,35 @@ impl Refcounts {
         file: &mut ImageFile<F>,
         count: u64,
     ) -> Result<Range<u64>, BlockError> {
-        let mut start = self.first_free(file)?;
-        let mut end = start;
-        while end < start + count {
-            self.describe(file, end)?;
-            let free = self.is_free(file, end)?;
-            end += 1;
-            if !free {
-                start = end;
-            }
-        }
+        let start = self.find_row(file, count)?;
+        let end = start + count;
         for cluster in start..end {
             self.set(file, cluster, 1)?;
         }
         self.end = self.end.max(end);
         self.fix(start..end)?;
         Ok(start..end)
+    }
+
+    /// Where so many free clusters in a row begin.
+    fn find_row<F: BlockFile>(&mut self, file: &mut ImageFile<F>, count: u64) -> Result<u64, BlockError> {
+        let mut start = self.first_free(file)?;
+        loop {
+            // Describing clusters may use up some of them, so all are described before any is found to be free.
+            for cluster in start..start + count {
+                self.describe(file, cluster)?;
+            }
+            let mut taken = None;
+            for cluster in start..start + count {
+                if !self.is_free(file, cluster)? {
+                    taken = Some(cluster);
+                }
+            }
+            match taken {
+                Some(cluster) => start = cluster + 1,
+                None => return Ok(start),
+            }
+        }
     }
 
     fn first_free<F: BlockFile>(&mut self, file: &mut ImageFile<F>) -> Result<u64, BlockError> {

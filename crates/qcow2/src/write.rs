@@ -149,7 +149,8 @@ impl<F: BlockFile> Qcow2<F> {
         let counts = self.refcounts.as_mut().ok_or(BlockError::ReadOnly)?;
         let clusters = counts.allocate_table(&mut self.file, 1)?;
         let at = clusters.start << geometry.cluster_bits;
-        // Written at once, though it will be again: so a flush never needs room that the storage may not have.
+        // Written at once: what the L1 table comes to refer to is a table whatever happens, and a flush, which only changes
+        // what is there, never needs room that the storage may not have.
         self.write_new(&clusters, at, &vec![0; geometry.cluster_len()])?;
         self.tables.add_table(l1, at);
         Ok(())

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "every test file uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "in a test, an error is a failure")]
 
+pub mod recorder;
+
 use block::{BlockFile, Disk, MemoryFile, RawDisk};
 use qcow2::{Backing, BackingFormat, BackingRef, CreateOptions, Geometry, Qcow2, create};
 use std::path::Path;
