@@ -7,11 +7,12 @@
 use crate::backing::Backing;
 use crate::bytes::entries_to_bytes;
 use crate::compressed::pack;
-use crate::error::Error;
+use crate::error::{Error, Progress};
 use crate::geometry::Geometry;
 use crate::layout::Layout;
 use crate::tables::COPIED;
 use block::{BlockError, BlockFile};
+use std::ops::ControlFlow;
 
 /// Clusters that are not zero, at most: 256 GiB at 64 KiB each. It bounds the plan to about 100 MiB of memory.
 const MAX_CLUSTERS: usize = 1 << 22;
@@ -106,6 +107,16 @@ pub struct ExportPlan {
 impl ExportPlan {
     /// Reads what the disk holds, where it is not known to be zeros.
     pub fn new(disk: &mut dyn Backing, options: ExportOptions) -> Result<Self, Error> {
+        Self::with_progress(disk, options, &mut |_, _| ControlFlow::Continue(()))
+    }
+
+    /// Like [`ExportPlan::new`], and tells how much of the disk was looked at. ([`ExportPlan::write`] needs no such thing:
+    /// its sink sees the bytes, of which there are [`ExportPlan::stream_len`], and may fail.)
+    pub fn with_progress(
+        disk: &mut dyn Backing,
+        options: ExportOptions,
+        progress: &mut Progress<'_>,
+    ) -> Result<Self, Error> {
         let geometry = Geometry { cluster_bits: options.cluster_bits, ..Geometry::default() };
         crate::create::check_geometry(geometry)?;
         let size = disk.size();
@@ -117,6 +128,9 @@ impl ExportPlan {
         let mut offset = 0;
         while let Some(start) = next_data(disk, geometry, offset)? {
             offset = start + geometry.cluster_size();
+            if progress(offset.min(size), size).is_break() {
+                return Err(Error::Cancelled);
+            }
             read_cluster(disk, start, &mut buf)?;
             if is_zero(&buf) {
                 continue;

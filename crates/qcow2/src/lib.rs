@@ -28,7 +28,7 @@ mod writeout;
 pub use backing::{Backing, Extent};
 pub use check::CheckReport;
 pub use create::{CreateOptions, create};
-pub use error::Error;
+pub use error::{Error, Progress};
 pub use export::{ExportOptions, ExportPlan, FileSink, Sink, export_raw};
 pub use geometry::Geometry;
 pub use header::{BackingFormat, BackingRef, Compression, Header, MAX_BACKING_NAME};

@@ -1,6 +1,6 @@
 //! Merging a layer into the one below it, as when a snapshot between two others goes away.
 
-use crate::error::Error;
+use crate::error::{Error, Progress};
 use crate::image::Qcow2;
 use crate::tables::Mapping;
 use block::{BlockFile, Disk};
@@ -16,11 +16,12 @@ const CHUNK: u64 = 1 << 20;
 /// the layer. So after a crash both are as good as before, and the merge is simply repeated. Nothing else may lie on `below`:
 /// it would see the change.
 ///
-/// `progress` is told how many bytes of the disk are done, and of how many.
+/// `progress` is told how many bytes of the disk are done, and of how many; it may break off, with [`Error::Cancelled`],
+/// after which things are as after a crash.
 pub fn merge_down<F: BlockFile, G: BlockFile>(
     layer: F,
     below: &mut Qcow2<G>,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut Progress<'_>,
 ) -> Result<F, Error> {
     let mut layer = Qcow2::open_detached(layer)?;
     if layer.header().backing.is_none() {
@@ -51,7 +52,9 @@ pub fn merge_down<F: BlockFile, G: BlockFile>(
                 offset += buf.len() as u64;
             }
         }
-        progress(offset, size);
+        if progress(offset, size).is_break() {
+            return Err(Error::Cancelled);
+        }
     }
     below.flush()?;
     Ok(layer.into_file())

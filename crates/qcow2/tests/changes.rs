@@ -6,8 +6,10 @@ mod common;
 use block::{BlockFile, Disk, MemoryFile};
 use common::*;
 use qcow2::{
-    Backing, BackingFormat, BackingRef, CreateOptions, Error, Geometry, Header, Qcow2, Source, create, merge_down,
+    Backing, BackingFormat, BackingRef, CreateOptions, Error, ExportOptions, ExportPlan, Geometry, Header, Qcow2,
+    Source, create, merge_down,
 };
+use std::ops::ControlFlow;
 
 const TINY: Geometry = Geometry { cluster_bits: 9, refcount_order: 4 };
 const CLUSTER: u64 = 64 * KIB;
@@ -190,12 +192,16 @@ fn a_layer_is_merged_into_the_one_below() {
         let (base, below, above, model) = two_layers(below_geometry, above_geometry);
         let mut target = Qcow2::open(below, raw_backing(base.clone())).unwrap();
         let mut told = Vec::new();
-        let untouched = merge_down(above.clone(), &mut target, &mut |done, of| told.push((done, of))).unwrap();
+        let untouched = merge_down(above.clone(), &mut target, &mut |done, of| {
+            told.push((done, of));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
         assert_eq!(told.last(), Some(&(2 * MIB, 2 * MIB)));
         assert!(untouched.bytes() == above.bytes());
         assert!(contents(&mut target) == model);
         // Once more changes nothing.
-        merge_down(above, &mut target, &mut |_, _| {}).unwrap();
+        merge_down(above, &mut target, &mut go_on).unwrap();
         assert!(contents(&mut target) == model);
         assert!(target.check().unwrap().is_clean());
         let merged = target.close().unwrap();
@@ -207,9 +213,21 @@ fn a_layer_is_merged_into_the_one_below() {
 fn a_merge_that_would_lose_the_end_is_refused() {
     let mut below = open(new_image(2 * MIB, Geometry::default()));
     let above = new_overlay(MIB, Geometry::default(), "below.qcow2", BackingFormat::Qcow2);
-    assert!(matches!(merge_down(above, &mut below, &mut |_, _| {}), Err(Error::Invalid(_))));
+    assert!(matches!(merge_down(above, &mut below, &mut go_on), Err(Error::Invalid(_))));
     let alone = new_image(2 * MIB, Geometry::default());
-    assert!(matches!(merge_down(alone, &mut below, &mut |_, _| {}), Err(Error::Invalid(_))));
+    assert!(matches!(merge_down(alone, &mut below, &mut go_on), Err(Error::Invalid(_))));
+}
+
+#[test]
+fn a_merge_and_an_export_can_be_cancelled() {
+    let (base, below, above, model) = two_layers(TINY, TINY);
+    let mut target = Qcow2::open(below, raw_backing(base)).unwrap();
+    let cancelled = merge_down(above.clone(), &mut target, &mut |_, _| ControlFlow::Break(()));
+    assert_eq!(cancelled.unwrap_err(), Error::Cancelled);
+    merge_down(above, &mut target, &mut go_on).unwrap();
+    assert!(contents(&mut target) == model);
+    let plan = ExportPlan::with_progress(&mut target, ExportOptions::default(), &mut |_, _| ControlFlow::Break(()));
+    assert_eq!(plan.unwrap_err(), Error::Cancelled);
 }
 
 #[test]

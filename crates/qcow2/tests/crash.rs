@@ -271,7 +271,7 @@ proptest! {
         let recorder = Recorder::new(below.clone());
         let log = recorder.log.clone();
         let mut target = Qcow2::open(recorder, backing(has_backing)).unwrap();
-        merge_down(layer.clone(), &mut target, &mut |_, _| {}).unwrap();
+        merge_down(layer.clone(), &mut target, &mut go_on).unwrap();
         assert!(contents(&mut target) == expected);
         let log = log.borrow();
         for at in (0..=log.len()).step_by(3) {
@@ -279,7 +279,7 @@ proptest! {
             let found = after_crash(&below, &log, at, crash);
             assert!(contents(&mut over(found.clone())) == expected, "after {crash:?} at {at} the two layers read differently");
             let mut target = open_below(found);
-            merge_down(layer.clone(), &mut target, &mut |_, _| {}).unwrap();
+            merge_down(layer.clone(), &mut target, &mut go_on).unwrap();
             assert!(contents(&mut target) == expected, "after {crash:?} at {at} and another merge");
             assert_eq!(target.check().unwrap().corruptions, 0);
         }
