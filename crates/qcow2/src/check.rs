@@ -77,8 +77,8 @@ impl<F: BlockFile> Qcow2<F> {
         self.check_and_fix(Fix::Nothing)
     }
 
-    /// Gives lost clusters back and says how many there were. A corrupt image is left as it is, because there a cluster
-    /// may only seem lost.
+    /// Gives lost clusters back and says how many there were; cuts off what is free at the file's end. A corrupt image is
+    /// left as it is, because there a cluster may only seem lost.
     pub fn repair_leaks(&mut self) -> Result<u64, Error> {
         self.counts()?;
         let report = self.check()?;
@@ -90,7 +90,20 @@ impl<F: BlockFile> Qcow2<F> {
             self.check_and_fix(Fix::Leaks)?;
             self.write_out()?;
         }
+        self.cut_end()?;
         Ok(report.leaks)
+    }
+
+    /// Shortens the file by the free clusters at its end.
+    fn cut_end(&mut self) -> Result<(), BlockError> {
+        let geometry = self.header.geometry;
+        let counts = self.refcounts.as_mut().ok_or(BlockError::ReadOnly)?;
+        let mut end = geometry.clusters(self.file.len());
+        while end > 0 && counts.get(&mut self.file, end - 1)? == 0 {
+            end -= 1;
+        }
+        let len = end << geometry.cluster_bits;
+        if len < self.file.len() { self.file.cut(len) } else { Ok(()) }
     }
 
     /// Counts all clusters anew, because the counts in the file are known to be stale, and says so in the header.

@@ -67,6 +67,14 @@ impl<F: BlockFile> ImageFile<F> {
         written
     }
 
+    /// Shortens the file. What is written there later has to find zeros even after a power cut, so this is durable at once.
+    pub(crate) fn cut(&mut self, len: u64) -> Result<(), BlockError> {
+        self.file.set_len(len)?;
+        self.len = len;
+        self.unflushed = true;
+        self.flush()
+    }
+
     /// Makes what was written durable, unless it is already.
     pub(crate) fn flush(&mut self) -> Result<(), BlockError> {
         if self.unflushed {

@@ -141,6 +141,23 @@ fn a_leak_is_found_and_given_back() {
 }
 
 #[test]
+fn room_at_the_end_of_the_file_is_given_back() {
+    let mut disk = open(new_image(4 * MIB, Geometry::default()));
+    let empty = disk.file_len();
+    disk.write(0, &noise(2 * MIB as usize, 1)).unwrap();
+    disk.discard(CLUSTER, 4 * MIB - CLUSTER).unwrap();
+    assert_eq!(disk.repair_leaks().unwrap(), 0);
+    // A table and a cluster of data are left.
+    assert_eq!(disk.file_len(), empty + 2 * CLUSTER);
+    let mut model = vec![0; 4 * MIB as usize];
+    model[..CLUSTER as usize].copy_from_slice(&noise(2 * MIB as usize, 1)[..CLUSTER as usize]);
+    write_both(&mut disk, &mut model, 3 * MIB + 5, b"where other data was");
+    assert!(contents(&mut disk) == model);
+    let file = disk.close().unwrap();
+    assert_sound(&file);
+}
+
+#[test]
 fn a_count_that_is_too_low_is_a_corruption_and_nothing_is_repaired() {
     let mut disk = open(new_image(MIB, TINY));
     disk.write(0, &[1; 512]).unwrap();
