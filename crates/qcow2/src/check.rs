@@ -210,6 +210,11 @@ impl References {
         }
     }
 
+    fn count(&self, cluster: u64) -> u64 {
+        let count = usize::try_from(cluster).ok().and_then(|index| self.counts.get(index));
+        count.map_or(0, |count| u64::from(*count))
+    }
+
     fn add_table(&mut self, clusters: Range<u64>, report: &mut CheckReport, what: &str) {
         self.exclusive.extend(clusters.clone().take(self.counts.len()));
         self.add(clusters, report, what);
@@ -228,7 +233,7 @@ impl References {
             self.exclusive.append(&mut self.l2_tables);
         }
         for cluster in &self.exclusive {
-            if self.counts.get(*cluster as usize).is_some_and(|count| *count > 1) {
+            if self.count(*cluster) > 1 {
                 report.corruption(|| format!("cluster {cluster} holds a table and something else"));
             }
         }
@@ -305,7 +310,7 @@ fn compare<F: BlockFile>(
             continue;
         }
         for cluster in index * per_block..(index + 1) * per_block {
-            let expected = references.counts.get(cluster as usize).map_or(0, |count| u64::from(*count));
+            let expected = references.count(cluster);
             let found = counts.get(file, cluster)?;
             if found > expected {
                 report.leaks += 1;

@@ -64,6 +64,9 @@ impl<F: BlockFile + ?Sized> Sink for FileSink<'_, F> {
     }
 
     fn write_zeros(&mut self, count: u64) -> Result<(), BlockError> {
+        if count == 0 {
+            return Ok(());
+        }
         self.at += count;
         self.file.set_len(self.at)
     }
