@@ -295,3 +295,19 @@ fn read_cluster(disk: &mut dyn Backing, start: u64, buf: &mut [u8]) -> Result<()
 pub(crate) fn is_zero(bytes: &[u8]) -> bool {
     bytes.first().is_none_or(|first| *first == 0) && bytes.get(1..).is_none_or(|rest| rest == &bytes[..rest.len()])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_byte_decides_whether_all_is_zero() {
+        assert!(is_zero(&[]) && is_zero(&[0]) && is_zero(&[0; 1000]));
+        for at in [0, 1, 500, 999] {
+            let mut bytes = [0; 1000];
+            bytes[at] = 1;
+            assert!(!is_zero(&bytes), "byte {at}");
+        }
+        assert!(!is_zero(&[7; 1000]));
+    }
+}

@@ -354,3 +354,32 @@ pub(crate) fn write_count(bytes: &mut [u8], slot: u64, order: u32, count: u64) -
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_every_width_keep_apart() {
+        for order in 0..=6 {
+            let max = Geometry { cluster_bits: 9, refcount_order: order }.max_refcount();
+            let mut bytes = [0; 64];
+            for slot in [0, 1, 3, 7] {
+                let changed = write_count(&mut bytes, slot, order, max);
+                assert!(changed.end <= bytes.len() && !changed.is_empty());
+            }
+            write_count(&mut bytes, 1, order, 0);
+            let found: Vec<u64> = (0..8).map(|slot| read_count(&bytes, slot, order)).collect();
+            assert_eq!(found, [max, 0, 0, max, 0, 0, 0, max], "order {order}");
+        }
+    }
+
+    #[test]
+    fn narrow_counts_begin_at_the_lowest_bit_and_wide_ones_are_big_endian() {
+        let mut bytes = [0; 2];
+        write_count(&mut bytes, 1, 1, 2);
+        assert_eq!(bytes, [0b1000, 0]);
+        write_count(&mut bytes, 0, 4, 0x1234);
+        assert_eq!(bytes, [0x12, 0x34]);
+    }
+}

@@ -224,3 +224,36 @@ impl Mapping {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(entry: u64) -> Result<Mapping, BlockError> {
+        Mapping::parse(entry, Geometry::default(), 3)
+    }
+
+    #[test]
+    fn an_entry_says_where_a_cluster_is() {
+        assert_eq!(parse(0), Ok(Mapping::Unallocated));
+        assert_eq!(parse(COPIED | 0x50000), Ok(Mapping::Data(0x50000)));
+        assert_eq!(parse(1), Ok(Mapping::Zero(None)));
+        assert_eq!(parse(COPIED | 0x50001), Ok(Mapping::Zero(Some(0x50000))));
+        assert!(matches!(parse(0x50200), Err(BlockError::Corrupt(_))), "in the middle of a cluster");
+    }
+
+    #[test]
+    fn version_2_has_no_zero_flag() {
+        assert!(Mapping::parse(1, Geometry::default(), 2).is_err());
+    }
+
+    #[test]
+    fn packed_bytes_end_with_a_sector() {
+        // Two sectors more than the one in which the bytes begin, at byte 100 of it.
+        let mapping = parse(1 << 62 | 2 << 54 | 0x1_0064).unwrap();
+        assert_eq!(mapping, Mapping::Compressed { offset: 0x1_0064, len: 3 * 512 - 100 });
+        assert_eq!(mapping.clusters(Geometry::default()), Some(1..2));
+        let over_a_border = parse(1 << 62 | 1 << 54 | 0x1_fe00).unwrap();
+        assert_eq!(over_a_border.clusters(Geometry::default()), Some(1..3));
+    }
+}
