@@ -96,3 +96,57 @@ pub(crate) fn pack(cluster: &[u8], level: u32) -> Option<Vec<u8>> {
     let status = deflater.compress_vec(cluster, &mut packed, FlushCompress::Finish).ok()?;
     (status == flate2::Status::StreamEnd && packed.len() < cluster.len()).then_some(packed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+    #[test]
+    fn what_was_packed_is_unpacked_and_what_follows_is_ignored() {
+        let cluster: Vec<u8> = (0..65536u32).map(|at| (at / 100) as u8).collect();
+        for level in 1..=9 {
+            let mut packed = pack(&cluster, level).unwrap();
+            packed.extend_from_slice(&[0xff; 300]);
+            assert!(unpack(&packed, cluster.len(), Compression::Zlib).unwrap() == cluster, "level {level}");
+        }
+        let mut packed = compress_to_vec(&cluster[..], CompressionLevel::Fastest);
+        packed.extend_from_slice(&[0xff; 300]);
+        assert!(unpack(&packed, cluster.len(), Compression::Zstd).unwrap() == cluster);
+    }
+
+    #[test]
+    fn what_does_not_get_smaller_is_not_packed() {
+        let mut state = 1u32;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .take(65536)
+        .collect();
+        assert_eq!(pack(&noise, 9), None);
+    }
+
+    #[test]
+    fn packed_bytes_that_give_more_or_less_than_a_cluster_are_damage() {
+        for len in [65535, 65537, 1 << 20] {
+            let zeros = vec![0; len];
+            let frame = compress_to_vec(&zeros[..], CompressionLevel::Fastest);
+            assert!(unpack(&frame, 65536, Compression::Zstd).is_err(), "zstd, {len}");
+        }
+        let short = pack(&vec![0; 65535], 6).unwrap();
+        assert!(unpack(&short, 65536, Compression::Zlib).is_err());
+        assert!(unpack(&[], 65536, Compression::Zlib).is_err());
+    }
+
+    #[test]
+    fn a_frame_that_unpacks_without_end_stops_after_a_cluster() {
+        // Magic number, no flags, a window of 1 KiB times 2^10, and blocks that repeat one byte 128 KiB often.
+        let mut bomb = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 10 << 3];
+        let block = (131_072u32 << 3 | 1 << 1).to_le_bytes();
+        for _ in 0..100_000 {
+            bomb.extend_from_slice(&[block[0], block[1], block[2], 0]);
+        }
+        assert!(unpack(&bomb, 65536, Compression::Zstd).is_err());
+    }
+}

@@ -1,4 +1,8 @@
 use block::BlockError;
+use std::ops::ControlFlow;
+
+/// Is told how many bytes of how many are done, and says whether to go on.
+pub type Progress<'a> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'a;
 
 /// Why an image could not be made, opened or changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +35,9 @@ pub enum Error {
     /// A backing disk was given to an image that stands alone.
     #[error("this disk stands alone, but a disk to put it on was given")]
     BackingUnexpected,
+    /// Whoever was told of the progress broke off.
+    #[error("it was cancelled")]
+    Cancelled,
     /// Reading or writing the file failed, or what it says can't be true.
     #[error(transparent)]
     Block(#[from] BlockError),

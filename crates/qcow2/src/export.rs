@@ -7,11 +7,12 @@
 use crate::backing::Backing;
 use crate::bytes::entries_to_bytes;
 use crate::compressed::pack;
-use crate::error::Error;
+use crate::error::{Error, Progress};
 use crate::geometry::Geometry;
 use crate::layout::Layout;
 use crate::tables::COPIED;
 use block::{BlockError, BlockFile};
+use std::ops::ControlFlow;
 
 /// Clusters that are not zero, at most: 256 GiB at 64 KiB each. It bounds the plan to about 100 MiB of memory.
 const MAX_CLUSTERS: usize = 1 << 22;
@@ -63,6 +64,9 @@ impl<F: BlockFile + ?Sized> Sink for FileSink<'_, F> {
     }
 
     fn write_zeros(&mut self, count: u64) -> Result<(), BlockError> {
+        if count == 0 {
+            return Ok(());
+        }
         self.at += count;
         self.file.set_len(self.at)
     }
@@ -106,6 +110,16 @@ pub struct ExportPlan {
 impl ExportPlan {
     /// Reads what the disk holds, where it is not known to be zeros.
     pub fn new(disk: &mut dyn Backing, options: ExportOptions) -> Result<Self, Error> {
+        Self::with_progress(disk, options, &mut |_, _| ControlFlow::Continue(()))
+    }
+
+    /// Like [`ExportPlan::new`], and tells how much of the disk was looked at. ([`ExportPlan::write`] needs no such thing:
+    /// its sink sees the bytes, of which there are [`ExportPlan::stream_len`], and may fail.)
+    pub fn with_progress(
+        disk: &mut dyn Backing,
+        options: ExportOptions,
+        progress: &mut Progress<'_>,
+    ) -> Result<Self, Error> {
         let geometry = Geometry { cluster_bits: options.cluster_bits, ..Geometry::default() };
         crate::create::check_geometry(geometry)?;
         let size = disk.size();
@@ -117,6 +131,9 @@ impl ExportPlan {
         let mut offset = 0;
         while let Some(start) = next_data(disk, geometry, offset)? {
             offset = start + geometry.cluster_size();
+            if progress(offset.min(size), size).is_break() {
+                return Err(Error::Cancelled);
+            }
             read_cluster(disk, start, &mut buf)?;
             if is_zero(&buf) {
                 continue;
@@ -277,4 +294,20 @@ fn read_cluster(disk: &mut dyn Backing, start: u64, buf: &mut [u8]) -> Result<()
 /// Whether all bytes are zero. Comparing a slice with itself, one byte on, is as fast as memory in debug builds too.
 pub(crate) fn is_zero(bytes: &[u8]) -> bool {
     bytes.first().is_none_or(|first| *first == 0) && bytes.get(1..).is_none_or(|rest| rest == &bytes[..rest.len()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_byte_decides_whether_all_is_zero() {
+        assert!(is_zero(&[]) && is_zero(&[0]) && is_zero(&[0; 1000]));
+        for at in [0, 1, 500, 999] {
+            let mut bytes = [0; 1000];
+            bytes[at] = 1;
+            assert!(!is_zero(&bytes), "byte {at}");
+        }
+        assert!(!is_zero(&[7; 1000]));
+    }
 }

@@ -8,12 +8,16 @@ use block::{BlockError, BlockFile};
 pub(crate) struct ImageFile<F> {
     file: F,
     len: u64,
+    /// Whether anything was written since the last flush.
+    unflushed: bool,
+    /// A write that tables hang on failed, so it is not known which of two tables the file refers to.
+    broken: bool,
 }
 
 impl<F: BlockFile> ImageFile<F> {
     pub(crate) fn new(file: F) -> Result<Self, BlockError> {
         let len = file.len()?;
-        Ok(Self { file, len })
+        Ok(Self { file, len, unflushed: false, broken: false })
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -40,6 +44,12 @@ impl<F: BlockFile> ImageFile<F> {
     }
 
     pub(crate) fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), BlockError> {
+        if self.broken {
+            return Err(BlockError::Io(
+                "an earlier write to the image's header failed; it has to be opened anew".into(),
+            ));
+        }
+        self.unflushed = true;
         if let Err(error) = self.file.write_at(offset, data) {
             // A failed write may have grown the file before it failed.
             self.len = self.file.len()?;
@@ -49,7 +59,28 @@ impl<F: BlockFile> ImageFile<F> {
         Ok(())
     }
 
+    /// Writes something that decides which of two tables is the valid one. If that fails, nobody knows which, so nothing
+    /// more is written until the image was opened anew.
+    pub(crate) fn write_root(&mut self, offset: u64, data: &[u8]) -> Result<(), BlockError> {
+        let written = self.write(offset, data);
+        self.broken |= written.is_err();
+        written
+    }
+
+    /// Shortens the file. What is written there later has to find zeros even after a power cut, so this is durable at once.
+    pub(crate) fn cut(&mut self, len: u64) -> Result<(), BlockError> {
+        self.file.set_len(len)?;
+        self.len = len;
+        self.unflushed = true;
+        self.flush()
+    }
+
+    /// Makes what was written durable, unless it is already.
     pub(crate) fn flush(&mut self) -> Result<(), BlockError> {
-        self.file.flush()
+        if self.unflushed {
+            self.file.flush()?;
+            self.unflushed = false;
+        }
+        Ok(())
     }
 }

@@ -95,3 +95,29 @@ impl Geometry {
         62 - (self.cluster_bits - 8)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_follow_from_cluster_bits_as_qemu_documents_them() {
+        let default = Geometry::default();
+        assert_eq!((default.cluster_size(), default.l2_entries()), (65536, 8192));
+        assert_eq!(default.l2_span(), 512 << 20, "an L2 table maps 512 MiB");
+        assert_eq!((default.refcounts_per_block(), default.max_refcount()), (32768, 65535));
+        assert_eq!(default.compressed_shift(), 54);
+        let small = Geometry { cluster_bits: 9, refcount_order: 0 };
+        assert_eq!((small.refcounts_per_block(), small.max_refcount()), (4096, 1));
+        assert_eq!(small.compressed_shift(), 61);
+        assert_eq!(Geometry { cluster_bits: 21, refcount_order: 6 }.max_refcount(), u64::MAX);
+    }
+
+    #[test]
+    fn an_offset_has_an_index_in_each_table() {
+        let geometry = Geometry::default();
+        assert_eq!(geometry.indexes((512 << 20) * 3 + 65536 * 7 + 1), (3, 7));
+        assert_eq!(geometry.l1_entries(512 << 20), 1);
+        assert_eq!(geometry.l1_entries((512 << 20) + 1), 2);
+    }
+}

@@ -15,8 +15,8 @@ const V3_LENGTH: usize = 112;
 /// The longest name of a backing file that the format allows.
 pub const MAX_BACKING_NAME: usize = 1023;
 
-const EXT_END: u32 = 0;
-const EXT_BACKING_FORMAT: u32 = 0xe279_2aca;
+pub(crate) const EXT_END: u32 = 0;
+pub(crate) const EXT_BACKING_FORMAT: u32 = 0xe279_2aca;
 const EXT_FEATURE_NAMES: u32 = 0x6803_f857;
 
 const INCOMPATIBLE_DIRTY: u64 = 1 << 0;
@@ -35,7 +35,7 @@ pub enum BackingFormat {
 }
 
 impl BackingFormat {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             BackingFormat::Raw => "raw",
             BackingFormat::Qcow2 => "qcow2",
@@ -82,6 +82,8 @@ pub struct Header {
     pub refcount_table_clusters: u32,
     /// How many internal snapshots the image holds.
     pub snapshots: u32,
+    /// Where their table is in the file.
+    pub snapshots_offset: u64,
     /// How compressed clusters are packed.
     pub compression: Compression,
     /// Refcounts may be wrong, because whoever wrote the image last did so lazily and was interrupted.
@@ -96,7 +98,7 @@ impl Header {
     /// Reads and checks an image's header. Anything that could make later reads wrong is refused here, by name.
     pub fn read<F: BlockFile + ?Sized>(file: &mut F) -> Result<Self, Error> {
         let len = file.len()?;
-        let mut head = vec![0; len.min(1 << MAX_CLUSTER_BITS).min(4096) as usize];
+        let mut head = vec![0; len.min(V2_LENGTH as u64) as usize];
         file.read_at(0, &mut head)?;
         if head.len() < V2_LENGTH || be32(&head, 0) != MAGIC {
             return Err(Error::NotQcow2);
@@ -117,8 +119,8 @@ impl Header {
         if !(2..=3).contains(&version) {
             return Err(Error::Version(version));
         }
-        let fixed = if version == 2 { V2_LENGTH } else { be32(bytes, 100) as usize };
-        if bytes.len() < fixed || (version == 3 && (fixed < 104 || fixed % 8 != 0)) {
+        let fixed = extensions_start(bytes);
+        if bytes.len() < fixed || (version == 3 && (fixed < 104 || !fixed.is_multiple_of(8))) {
             return Err(corrupt(format!("its header has {fixed} bytes")).into());
         }
         let extensions = Extensions::parse(bytes, fixed)?;
@@ -143,6 +145,7 @@ impl Header {
             refcount_table_offset: be64(bytes, 48),
             refcount_table_clusters: be32(bytes, 56),
             snapshots: be32(bytes, 60),
+            snapshots_offset: be64(bytes, 64),
             compression: compression(bytes, fixed, features)?,
             dirty: features & INCOMPATIBLE_DIRTY != 0,
             corrupt: features & INCOMPATIBLE_CORRUPT != 0,
@@ -190,30 +193,39 @@ impl Header {
         }
         put_extension(&mut bytes, EXT_END, &[]);
         if let Some(backing) = &self.backing {
-            if backing.name.is_empty() || backing.name.len() > MAX_BACKING_NAME {
-                return Err(Error::Invalid(format!(
-                    "the name of a backing file has 1 to {MAX_BACKING_NAME} bytes, not {}",
-                    backing.name.len()
-                )));
-            }
+            check_name(&backing.name)?;
             let at = bytes.len() as u64;
             put64(&mut bytes, 8, at);
             put32(&mut bytes, 16, backing.name.len() as u32);
             bytes.extend_from_slice(backing.name.as_bytes());
         }
         at_most("the length of the header", bytes.len() as u64, self.geometry.cluster_size())?;
+        put64(&mut bytes, 48, self.refcount_table_offset);
+        put32(&mut bytes, 56, self.refcount_table_clusters);
         self.put_changing(&mut bytes);
         Ok(bytes)
     }
 
-    /// Writes the fields that change during an image's life into the header's bytes.
+    /// Writes the fields that change during an image's life into the header's bytes, except for the refcount table's
+    /// place, which is its own module's business.
     fn put_changing(&self, bytes: &mut [u8]) {
         put64(bytes, 24, self.size);
         put32(bytes, 36, self.l1_entries);
         put64(bytes, 40, self.l1_offset);
-        put64(bytes, 48, self.refcount_table_offset);
-        put32(bytes, 56, self.refcount_table_clusters);
     }
+}
+
+/// Refuses names that the format has no room for.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    match name.len() {
+        1..=MAX_BACKING_NAME => Ok(()),
+        len => Err(Error::Invalid(format!("the name of a backing file has 1 to {MAX_BACKING_NAME} bytes, not {len}"))),
+    }
+}
+
+/// Where the header's extensions begin.
+pub(crate) fn extensions_start(bytes: &[u8]) -> usize {
+    if be32(bytes, 4) == 2 { V2_LENGTH } else { be32(bytes, 100) as usize }
 }
 
 /// Refuses a virtual size whose L1 table would be too large to keep in memory.
@@ -349,5 +361,5 @@ pub(crate) fn rewrite<F: BlockFile>(file: &mut crate::file::ImageFile<F>, header
         put64(&mut bytes, 72, features | dirty | corrupt);
         put64(&mut bytes, 88, header.autoclear);
     }
-    file.write(0, &bytes)
+    file.write_root(0, &bytes)
 }

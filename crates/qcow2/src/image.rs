@@ -33,7 +33,8 @@ impl<F: BlockFile> Qcow2<F> {
     /// Opens an image for reading and writing.
     ///
     /// `backing` is the layer below, and must be there exactly if the header names one ([`Header::read`] tells which).
-    /// Images that can only be read are refused: those with internal snapshots, and those marked as damaged.
+    /// Images that can only be read are refused: those with internal snapshots, and those marked as damaged. If the last
+    /// writer kept refcounts lazily and was interrupted, they are counted anew.
     pub fn open(file: F, backing: Option<Box<dyn Backing>>) -> Result<Self, Error> {
         let mut image = Self::open_read_only(file, backing)?;
         if image.header.snapshots != 0 {
@@ -42,29 +43,37 @@ impl<F: BlockFile> Qcow2<F> {
         if image.header.corrupt {
             return Err(corrupt("it was marked as corrupt by whoever wrote it last").into());
         }
-        if image.header.dirty {
-            return Err(Error::Unsupported("lazy refcounts, and it was not closed properly".into()));
-        }
         image.load_refcounts()?;
         if image.header.autoclear != 0 {
             image.header.autoclear = 0;
             header::rewrite(&mut image.file, &image.header)?;
+            image.file.flush()?;
+        }
+        if image.header.dirty {
+            image.rebuild_refcounts()?;
         }
         Ok(image)
     }
 
     /// Opens an image for reading only; see [`Qcow2::open`] for `backing`.
-    pub fn open_read_only(mut file: F, backing: Option<Box<dyn Backing>>) -> Result<Self, Error> {
-        let header = Header::read(&mut file)?;
-        match (&header.backing, &backing) {
+    pub fn open_read_only(file: F, backing: Option<Box<dyn Backing>>) -> Result<Self, Error> {
+        let mut image = Self::open_detached(file)?;
+        match (&image.header.backing, &backing) {
             (Some(named), None) => return Err(Error::BackingMissing(named.name.clone())),
             (None, Some(_)) => return Err(Error::BackingUnexpected),
             _ => {}
         }
+        image.backing = backing;
+        Ok(image)
+    }
+
+    /// Opens a layer for reading what it holds itself; everything else reads as zeros.
+    pub(crate) fn open_detached(mut file: F) -> Result<Self, Error> {
+        let header = Header::read(&mut file)?;
         let mut file = ImageFile::new(file)?;
         let tables = Tables::load(&mut file, header.geometry, header.l1_offset, header.l1_entries)?;
         let unpacker = Unpacker::new(header.geometry, header.compression);
-        Ok(Self { file, header, tables, refcounts: None, backing, unpacker })
+        Ok(Self { file, header, tables, refcounts: None, backing: None, unpacker })
     }
 
     /// Loads what writing needs, and finds tables that lie in each other's place before anything is written there.
@@ -76,7 +85,7 @@ impl<F: BlockFile> Qcow2<F> {
         counts.fix(counts.own_clusters().collect::<Vec<_>>())?;
         let first = header.l1_offset >> geometry.cluster_bits;
         counts.fix(first..first + geometry.clusters(u64::from(header.l1_entries) * 8))?;
-        for index in 0..self.tables.l1_len() {
+        for index in 0..self.tables.l1().len() {
             if let Some(offset) = self.tables.l2_offset(index)? {
                 counts.fix([offset >> geometry.cluster_bits])?;
             }

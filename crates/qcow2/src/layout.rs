@@ -26,7 +26,7 @@ impl Layout {
             return Err(Error::Invalid(format!("a disk has a whole number of 512-byte sectors, not {size} bytes")));
         }
         header::check_size(geometry, size)?;
-        let l1 = geometry.clusters(geometry.l1_entries(size) * ENTRY_SIZE).max(1);
+        let l1 = geometry.clusters(geometry.l1_entries(size) * ENTRY_SIZE);
         let full = 1 + l1 + geometry.l1_entries(size) + geometry.clusters(size);
         let (table, _) = refcount_clusters(geometry, full);
         if table << geometry.cluster_bits > MAX_REFCOUNT_TABLE_BYTES {
@@ -78,6 +78,7 @@ impl Layout {
             refcount_table_offset: 1 << bits,
             refcount_table_clusters: self.table as u32,
             snapshots: 0,
+            snapshots_offset: 0,
             compression: Compression::Zlib,
             dirty: false,
             corrupt: false,

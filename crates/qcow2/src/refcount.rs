@@ -215,22 +215,35 @@ impl Refcounts {
         file: &mut ImageFile<F>,
         count: u64,
     ) -> Result<Range<u64>, BlockError> {
-        let mut start = self.first_free(file)?;
-        let mut end = start;
-        while end < start + count {
-            self.describe(file, end)?;
-            let free = self.is_free(file, end)?;
-            end += 1;
-            if !free {
-                start = end;
-            }
-        }
+        let start = self.find_row(file, count)?;
+        let end = start + count;
         for cluster in start..end {
             self.set(file, cluster, 1)?;
         }
         self.end = self.end.max(end);
         self.fix(start..end)?;
         Ok(start..end)
+    }
+
+    /// Where so many free clusters in a row begin.
+    fn find_row<F: BlockFile>(&mut self, file: &mut ImageFile<F>, count: u64) -> Result<u64, BlockError> {
+        let mut start = self.first_free(file)?;
+        loop {
+            // Describing clusters may use up some of them, so all are described before any is found to be free.
+            for cluster in start..start + count {
+                self.describe(file, cluster)?;
+            }
+            let mut taken = None;
+            for cluster in start..start + count {
+                if !self.is_free(file, cluster)? {
+                    taken = Some(cluster);
+                }
+            }
+            match taken {
+                Some(cluster) => start = cluster + 1,
+                None => return Ok(start),
+            }
+        }
     }
 
     fn first_free<F: BlockFile>(&mut self, file: &mut ImageFile<F>) -> Result<u64, BlockError> {
@@ -339,5 +352,34 @@ pub(crate) fn write_count(bytes: &mut [u8], slot: u64, order: u32, count: u64) -
             bytes[at..at + width].copy_from_slice(&count.to_be_bytes()[8 - width..]);
             at..at + width
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_every_width_keep_apart() {
+        for order in 0..=6 {
+            let max = Geometry { cluster_bits: 9, refcount_order: order }.max_refcount();
+            let mut bytes = [0; 64];
+            for slot in [0, 1, 3, 7] {
+                let changed = write_count(&mut bytes, slot, order, max);
+                assert!(changed.end <= bytes.len() && !changed.is_empty());
+            }
+            write_count(&mut bytes, 1, order, 0);
+            let found: Vec<u64> = (0..8).map(|slot| read_count(&bytes, slot, order)).collect();
+            assert_eq!(found, [max, 0, 0, max, 0, 0, 0, max], "order {order}");
+        }
+    }
+
+    #[test]
+    fn narrow_counts_begin_at_the_lowest_bit_and_wide_ones_are_big_endian() {
+        let mut bytes = [0; 2];
+        write_count(&mut bytes, 1, 1, 2);
+        assert_eq!(bytes, [0b1000, 0]);
+        write_count(&mut bytes, 0, 4, 0x1234);
+        assert_eq!(bytes, [0x12, 0x34]);
     }
 }

@@ -33,7 +33,7 @@ impl Refcounts {
         let written = file
             .write(offset, &bytes)
             .and_then(|()| file.flush())
-            .and_then(|()| file.write(entry_at, &offset.to_be_bytes()));
+            .and_then(|()| file.write_root(entry_at, &offset.to_be_bytes()));
         if let Err(error) = written {
             self.fixed.remove(&cluster);
             return Err(error);
@@ -128,7 +128,7 @@ impl Refcounts {
         let mut fields = [0; 12];
         put64(&mut fields, 0, plan.start << bits);
         put32(&mut fields, 8, u32::try_from(plan.table_clusters).map_err(|_| corrupt("its refcount table is huge"))?);
-        file.write(HEADER_TABLE_FIELDS, &fields)?;
+        file.write_root(HEADER_TABLE_FIELDS, &fields)?;
         file.flush()
     }
 }

@@ -1,7 +1,6 @@
 //! The L1 table, which is in memory as a whole, and a bounded cache of L2 tables.
 //!
-//! Changes stay in memory until a write-out. A table that the L1 table in the file does not refer to yet is *fresh*: it
-//! is written in full before the barrier; changes to others are written after it (see [`crate::writeout`]).
+//! Changes stay in memory until a write-out (see [`crate::writeout`]).
 
 use crate::bytes::{bytes_to_entries, entries_to_bytes};
 use crate::error::corrupt;
@@ -19,14 +18,13 @@ const MIN_CACHED_TABLES: usize = 2;
 /// L1 and L2 entries: the cluster has exactly one reference, so it may be written in place.
 pub(crate) const COPIED: u64 = 1 << 63;
 /// L1 and L2 entries: the offset in the file.
-const OFFSET_MASK: u64 = 0x00ff_ffff_ffff_fe00;
+pub(crate) const OFFSET_MASK: u64 = 0x00ff_ffff_ffff_fe00;
 
 #[derive(Debug)]
 struct Table {
     entries: Vec<u64>,
     /// Entries that differ from the file's.
     dirty: Option<Range<usize>>,
-    fresh: bool,
     used: u64,
 }
 
@@ -73,8 +71,14 @@ impl Tables {
         Ok((offset != 0).then_some(offset))
     }
 
-    pub(crate) fn l1_len(&self) -> usize {
-        self.l1.len()
+    pub(crate) fn l1(&self) -> &[u64] {
+        &self.l1
+    }
+
+    /// Goes on with an L1 table that the file's header refers to already.
+    pub(crate) fn replace_l1(&mut self, entries: Vec<u64>, offset: u64) {
+        self.l1 = entries;
+        self.l1_offset = offset;
     }
 
     /// The L2 table of an L1 index, if there is one.
@@ -89,7 +93,7 @@ impl Tables {
             let mut bytes = vec![0; self.geometry.cluster_len()];
             file.read(offset, &mut bytes, "an L2 table")?;
             self.evict_clean();
-            let table = Table { entries: bytes_to_entries(&bytes), dirty: None, fresh: false, used: 0 };
+            let table = Table { entries: bytes_to_entries(&bytes), dirty: None, used: 0 };
             self.cache.insert(index, table);
         }
         let clock = self.clock;
@@ -136,12 +140,11 @@ impl Tables {
         Ok(())
     }
 
-    /// Adds an empty table at `offset`, which the file's L1 table comes to know at the next write-out.
+    /// Adds the table of zeros that was just written at `offset`.
     pub(crate) fn add_table(&mut self, index: usize, offset: u64) {
         self.evict_clean();
         let entries = vec![0; self.geometry.l2_entries()];
-        let dirty = Some(0..entries.len());
-        self.cache.insert(index, Table { entries, dirty, fresh: true, used: self.clock });
+        self.cache.insert(index, Table { entries, dirty: None, used: self.clock });
         self.l1[index] = offset | COPIED;
         widen(&mut self.l1_dirty, index..index + 1);
     }
@@ -151,35 +154,20 @@ impl Tables {
         self.l1_dirty.is_some() || self.cache.values().any(|table| table.dirty.is_some())
     }
 
-    /// Writes the tables that nothing in the file refers to yet, so that they are there when something does.
-    pub(crate) fn write_fresh<F: BlockFile>(&mut self, file: &mut ImageFile<F>) -> Result<(), BlockError> {
-        self.write_tables(file, true)
-    }
-
-    /// Writes changes to tables that the file refers to, then the L1 table's.
-    pub(crate) fn write_referenced<F: BlockFile>(&mut self, file: &mut ImageFile<F>) -> Result<(), BlockError> {
-        self.write_tables(file, false)?;
-        if let Some(dirty) = self.l1_dirty.clone() {
-            let bytes = entries_to_bytes(&self.l1[dirty.clone()]);
-            file.write(self.l1_offset + dirty.start as u64 * ENTRY_SIZE, &bytes)?;
-            self.l1_dirty = None;
-            for table in self.cache.values_mut() {
-                table.fresh = false;
-            }
-        }
-        Ok(())
-    }
-
-    fn write_tables<F: BlockFile>(&mut self, file: &mut ImageFile<F>, fresh: bool) -> Result<(), BlockError> {
+    /// Writes the changes, L2 tables first.
+    pub(crate) fn write_dirty<F: BlockFile>(&mut self, file: &mut ImageFile<F>) -> Result<(), BlockError> {
         for (index, table) in &mut self.cache {
-            if let Some(dirty) = table.dirty.clone()
-                && table.fresh == fresh
-            {
+            if let Some(dirty) = table.dirty.clone() {
                 let bytes = entries_to_bytes(&table.entries[dirty.clone()]);
                 let offset = self.l1[*index] & OFFSET_MASK;
                 file.write(offset + dirty.start as u64 * ENTRY_SIZE, &bytes)?;
                 table.dirty = None;
             }
+        }
+        if let Some(dirty) = self.l1_dirty.clone() {
+            let bytes = entries_to_bytes(&self.l1[dirty.clone()]);
+            file.write(self.l1_offset + dirty.start as u64 * ENTRY_SIZE, &bytes)?;
+            self.l1_dirty = None;
         }
         Ok(())
     }
@@ -234,5 +222,38 @@ impl Mapping {
             (false, Some(offset)) => Ok(Mapping::Data(offset)),
             (false, None) => Ok(Mapping::Unallocated),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(entry: u64) -> Result<Mapping, BlockError> {
+        Mapping::parse(entry, Geometry::default(), 3)
+    }
+
+    #[test]
+    fn an_entry_says_where_a_cluster_is() {
+        assert_eq!(parse(0), Ok(Mapping::Unallocated));
+        assert_eq!(parse(COPIED | 0x50000), Ok(Mapping::Data(0x50000)));
+        assert_eq!(parse(1), Ok(Mapping::Zero(None)));
+        assert_eq!(parse(COPIED | 0x50001), Ok(Mapping::Zero(Some(0x50000))));
+        assert!(matches!(parse(0x50200), Err(BlockError::Corrupt(_))), "in the middle of a cluster");
+    }
+
+    #[test]
+    fn version_2_has_no_zero_flag() {
+        assert!(Mapping::parse(1, Geometry::default(), 2).is_err());
+    }
+
+    #[test]
+    fn packed_bytes_end_with_a_sector() {
+        // Two sectors more than the one in which the bytes begin, at byte 100 of it.
+        let mapping = parse(1 << 62 | 2 << 54 | 0x1_0064).unwrap();
+        assert_eq!(mapping, Mapping::Compressed { offset: 0x1_0064, len: 3 * 512 - 100 });
+        assert_eq!(mapping.clusters(Geometry::default()), Some(1..2));
+        let over_a_border = parse(1 << 62 | 1 << 54 | 0x1_fe00).unwrap();
+        assert_eq!(over_a_border.clusters(Geometry::default()), Some(1..3));
     }
 }

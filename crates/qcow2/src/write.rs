@@ -2,6 +2,7 @@
 
 use crate::backing::read_or_zeros;
 use crate::error::corrupt;
+use crate::export::is_zero;
 use crate::image::Qcow2;
 use crate::refcount::Refcounts;
 use crate::tables::{COPIED, Mapping};
@@ -87,23 +88,18 @@ impl<F: BlockFile> Qcow2<F> {
         let inside = geometry.in_cluster(offset) as usize;
         let start = offset - inside as u64;
         self.ensure_table(offset)?;
-        let was_zero = self.zero_extent(start, geometry.cluster_size())?;
-        let is_zero = was_zero.zero && was_zero.len == geometry.cluster_size();
-        let mut cluster = Vec::new();
-        if !is_zero {
-            cluster = vec![0; geometry.cluster_len()];
+        let mut cluster = vec![0; geometry.cluster_len()];
+        let known = self.zero_extent(start, geometry.cluster_size())?;
+        let was_zero = (known.zero && known.len == geometry.cluster_size()) || {
             self.read_cluster(start, &mut cluster)?;
-            cluster[inside..inside + data.len()].copy_from_slice(data);
-        }
+            is_zero(&cluster)
+        };
         let clusters = self.refcounts.as_mut().ok_or(BlockError::ReadOnly)?.allocate(&mut self.file, 1)?;
         let host = clusters.start << geometry.cluster_bits;
-        if !is_zero {
-            self.write_new(&clusters, host, &cluster)?;
-        } else if host >= self.file.len() {
+        if was_zero && host >= self.file.len() {
             // What the file does not have yet reads as zeros, so only the guest's bytes need writing.
             self.write_new(&clusters, host + inside as u64, data)?;
         } else {
-            cluster = vec![0; geometry.cluster_len()];
             cluster[inside..inside + data.len()].copy_from_slice(data);
             self.write_new(&clusters, host, &cluster)?;
         }
@@ -120,7 +116,7 @@ impl<F: BlockFile> Qcow2<F> {
     }
 
     /// Writes to clusters just handed out, and takes them back if that fails.
-    fn write_new(&mut self, clusters: &Range<u64>, at: u64, data: &[u8]) -> Result<(), BlockError> {
+    pub(crate) fn write_new(&mut self, clusters: &Range<u64>, at: u64, data: &[u8]) -> Result<(), BlockError> {
         let written = self.file.write(at, data);
         if written.is_err()
             && let Some(counts) = self.refcounts.as_mut()
@@ -149,7 +145,8 @@ impl<F: BlockFile> Qcow2<F> {
         let counts = self.refcounts.as_mut().ok_or(BlockError::ReadOnly)?;
         let clusters = counts.allocate_table(&mut self.file, 1)?;
         let at = clusters.start << geometry.cluster_bits;
-        // Written at once, though it will be again: so a flush never needs room that the storage may not have.
+        // Written at once: what the L1 table comes to refer to is a table whatever happens, and a flush, which only changes
+        // what is there, never needs room that the storage may not have.
         self.write_new(&clusters, at, &vec![0; geometry.cluster_len()])?;
         self.tables.add_table(l1, at);
         Ok(())

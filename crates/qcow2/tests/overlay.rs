@@ -25,6 +25,19 @@ fn a_new_image_reads_as_zeros_and_is_small() {
 }
 
 #[test]
+fn a_disk_without_bytes_is_a_disk() {
+    let mut disk = open(new_image(0, Geometry::default()));
+    assert!(disk.check().unwrap().is_clean());
+    assert!(disk.write(0, &[1]).is_err());
+    disk.grow(MIB).unwrap();
+    let mut model = vec![0; MIB as usize];
+    write_both(&mut disk, &mut model, 5, b"now there is room");
+    let file = disk.close().unwrap();
+    assert_sound(&file);
+    assert!(contents(&mut open(file)) == model);
+}
+
+#[test]
 fn what_was_written_comes_back_after_reopening() {
     let mut disk = open(new_image(4 * MIB, Geometry::default()));
     let mut model = vec![0; 4 * MIB as usize];

@@ -6,7 +6,10 @@ mod common;
 
 use block::{Disk, StdFile};
 use common::*;
-use qcow2::{Backing, BackingFormat, BackingRef, CreateOptions, Geometry, Header, Qcow2, create};
+use qcow2::{
+    Backing, BackingFormat, BackingRef, CreateOptions, Error, ExportOptions, ExportPlan, FileSink, Geometry, Header,
+    Qcow2, create,
+};
 use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 
@@ -140,5 +143,118 @@ fn our_geometries_are_sound_to_qemu() {
             disk.write(MIB - 300, &noise(700, 1)).unwrap();
             assert_sound(&disk.close().unwrap());
         }
+    }
+}
+
+#[test]
+fn an_image_with_internal_snapshots_is_read_and_checked_but_not_written() {
+    if qemu_img_is_missing() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let base = write_base(dir);
+    qemu_img(dir, &["convert", "-f", "raw", "-O", "qcow2", "-o", "cluster_size=4k", "base.raw", "q.qcow2"]);
+    qemu_img(dir, &["snapshot", "-c", "before lunch", "q.qcow2"]);
+    qemu_img(dir, &["snapshot", "-c", "after lunch", "q.qcow2"]);
+    let error = Qcow2::open(open_file(&dir.join("q.qcow2")), None).unwrap_err();
+    assert!(error.to_string().contains("internal snapshots"), "{error}");
+    let mut disk = Qcow2::open_read_only(open_file(&dir.join("q.qcow2")), None).unwrap();
+    assert!(contents(&mut disk) == base);
+    let report = disk.check().unwrap();
+    assert!(report.is_clean(), "{report:?}");
+}
+
+#[test]
+fn what_qemu_can_and_we_cannot_is_refused_by_name() {
+    if qemu_img_is_missing() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let secret = ["--object", "secret,id=s,data=x"];
+    for (options, name) in [
+        ("extended_l2=on", "extended L2 entries"),
+        ("data_file=data.raw", "an external data file"),
+        ("encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10", "encryption"),
+    ] {
+        qemu_img(dir, &[&["create", "-q", "-f", "qcow2", "-o", options], &secret[..], &["q.qcow2", "1M"]].concat());
+        let error = Qcow2::open(open_file(&dir.join("q.qcow2")), None).unwrap_err();
+        assert!(matches!(&error, Error::Unsupported(what) if what.contains(name)), "{error}");
+    }
+}
+
+#[test]
+fn persistent_bitmaps_of_an_image_that_we_write_are_given_up() {
+    if qemu_img_is_missing() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let mut model = write_base(dir);
+    qemu_img(dir, &["convert", "-f", "raw", "-O", "qcow2", "base.raw", "q.qcow2"]);
+    qemu_img(dir, &["bitmap", "--add", "q.qcow2", "backup"]);
+    let mut disk = Qcow2::open_read_only(open_file(&dir.join("q.qcow2")), None).unwrap();
+    assert!(disk.check().unwrap_err().to_string().contains("persistent bitmaps"));
+    let mut disk = Qcow2::open(open_file(&dir.join("q.qcow2")), None).unwrap();
+    write_both(&mut disk, &mut model, 5, b"not in any bitmap");
+    assert!(disk.repair_leaks().unwrap() > 0, "the bitmap's clusters");
+    disk.close().unwrap();
+    qemu_img(dir, &["check", "-q", "q.qcow2"]);
+    fs::write(dir.join("model.raw"), &model).unwrap();
+    qemu_img(dir, &["compare", "-q", "-f", "qcow2", "-F", "raw", "q.qcow2", "model.raw"]);
+}
+
+#[test]
+fn packed_exports_are_what_qemu_unpacks() {
+    if qemu_img_is_missing() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let mut base = write_base(dir);
+    // Repetitions further apart than the 4 KiB that QEMU's inflate looks back.
+    let part = noise(20_000, 5);
+    (0..20).for_each(|copy| base[1_000_000 + copy * 20_000..][..20_000].copy_from_slice(&part));
+    fs::write(dir.join("base.raw"), &base).unwrap();
+    let mut disk = raw_backing(base).unwrap();
+    for cluster_bits in [9, 12, 16, 21] {
+        let plan = ExportPlan::new(&mut disk, ExportOptions { cluster_bits, compression_level: Some(9) }).unwrap();
+        let mut file = block::MemoryFile::default();
+        plan.write(&mut disk, &mut FileSink::new(&mut file).unwrap()).unwrap();
+        save(&file, &dir.join("q.qcow2"));
+        qemu_img(dir, &["check", "-q", "q.qcow2"]);
+        qemu_img(dir, &["compare", "-q", "-f", "qcow2", "-F", "raw", "q.qcow2", "base.raw"]);
+    }
+}
+
+#[test]
+fn our_check_counts_what_qemus_counts() {
+    if qemu_img_is_missing() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    write_base(dir);
+    qemu_img(dir, &["convert", "-f", "raw", "-O", "qcow2", "-o", "cluster_size=4k", "base.raw", "sound.qcow2"]);
+    let sound = load(&dir.join("sound.qcow2")).into_bytes();
+    let header = Header::read(&mut load(&dir.join("sound.qcow2"))).unwrap();
+    let block = u64::from_be_bytes(sound[header.refcount_table_offset as usize..][..8].try_into().unwrap()) as usize;
+    // Counts that are too high, too low, and both.
+    for damage in [&[(100, 2u16)][..], &[(200, 0)], &[(100, 3), (101, 2), (200, 0), (300, 0)]] {
+        let mut bytes = sound.clone();
+        for (cluster, count) in damage {
+            bytes[block + cluster * 2..][..2].copy_from_slice(&count.to_be_bytes());
+        }
+        fs::write(dir.join("q.qcow2"), &bytes).unwrap();
+        let output = qemu_img_output(dir, &["check", "--output=json", "q.qcow2"]);
+        let said = String::from_utf8(output.stdout).unwrap();
+        let number = |key: &str| -> u64 {
+            let value =
+                said.split(&format!("\"{key}\": ")).nth(1).map_or("0", |rest| rest.split([',', '\n']).next().unwrap());
+            value.trim().parse().unwrap()
+        };
+        let ours = Qcow2::open_read_only(load(&dir.join("q.qcow2")), None).unwrap().check().unwrap();
+        assert_eq!((ours.corruptions, ours.leaks), (number("corruptions"), number("leaks")), "{damage:?}: {ours:?}");
     }
 }

@@ -2,8 +2,11 @@
 #![allow(dead_code, reason = "every test file uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "in a test, an error is a failure")]
 
+pub mod recorder;
+
 use block::{BlockFile, Disk, MemoryFile, RawDisk};
 use qcow2::{Backing, BackingFormat, BackingRef, CreateOptions, Geometry, Qcow2, create};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -98,6 +101,11 @@ pub fn assert_sound(file: &MemoryFile) {
 pub fn write_both(disk: &mut impl Disk, model: &mut [u8], offset: u64, data: &[u8]) {
     disk.write(offset, data).unwrap();
     model[offset as usize..][..data.len()].copy_from_slice(data);
+}
+
+/// Progress that goes on.
+pub fn go_on(_: u64, _: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
 }
 
 /// The file's length.
