@@ -41,19 +41,19 @@ impl<'a> Console<'a> {
     /// Types into a terminal.
     pub async fn send(&self, stream: Stream, bytes: &[u8]) -> Result<()> {
         let arguments = vec![json!(self.id), json!(stream), json!(STANDARD.encode(bytes))];
-        self.workbench.eval("remote.send(...arguments)", arguments).await.map(drop)
+        self.workbench.eval("window.remote.send(...arguments)", arguments).await.map(drop)
     }
 
     /// Shows the shell at this size.
     pub async fn resize(&self, size: TerminalSize) -> Result<()> {
-        self.workbench.eval("remote.resize(...arguments)", vec![json!(self.id), json!(size)]).await.map(drop)
+        self.workbench.eval("window.remote.resize(...arguments)", vec![json!(self.id), json!(size)]).await.map(drop)
     }
 
     /// What has come since the last call; waits a moment if nothing has. An error if bytes are missing between two
     /// pieces.
     pub async fn read(&mut self, stream: Stream) -> Result<Vec<u8>> {
         let arguments = vec![json!(self.id), json!(stream), json!(POLL_MS)];
-        let read: Read = parse(self.workbench.eval("return remote.read(...arguments)", arguments).await?)?;
+        let read: Read = parse(self.workbench.eval("return window.remote.read(...arguments)", arguments).await?)?;
         if read.gaps > 0 {
             return Err(Error::Answer(format!("{} gaps in the console's output", read.gaps)));
         }

@@ -1,5 +1,6 @@
 // Runs in a page of the extension: the same port and channel that the product's own pages use.
-if (!globalThis.remote) {
+// On `window`: in Firefox a script of a WebDriver has a global object of its own.
+if (!window.remote) {
   const remote = { world: null, unavailable: null, consoles: new Map() };
   let port = null;
   let calls = 0;
@@ -88,5 +89,5 @@ if (!globalThis.remote) {
     return { base64: btoa(binary), boot: console.boot, gaps: console.gaps };
   };
 
-  globalThis.remote = remote;
+  window.remote = remote;
 }

@@ -40,7 +40,8 @@ impl<'a> Workbench<'a> {
     /// The state of everything, as the background says.
     pub async fn world(&self) -> Result<World> {
         let wait = async || {
-            let world = self.browser.eval_async(&format!("{PAGE_SCRIPT}\nreturn remote.worldNow()"), vec![]).await?;
+            let world =
+                self.browser.eval_async(&format!("{PAGE_SCRIPT}\nreturn window.remote.worldNow()"), vec![]).await?;
             Ok((!world.is_null()).then_some(world))
         };
         let world = self.browser.wait_for("the background's state", ANSWER, wait).await?;
@@ -50,7 +51,7 @@ impl<'a> Workbench<'a> {
     /// Asks the background.
     pub async fn call(&self, request: &PageRequest) -> Result<Option<InstanceId>> {
         let request = serde_json::to_value(request).map_err(|error| Error::Answer(error.to_string()))?;
-        let answer = self.eval("return remote.call(arguments[0])", vec![request]).await?;
+        let answer = self.eval("return window.remote.call(arguments[0])", vec![request]).await?;
         parse::<std::result::Result<Option<InstanceId>, Problem>>(answer)?.map_err(Error::Problem)
     }
 
@@ -87,7 +88,7 @@ impl<'a> Workbench<'a> {
 
     /// Attaches to the machine's console.
     pub async fn console(&self, id: &InstanceId) -> Result<Console<'a>> {
-        self.eval("remote.attach(arguments[0])", vec![json!(id)]).await?;
+        self.eval("window.remote.attach(arguments[0])", vec![json!(id)]).await?;
         Ok(Console::new(*self, id.clone()))
     }
 }
