@@ -47,7 +47,12 @@ impl Browser {
 
     /// All tabs, in no particular order.
     pub async fn tabs(&self) -> Result<Vec<Tab>> {
-        let tabs = self.driver().windows().await.doing(|| "list its tabs".into())?;
+        let mut tabs = self.driver().windows().await.doing(|| "list its tabs".into())?;
+        if self.devtools().is_some() {
+            // chromedriver counts offscreen documents as well.
+            let targets = self.targets().await?;
+            tabs.retain(|tab| targets.iter().any(|target| target.kind == "page" && tab.to_string() == target.id));
+        }
         Ok(tabs.into_iter().map(Tab).collect())
     }
 

@@ -1,0 +1,131 @@
+//! What the journeys share: browsers with the built extension, or with one that was damaged on purpose.
+
+#![allow(dead_code, reason = "each test file is a program of its own and uses a part of this")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "only tests use it, and a failure fails the test")]
+
+use driver::{Browser, Kind, LaunchOptions};
+use std::fs;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A machine boots in three seconds when it has the processor for itself; the tests' machine may be busy.
+pub const BOOT: Duration = Duration::from_secs(120);
+/// For what takes a moment.
+pub const SOON: Duration = Duration::from_secs(30);
+/// The control key, as WebDriver writes it.
+pub const RETURN: &str = "\u{e007}";
+
+/// Runs a test to its end.
+pub fn run<F: Future<Output = ()>>(test: F) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(test);
+}
+
+/// The built extension for this kind of browser.
+pub fn dist(kind: Kind) -> PathBuf {
+    let name = match kind {
+        Kind::Chromium => "chrome",
+        Kind::Firefox => "firefox",
+    };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist").join(name);
+    path.canonicalize().expect("the extension is not built: run `cargo xtask build`")
+}
+
+/// A browser with the extension and a fresh profile.
+pub async fn browser(kind: Kind) -> Browser {
+    Browser::launch(LaunchOptions::new(kind, dist(kind))).await.unwrap()
+}
+
+/// A browser with the extension and a profile that is kept.
+pub async fn browser_with(kind: Kind, profile: &Path) -> Browser {
+    Browser::launch(LaunchOptions::new(kind, dist(kind)).with_profile(profile)).await.unwrap()
+}
+
+/// A copy of the extension in which something can be changed.
+pub struct Variant {
+    folder: tempfile::TempDir,
+    kind: Kind,
+}
+
+impl Variant {
+    pub fn of(kind: Kind) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&dist(kind), folder.path());
+        Self { folder, kind }
+    }
+
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
+    }
+
+    /// Replaces a text that must be there.
+    pub fn replace(&self, file: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path(file)).unwrap();
+        assert!(text.contains(from), "{file} has no {from:?}");
+        fs::write(self.path(file), text.replace(from, to)).unwrap();
+    }
+
+    /// Adds to the end of a file.
+    pub fn append(&self, file: &str, more: &str) {
+        let text = fs::read_to_string(self.path(file)).unwrap();
+        fs::write(self.path(file), text + more).unwrap();
+    }
+
+    pub async fn browser(&self) -> Browser {
+        Browser::launch(LaunchOptions::new(self.kind, self.folder.path())).await.unwrap()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+/// The console page that is shown, as its user sees it.
+pub struct ConsolePage<'a>(pub &'a Browser);
+
+impl ConsolePage<'_> {
+    /// Everything in the shell's terminal, with its scrollback.
+    pub async fn text(&self) -> String {
+        let text = self.0.eval("return window.workbenchTest?.text('shell') ?? ''", vec![]).await.unwrap();
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until the shell's terminal shows this.
+    pub async fn wait_for(&self, wanted: &str, timeout: Duration) {
+        let what = format!("{wanted:?} in the terminal");
+        let there = async || Ok(self.text().await.contains(wanted));
+        if let Err(error) = self.0.wait_until(&what, timeout, there).await {
+            panic!("{error}\nThe terminal shows:\n{}", self.text().await);
+        }
+    }
+
+    /// Types into what has the keyboard, as a person does: the page must have put it into the terminal.
+    pub async fn type_text(&self, text: &str) {
+        self.0.driver().active_element().await.unwrap().send_keys(text).await.unwrap();
+    }
+
+    /// Types a command and a return.
+    pub async fn enter(&self, command: &str) {
+        self.type_text(&format!("{command}{RETURN}")).await;
+    }
+}
+
+/// The tab that was not there before.
+pub async fn new_tab_besides(browser: &Browser, before: &[driver::Tab]) -> driver::Tab {
+    browser
+        .wait_for("the console's tab", SOON, async || {
+            Ok(browser.tabs().await?.into_iter().find(|tab| !before.contains(tab)))
+        })
+        .await
+        .unwrap()
+}

@@ -1,0 +1,180 @@
+//! Machines beside each other, their lifecycle, and the background that may be killed at any time.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure fails the test")]
+
+mod common;
+
+use common::{BOOT, SOON, browser, run};
+use driver::Kind;
+use e2e::Workbench;
+use protocol::{InstanceId, PageRequest, Problem, ProblemCode, State, Stream, TerminalSize};
+
+async fn booted<'a>(workbench: &Workbench<'a>, id: &InstanceId) -> e2e::Console<'a> {
+    let mut console = workbench.console(id).await.unwrap();
+    console.wait_for_prompt(BOOT).await.unwrap();
+    console
+}
+
+async fn own_disks(kind: Kind) {
+    let browser = browser(kind).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let first = workbench.launch().await.unwrap();
+    let second = workbench.launch().await.unwrap();
+    let mut consoles = [booted(&workbench, &first).await, booted(&workbench, &second).await];
+    for (number, console) in consoles.iter_mut().enumerate() {
+        console.exec(&format!("echo {number} > /root/own; sync"), SOON).await.unwrap();
+    }
+    let third = workbench.launch().await.unwrap();
+    let mut newest = booted(&workbench, &third).await;
+    assert_eq!(newest.exec("cat /root/own 2>/dev/null; hostname", SOON).await.unwrap().text(), "alpine-3\n");
+    for (number, console) in consoles.iter_mut().enumerate() {
+        let own = console.exec("cat /root/own", SOON).await.unwrap();
+        assert_eq!(own.text(), format!("{number}\n"));
+    }
+    let running = workbench.world().await.unwrap().instances;
+    assert!(running.iter().all(|instance| instance.state == State::Running), "{running:?}");
+}
+
+#[test]
+fn each_machine_has_its_own_disk_and_a_third_starts_beside_two_in_chromium() {
+    run(own_disks(Kind::Chromium));
+}
+
+#[test]
+fn each_machine_has_its_own_disk_and_a_third_starts_beside_two_in_firefox() {
+    run(own_disks(Kind::Firefox));
+}
+
+async fn lifecycle(kind: Kind) {
+    let browser = browser(kind).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let id = workbench.launch().await.unwrap();
+    let mut console = booted(&workbench, &id).await;
+    let failing = console.exec("echo out; echo err >&2; exit 3", SOON).await.unwrap();
+    assert_eq!((failing.text().as_str(), failing.status), ("out\nerr\n", 3));
+
+    workbench.call(&PageRequest::Pause(id.clone())).await.unwrap();
+    workbench.wait_for_state(&id, &[State::Paused], SOON).await.unwrap();
+    workbench.call(&PageRequest::Resume(id.clone())).await.unwrap();
+    workbench.wait_for_state(&id, &[State::Running], SOON).await.unwrap();
+
+    // The guest restarts by itself, and its disk is there.
+    console.exec("echo kept > /root/kept", SOON).await.unwrap();
+    console.send(Stream::Shell, b"reboot\r").await.unwrap();
+    let again = async || Ok(workbench.instance(&id).await.is_ok_and(|i| i.boot == 2 && i.state == State::Running));
+    browser.wait_until("the second boot", BOOT, again).await.unwrap();
+    let mut console = booted(&workbench, &id).await;
+    assert_eq!(console.exec("cat /root/kept", SOON).await.unwrap().text(), "kept\n");
+
+    // The user restarts it.
+    workbench.call(&PageRequest::Restart(id.clone())).await.unwrap();
+    let again = async || Ok(workbench.instance(&id).await.is_ok_and(|i| i.boot == 3 && i.state == State::Running));
+    browser.wait_until("the third boot", BOOT, again).await.unwrap();
+    let console = booted(&workbench, &id).await;
+
+    // The guest shuts down by itself.
+    console.send(Stream::Shell, b"poweroff\r").await.unwrap();
+    let stopped = workbench.wait_for_state(&id, &[State::Stopped], SOON).await.unwrap();
+    assert_eq!(stopped.problem, None);
+
+    // The plug is pulled, and it starts again all the same.
+    workbench.call(&PageRequest::Start(id.clone())).await.unwrap();
+    booted(&workbench, &id).await;
+    workbench.call(&PageRequest::ForceStop(id.clone())).await.unwrap();
+    workbench.wait_for_state(&id, &[State::Stopped], SOON).await.unwrap();
+    workbench.call(&PageRequest::Start(id.clone())).await.unwrap();
+    let mut console = booted(&workbench, &id).await;
+    let root = console.exec("cat /root/kept; grep ' / ' /proc/mounts", SOON).await.unwrap().text();
+    assert!(root.starts_with("kept\n") && root.contains("ext4 rw"), "{root}");
+
+    workbench.call(&PageRequest::Stop(id.clone())).await.unwrap();
+    workbench.wait_for_state(&id, &[State::Stopped], SOON).await.unwrap();
+    workbench.call(&PageRequest::Delete(id.clone())).await.unwrap();
+    assert_eq!(workbench.world().await.unwrap().instances, []);
+    let left = "const root = await navigator.storage.getDirectory();
+        const instances = await root.getDirectoryHandle('instances');
+        const names = []; for await (const name of instances.keys()) names.push(name); return names.length";
+    let gone = async || Ok(browser.eval_async(left, vec![]).await?.as_u64() == Some(0));
+    browser.wait_until("the deleted machine's files to be gone", SOON, gone).await.unwrap();
+}
+
+#[test]
+fn a_machine_is_paused_restarted_stopped_and_deleted_in_chromium() {
+    run(lifecycle(Kind::Chromium));
+}
+
+#[test]
+fn a_machine_is_paused_restarted_stopped_and_deleted_in_firefox() {
+    run(lifecycle(Kind::Firefox));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_a_reason() {
+    run(async {
+        let browser = browser(Kind::Chromium).await;
+        let workbench = Workbench::open(&browser).await.unwrap();
+        let stranger = InstanceId::from_random(1);
+        let refused = workbench.call(&PageRequest::Start(stranger)).await.unwrap_err();
+        let e2e::Error::Problem(Problem { code, .. }) = refused else { panic!("{refused}") };
+        assert_eq!(code, ProblemCode::NotFound);
+    });
+}
+
+/// Kills the service worker while a machine runs and a console is open.
+#[test]
+fn nothing_that_runs_notices_that_the_service_worker_was_killed() {
+    run(async {
+        let browser = browser(Kind::Chromium).await;
+        let workbench = Workbench::open(&browser).await.unwrap();
+        let id = workbench.launch().await.unwrap();
+        let control = browser.tab().await.unwrap();
+        let mut console = booted(&workbench, &id).await;
+        console.exec("echo $$ > /tmp/alive", SOON).await.unwrap();
+        for _ in 0..3 {
+            assert!(browser.kill_service_worker().await.unwrap(), "no service worker was there to be killed");
+            let still = console.exec("cat /tmp/alive >/dev/null && echo alive", SOON).await.unwrap();
+            assert_eq!(still.text(), "alive\n");
+            let popup = browser.new_tab("popup/index.html").await.unwrap();
+            let shows = async || {
+                let text = browser.eval("return document.body.innerText", vec![]).await?;
+                Ok(text.as_str().is_some_and(|text| text.contains("Running")))
+            };
+            browser.wait_until("the popup to show the machine", SOON, shows).await.unwrap();
+            browser.switch_to(&popup).await.unwrap();
+            browser.close_tab().await.unwrap();
+            browser.switch_to(&control).await.unwrap();
+        }
+        let instance = workbench.instance(&id).await.unwrap();
+        assert_eq!((instance.state, instance.boot), (State::Running, 1));
+    });
+}
+
+async fn resize(kind: Kind) {
+    let browser = browser(kind).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let id = workbench.launch().await.unwrap();
+    let mut console = booted(&workbench, &id).await;
+    // The machine's own console tab is a viewer too, and the smallest size counts.
+    for (cols, rows) in [(40, 20), (33, 11)] {
+        console.resize(TerminalSize { cols, rows }).await.unwrap();
+        let wanted = format!("{rows} {cols}\n");
+        let mut size = String::new();
+        for _ in 0..20 {
+            size = console.exec("stty size </dev/hvc0", SOON).await.unwrap().text();
+            if size == wanted {
+                break;
+            }
+        }
+        assert_eq!(size, wanted);
+    }
+}
+
+#[test]
+fn the_terminals_size_reaches_the_guest_in_chromium() {
+    run(resize(Kind::Chromium));
+}
+
+#[test]
+fn the_terminals_size_reaches_the_guest_in_firefox() {
+    run(resize(Kind::Firefox));
+}
