@@ -139,6 +139,8 @@ impl Client {
     }
 
     fn hear(&self, message: &JsValue) {
+        // Whatever it says, it is not silent.
+        self.0.patience.take();
         let event = message.as_string().map(|text| serde_json::from_str(&text));
         match event {
             Some(Ok(PageEvent::World(world))) => self.see(Rc::new(world)),
@@ -156,7 +158,6 @@ impl Client {
     fn see(&self, world: Rc<World>) {
         self.0.backoff.borrow_mut().reset();
         if !self.0.greeted.replace(true) {
-            self.0.patience.take();
             self.0.listener.emit(Update::Link(Link::Connected));
             let (again, ended) = self.0.calls.borrow_mut().settle(&world);
             again.iter().for_each(|call| self.post(call));
