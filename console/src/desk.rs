@@ -187,6 +187,11 @@ impl Desk {
         self.fit();
     }
 
+    /// Keeps the terminals readable for a screen reader, or not.
+    pub(crate) fn set_spoken(&self, spoken: bool) {
+        self.screens().for_each(|screen| screen.set_spoken(spoken));
+    }
+
     /// Changes the colours.
     pub(crate) fn set_dark(&self, dark: bool) {
         self.dark.set(dark);

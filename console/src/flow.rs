@@ -268,6 +268,16 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_asked_an_unseen_terminal_long_ago_gets_no_answer() {
+        let mut flow = Flow::default();
+        flow.set_hidden(true);
+        flow.take(0, vec![b'x'; HIDDEN_LIMIT], false).unwrap();
+        flow.take(HIDDEN_LIMIT as u64, b"\x1b[6n".to_vec(), false).unwrap();
+        flow.set_hidden(false);
+        assert_eq!(flow.feed(), [Feed::Reset, Feed::Write { bytes: b"\x1b[6n".to_vec(), replay: true }]);
+    }
+
+    #[test]
     fn a_hidden_page_never_holds_the_machine_back_and_shows_the_last_bytes_when_it_is_looked_at() {
         let (mut flow, mut shown) = (Flow::default(), b"earlier".to_vec());
         flow.set_hidden(true);

@@ -9,7 +9,8 @@ use crate::{
 use gloo_timers::callback::Timeout;
 use protocol::{Instance, InstanceId, PageRequest, State};
 use ui::{
-    Logo, MachineControls, Notice, StateBadge, WorldProvider, memory, state_label, uptime, use_dark, use_now, use_world,
+    Icon, Logo, MachineControls, MenuItem, Notice, StateBadge, WorldProvider, memory, state_label, uptime, use_dark,
+    use_now, use_world,
 };
 use yew::prelude::*;
 
@@ -52,7 +53,7 @@ struct ConsoleProps {
 #[component]
 fn Console(props: &ConsoleProps) -> Html {
     let workbench = use_world();
-    let view = use_reducer(|| View::new(store::font().unwrap_or(FONTS[1])));
+    let view = use_reducer(|| View::new(store::font().unwrap_or(FONTS[1]), store::spoken()));
     let desk = use_state(|| None);
     let dark = use_dark(workbench.world.as_ref().map(|world| world.settings.theme).unwrap_or_default());
     let instance = workbench.world.as_ref().and_then(|world| world.instance(&props.id)).cloned();
@@ -66,6 +67,17 @@ fn Console(props: &ConsoleProps) -> Html {
         return html! { <Missing /> };
     }
     let run = instance.as_ref().filter(|instance| instance.state.is_live()).map(|instance| instance.boot);
+    let speak = MenuItem {
+        label: if view.spoken { "Turn off screen reader mode" } else { "Turn on screen reader mode" }.into(),
+        detail: None,
+        name: None,
+        icon: Some(Icon::Speech),
+        danger: false,
+        onselect: {
+            let (signal, spoken) = (signal.clone(), !view.spoken);
+            Callback::from(move |()| signal.emit(Signal::Speak(spoken)))
+        },
+    };
     let ready = {
         let desk = desk.setter();
         Callback::from(move |ready: DeskHandle| desk.set(Some(ready)))
@@ -79,7 +91,7 @@ fn Console(props: &ConsoleProps) -> Html {
                     <Tools desk={desk.clone()} view={(*view).clone()} signal={signal.clone()} />
                 }
                 if let Some(instance) = instance.clone() {
-                    <div class="bar-controls"><MachineControls {instance} roomy=true /></div>
+                    <div class="bar-controls"><MachineControls {instance} roomy=true more={vec![speak]} /></div>
                 }
             </header>
             if let Some(problem) = workbench.problem.clone() {

@@ -67,7 +67,7 @@ impl Screen {
         let links = link_handlers(&listeners.pointed);
         let terminal = Terminal::new(&object(&[
             ("allowProposedApi", true.into()),
-            ("cursorBlink", true.into()),
+            ("cursorBlink", (!prefers_less_motion()).into()),
             ("fontFamily", FONTS.into()),
             ("fontSize", font.into()),
             ("lineHeight", 1.15.into()),
@@ -158,6 +158,11 @@ impl Screen {
         set(&self.terminal.options(), "fontSize", &font.into());
     }
 
+    /// Keeps what is in it readable for a screen reader, which costs some speed.
+    pub(crate) fn set_spoken(&self, spoken: bool) {
+        set(&self.terminal.options(), "screenReaderMode", &spoken.into());
+    }
+
     /// Changes its colours.
     pub(crate) fn set_dark(&self, dark: bool) {
         set(&self.terminal.options(), "theme", &palette::theme(dark));
@@ -214,6 +219,11 @@ impl Screen {
         text.truncate(text.trim_end_matches('\n').len());
         text
     }
+}
+
+fn prefers_less_motion() -> bool {
+    let query = web_sys::window().map(|window| window.match_media("(prefers-reduced-motion: reduce)"));
+    matches!(query, Some(Ok(Some(query))) if query.matches())
 }
 
 /// Where a search goes.

@@ -70,6 +70,12 @@ pub(crate) fn Stage(props: &StageProps) -> Html {
             store::set_font(*font);
         });
     });
+    use_effect_with((desk.clone(), props.view.spoken), |(desk, spoken)| {
+        with(desk, |desk| {
+            desk.set_spoken(*spoken);
+            store::set_spoken(*spoken);
+        });
+    });
     use_effect_with((desk, props.run.is_some()), |(desk, live)| {
         if *live {
             with(desk, |desk| desk.focus(desk.tab()));

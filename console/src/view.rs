@@ -42,6 +42,8 @@ pub(crate) enum Signal {
     EndSearch,
     /// The font gets this size.
     Font(u32),
+    /// The terminals are to be readable for a screen reader, or need not be.
+    Speak(bool),
     /// Something to tell.
     Say(Hint),
     /// It was there long enough.
@@ -67,13 +69,15 @@ pub(crate) struct View {
     pub(crate) searching: bool,
     /// Size of the font.
     pub(crate) font: u32,
+    /// Whether the terminals are readable for a screen reader.
+    pub(crate) spoken: bool,
     /// What is being told.
     pub(crate) hint: Option<Hint>,
 }
 
 impl View {
     /// The page as it opens.
-    pub(crate) fn new(font: u32) -> Self {
+    pub(crate) fn new(font: u32, spoken: bool) -> Self {
         Self {
             choice: None,
             printed: [false; 2],
@@ -84,6 +88,7 @@ impl View {
             found: None,
             searching: false,
             font: font.clamp(FONTS[0], FONTS[2]),
+            spoken,
             hint: None,
         }
     }
@@ -118,6 +123,7 @@ impl View {
             Signal::Find => self.searching = true,
             Signal::EndSearch => (self.searching, self.found) = (false, None),
             Signal::Font(font) => self.font = font.clamp(FONTS[0], FONTS[2]),
+            Signal::Speak(spoken) => self.spoken = spoken,
             Signal::Say(hint) => self.hint = Some(hint),
             Signal::Unsay => self.hint = None,
         }
@@ -139,7 +145,7 @@ mod tests {
     use super::*;
 
     fn view(signals: impl IntoIterator<Item = Signal>) -> View {
-        let mut view = View::new(14);
+        let mut view = View::new(14, false);
         signals.into_iter().for_each(|signal| view.after(signal));
         view
     }
@@ -173,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_font_stays_legible() {
-        assert_eq!(View::new(1).font, FONTS[0]);
+        assert_eq!(View::new(1, false).font, FONTS[0]);
         assert_eq!(view([Signal::Font(1000)]).font, FONTS[2]);
     }
 }

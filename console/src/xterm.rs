@@ -27,8 +27,6 @@ extern "C" {
     pub(crate) fn paste(this: &Terminal, text: &str);
     #[wasm_bindgen(method)]
     pub(crate) fn resize(this: &Terminal, cols: u16, rows: u16);
-    #[wasm_bindgen(method, js_name = scrollToBottom)]
-    pub(crate) fn scroll_to_bottom(this: &Terminal);
     #[wasm_bindgen(method, js_name = hasSelection)]
     pub(crate) fn has_selection(this: &Terminal) -> bool;
     #[wasm_bindgen(method, js_name = getSelection)]

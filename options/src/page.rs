@@ -102,7 +102,7 @@ fn Form(props: &FormProps) -> Html {
                 <h2>{ "New machines" }</h2>
                 <div class="panel">
                     <Choices legend="Memory" name="memory" layout="segments" choices={sizes.map(size).collect::<Vec<_>>()}
-                        hint="Taken from this computer while the machine runs. 256 MiB is plenty for a shell and small services." />
+                        hint="Taken from this computer while a machine runs; 256 MiB is plenty for a shell." />
                     <Choices legend="Template" name="template" layout="rows"
                         choices={world.templates.iter().map(template).collect::<Vec<_>>()}
                         hint="What Launch makes a machine from." />

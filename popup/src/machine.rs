@@ -4,7 +4,7 @@ use ui::{
     Button, ConfirmDialog, Icon, Kind, MachineControls, MenuItem, Notice, StateGlyph, StoppingNote, close_if_popup,
     memory, state_label, uptime, use_now, use_world,
 };
-use web_sys::HtmlInputElement;
+use web_sys::{HtmlElement, HtmlInputElement};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -22,6 +22,17 @@ pub(crate) fn Machine(props: &MachineProps) -> Html {
     let workbench = use_world();
     let renaming = use_state(|| false);
     let deleting = use_state(|| false);
+    let (row, before) = (use_node_ref(), use_mut_ref(|| false));
+    use_effect_with(*renaming, {
+        let row = row.clone();
+        move |now| {
+            let ended = before.replace(*now) && !now;
+            if let (true, Some(button)) = (ended, row.cast::<HtmlElement>()) {
+                // The name's field is gone: the keyboard goes to the machine. A button in the page can take it.
+                let _ = button.focus();
+            }
+        }
+    });
     let Instance { id, name, state, .. } = &props.instance;
     let open = {
         let (workbench, id) = (workbench.clone(), id.clone());
@@ -62,7 +73,7 @@ pub(crate) fn Machine(props: &MachineProps) -> Html {
                 <Rename instance={props.instance.clone()} names={props.names.clone()} on_done={set(&renaming, false)} />
             } else {
                 <div class="machine-row">
-                    <button type="button" class="machine-open" aria-label={format!("Open console of {name}")}
+                    <button ref={row} type="button" class="machine-open" aria-label={format!("Open console of {name}")}
                         aria-describedby={format!("about-{id}")} onclick={open}>
                         <StateGlyph state={*state} />
                         <span class="machine-text">

@@ -41,7 +41,8 @@ pub enum ConsoleRequest {
         /// Who asks.
         viewer: ViewerId,
     },
-    /// Has taken in all bytes up to this offset; without it the machine is slowed down.
+    /// Has taken in all bytes up to this offset, replayed ones too; without it the machine is slowed down. A page that
+    /// nobody looks at takes bytes in without parsing them, and keeps the newest.
     Ack {
         /// Who says so.
         viewer: ViewerId,
@@ -88,7 +89,8 @@ pub enum ConsoleEvent {
         /// Number of the machine's run.
         boot: u32,
     },
-    /// Earlier output, for one viewer.
+    /// Earlier output, for one viewer: all that the ring still has, sent right after the welcome, without waiting for
+    /// acknowledgements, and before any output that follows it. A viewer that finds a gap attaches again.
     Replay {
         /// Whom it is for.
         viewer: ViewerId,

@@ -22,11 +22,6 @@ impl Backoff {
     pub(super) fn reset(&mut self) {
         self.attempts = 0;
     }
-
-    /// Attempts that brought nothing, one after the other.
-    pub(super) fn attempts(&self) -> usize {
-        self.attempts
-    }
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use std::{
 use wasm_bindgen::prelude::*;
 use yew::Callback;
 
-/// How many attempts to connect in a row may bring nothing before the page says so: about two seconds' worth.
-const PATIENCE: usize = 5;
+/// How long the background may be silent before the page says so, in milliseconds. Starting it takes far less.
+const PATIENCE_MS: u32 = 4000;
 
 /// How the link to the background is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,8 @@ struct Inner {
     greeted: Cell<bool>,
     backoff: RefCell<Backoff>,
     retry: RefCell<Option<Timeout>>,
+    /// Runs while the background is silent.
+    patience: RefCell<Option<Timeout>>,
     calls: RefCell<Calls>,
     greeting: Option<PageRequest>,
     listener: Callback<Update>,
@@ -72,10 +74,12 @@ impl Client {
             greeted: Cell::new(false),
             backoff: RefCell::default(),
             retry: RefCell::default(),
+            patience: RefCell::default(),
             calls: RefCell::default(),
             greeting,
             listener,
         }));
+        client.await_world();
         client.connect_soon();
         client
     }
@@ -89,16 +93,20 @@ impl Client {
     /// Closes the connection for good.
     pub(crate) fn close(&self) {
         self.0.retry.take();
+        self.0.patience.take();
         if let Some(connection) = self.0.connection.take() {
             connection.port.disconnect();
         }
     }
 
+    fn await_world(&self) {
+        let listener = self.0.listener.clone();
+        let patience = Timeout::new(PATIENCE_MS, move || listener.emit(Update::Link(Link::Silent)));
+        self.0.patience.borrow_mut().get_or_insert(patience);
+    }
+
     fn connect_soon(&self) {
         let wait = self.0.backoff.borrow_mut().next_ms();
-        if self.0.backoff.borrow().attempts() > PATIENCE {
-            self.0.listener.emit(Update::Link(Link::Silent));
-        }
         let client = self.clone();
         self.0.retry.replace(Some(Timeout::new(wait, move || client.connect())));
     }
@@ -133,6 +141,8 @@ impl Client {
     }
 
     fn hear(&self, message: &JsValue) {
+        // Whatever it says, it is not silent.
+        self.0.patience.take();
         let event = message.as_string().map(|text| serde_json::from_str(&text));
         match event {
             Some(Ok(PageEvent::World(world))) => self.see(Rc::new(world)),
@@ -162,7 +172,10 @@ impl Client {
     fn lost(&self) {
         self.0.calls.borrow_mut().lost();
         self.0.retired.replace(self.0.connection.take());
-        self.0.listener.emit(Update::Link(Link::Connecting));
+        if self.0.greeted.get() {
+            self.0.listener.emit(Update::Link(Link::Connecting));
+        }
+        self.await_world();
         self.connect_soon();
     }
 }

@@ -39,6 +39,8 @@ pub enum Icon {
     Search,
     /// Two sliders.
     Settings,
+    /// Something is being said.
+    Speech,
     /// A square.
     Stop,
     /// A light theme.
@@ -91,6 +93,10 @@ impl Icon {
             Self::Settings => {
                 "M2.5 5h5.25M11.5 5h2M2.5 11h2M8.25 11h5.25M7.75 5a1.9 1.9 0 1 0 3.8 0a1.9 1.9 0 1 0-3.8 0M4.5 11a1.9 \
                  1.9 0 1 0 3.8 0a1.9 1.9 0 1 0-3.8 0"
+            }
+            Self::Speech => {
+                "M3.75 3h8.5a1.25 1.25 0 0 1 1.25 1.25v5.5A1.25 1.25 0 0 1 12.25 11H8l-3 2.5V11H3.75A1.25 1.25 0 0 1 2.5 \
+                 9.75v-5.5A1.25 1.25 0 0 1 3.75 3zM5.5 7h5"
             }
             Self::Stop => {
                 "M4.75 4h6.5a.75.75 0 0 1 .75.75v6.5a.75.75 0 0 1-.75.75h-6.5a.75.75 0 0 1-.75-.75v-6.5A.75.75 0 0 1 4.75 4z"
