@@ -44,32 +44,33 @@ impl<F: BlockFile> Qcow2<F> {
         Ok((offset.next_multiple_of(cluster_size), last))
     }
 
-    /// Lets whole clusters read as zeros, or says that this image has no way to say so.
+    /// Lets whole clusters read as zeros, and says whether that was possible for all: version 2 has no way to hide what lies
+    /// below.
     pub(crate) fn zero_clusters(&mut self, mut offset: u64, end: u64) -> Result<bool, BlockError> {
-        if self.header.version < 3 && self.backing.is_some() {
-            return Ok(false);
-        }
         let geometry = self.header.geometry;
+        let mut all = true;
         while offset < end {
             let (mapping, run) = self.run(offset, end - offset)?;
             let below = extent_or_zeros(self.backing.as_deref_mut(), offset, run)?;
             // Whole clusters only, but at least the one at hand.
             let len = (below.len & !(geometry.cluster_size() - 1)).max(geometry.cluster_size()).min(run);
             let zero_below = below.zero && below.len >= len;
-            let entry = if zero_below { 0 } else { ZERO_FLAG };
             let is_so = match mapping {
                 Mapping::Unallocated => zero_below,
                 Mapping::Zero(kept) => kept.is_none(),
                 Mapping::Data(_) | Mapping::Compressed { .. } => false,
             };
-            if !is_so {
+            if !zero_below && self.header.version < 3 {
+                all = false;
+            } else if !is_so {
+                let entry = if zero_below { 0 } else { ZERO_FLAG };
                 self.ensure_table(offset)?;
                 let count = geometry.clusters(len) as usize;
                 self.replace_entries(offset, count, vec![entry; count].into_iter())?;
             }
             offset += len;
         }
-        Ok(true)
+        Ok(all)
     }
 
     /// Writes zeros where there are others.

@@ -6,6 +6,31 @@
 //!
 //! The crate knows neither browsers nor file systems. The format is QEMU's `docs/interop/qcow2.rst`.
 //!
+//! ```
+//! use block::{Disk, MemoryFile, RawDisk};
+//! use qcow2::{BackingFormat, BackingRef, CreateOptions, ExportOptions, ExportPlan, FileSink, Qcow2, create};
+//!
+//! // A raw file becomes a sparse image ...
+//! let mut raw = RawDisk::new(MemoryFile::new(vec![7; 1 << 20]))?;
+//! let mut image = MemoryFile::default();
+//! let mut sink = FileSink::new(&mut image)?;
+//! ExportPlan::new(&mut raw, ExportOptions::default())?.write(&mut raw, &mut sink)?;
+//! sink.finish()?;
+//!
+//! // ... on which a machine's disk is laid.
+//! let mut file = MemoryFile::default();
+//! let backing = BackingRef { name: "image.qcow2".into(), format: Some(BackingFormat::Qcow2) };
+//! create(&mut file, &CreateOptions::overlay(2 << 20, backing))?;
+//! let below = Qcow2::open_read_only(image, None)?;
+//! let mut disk = Qcow2::open(file, Some(Box::new(below)))?;
+//! disk.write(512, b"new")?;
+//! disk.flush()?;
+//! let mut bytes = [0; 4];
+//! Disk::read(&mut disk, 511, &mut bytes)?;
+//! assert_eq!(&bytes, b"\x07new");
+//! # Ok::<(), qcow2::Error>(())
+//! ```
+//!
 //! # Layers
 //!
 //! | module | job |

@@ -24,7 +24,7 @@ impl<F: BlockFile> Qcow2<F> {
         }
         check_size(self.header.geometry, size)?;
         self.grow_l1(size)?;
-        self.hide_backing(old, size)?;
+        self.hide_leftovers(old, size)?;
         self.write_out()?;
         self.header.size = size;
         header::rewrite(&mut self.file, &self.header)?;
@@ -72,17 +72,15 @@ impl<F: BlockFile> Qcow2<F> {
         Ok(())
     }
 
-    /// Sees to it that the disk, once it is larger, does not show what a longer backing disk has there, nor what a
-    /// former writer left behind the end in the last cluster.
-    fn hide_backing(&mut self, old: u64, new: u64) -> Result<(), Error> {
+    /// Sees to it that the disk, once it is larger, shows nothing new but zeros: neither what a longer backing disk has
+    /// there, nor what a former writer left behind the end.
+    fn hide_leftovers(&mut self, old: u64, new: u64) -> Result<(), Error> {
         let cluster_size = self.header.geometry.cluster_size();
         let border = old.next_multiple_of(cluster_size);
         self.store_zeros(old, border.min(new))?;
-        let below = self.backing.as_ref().map_or(0, |backing| backing.size());
-        let end = below.min(new).next_multiple_of(cluster_size);
-        if border < end && !self.zero_clusters(border, end)? {
-            return Err(Error::Unsupported("version 2, which can't grow over a longer backing disk".into()));
+        if self.zero_clusters(border, new.next_multiple_of(cluster_size))? {
+            return Ok(());
         }
-        Ok(())
+        Err(Error::Unsupported("version 2, which can't grow over a longer backing disk".into()))
     }
 }

@@ -3,11 +3,11 @@
 
 mod common;
 
-use block::{BlockFile, Disk, MemoryFile};
+use block::{BlockFile, Disk, MemoryFile, RawDisk};
 use common::*;
 use qcow2::{
-    Backing, BackingFormat, BackingRef, CreateOptions, Error, ExportOptions, ExportPlan, Geometry, Header, Qcow2,
-    Source, create, merge_down,
+    Backing, BackingFormat, BackingRef, CreateOptions, Error, ExportOptions, ExportPlan, FileSink, Geometry, Header,
+    Qcow2, Source, create, merge_down,
 };
 use std::ops::ControlFlow;
 
@@ -56,6 +56,27 @@ fn growing_does_not_uncover_a_longer_backing_disk() {
         assert!(contents(&mut disk) == model);
         let file = disk.close().unwrap();
         assert!(contents(&mut Qcow2::open(file, raw_backing(below.clone())).unwrap()) == model);
+    }
+}
+
+#[test]
+fn growing_does_not_uncover_what_is_behind_the_end() {
+    for compression_level in [None, Some(1)] {
+        let mut whole = RawDisk::new(MemoryFile::new(vec![7; 8 * CLUSTER as usize])).unwrap();
+        let plan = ExportPlan::new(&mut whole, ExportOptions { compression_level, ..Default::default() }).unwrap();
+        let mut file = MemoryFile::default();
+        plan.write(&mut whole, &mut FileSink::new(&mut file).unwrap()).unwrap();
+        // Somebody made the disk smaller and left everything else as it was.
+        let size = 3 * CLUSTER + 512;
+        file.write_at(24, &size.to_be_bytes()).unwrap();
+        let mut disk = open(file);
+        disk.grow(6 * CLUSTER).unwrap();
+        disk.grow(600 * MIB).unwrap();
+        let mut bytes = vec![1; 9 * CLUSTER as usize];
+        Disk::read(&mut disk, 0, &mut bytes).unwrap();
+        assert!(bytes[..size as usize].iter().all(|byte| *byte == 7));
+        assert!(bytes[size as usize..].iter().all(|byte| *byte == 0));
+        assert!(disk.check().unwrap().is_clean());
     }
 }
 

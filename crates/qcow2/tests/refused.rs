@@ -179,6 +179,50 @@ fn a_table_in_the_place_of_another_is_never_written() {
 }
 
 #[test]
+fn a_table_that_is_data_too_is_found_even_if_the_counts_agree() {
+    let mut file = image();
+    let header = Header::read(&mut file).unwrap();
+    let mut entry = [0; 8];
+    file.read_at(header.l1_offset, &mut entry).unwrap();
+    let l2 = u64::from_be_bytes(entry) & 0xff_ffff_ffff_fe00;
+    // Two references, a refcount of two, and no flag that says otherwise.
+    file.write_at(header.l1_offset, &l2.to_be_bytes()).unwrap();
+    file.write_at(l2 + 160, &l2.to_be_bytes()).unwrap();
+    file.write_at(header.refcount_table_offset + 512 + l2 / 512 * 2, &[0, 2]).unwrap();
+    let mut disk = open(file);
+    let report = disk.check().unwrap();
+    assert_eq!(report.corruptions, 1, "{report:?}");
+    assert!(report.problems[0].contains("a table and something else"), "{report:?}");
+    assert!(disk.write(20 * 512, &[1; 512]).is_err());
+    assert!(disk.write(50 * 512, &[1; 512]).is_err(), "no entry is added to such a table");
+}
+
+#[test]
+fn a_cluster_with_two_references_is_copied_for_the_first_writer() {
+    let mut file = image();
+    let header = Header::read(&mut file).unwrap();
+    let mut entry = [0; 8];
+    file.read_at(header.l1_offset, &mut entry).unwrap();
+    let l2 = u64::from_be_bytes(entry) & 0xff_ffff_ffff_fe00;
+    file.read_at(l2 + 3 * 8, &mut entry).unwrap();
+    let shared = u64::from_be_bytes(entry) & 0xff_ffff_ffff_fe00;
+    // Clusters 3 and 20 of the disk are one of the file.
+    file.write_at(l2 + 3 * 8, &shared.to_be_bytes()).unwrap();
+    file.write_at(l2 + 20 * 8, &shared.to_be_bytes()).unwrap();
+    file.write_at(header.refcount_table_offset + 512 + shared / 512 * 2, &[0, 2]).unwrap();
+    let mut disk = open(file);
+    assert!(disk.check().unwrap().is_clean());
+    let mut model = contents(&mut disk);
+    write_both(&mut disk, &mut model, 3 * 512 + 100, b"one goes its own way");
+    assert!(contents(&mut disk) == model);
+    assert!(disk.check().unwrap().is_clean(), "{:?}", disk.check());
+    let len = disk.file_len();
+    write_both(&mut disk, &mut model, 20 * 512 + 100, b"the other one is alone now");
+    assert!(contents(&mut disk) == model);
+    assert_eq!(disk.file_len(), len, "written in place");
+}
+
+#[test]
 fn offsets_behind_the_end_of_the_file_are_errors_not_zeros() {
     let header = Header::read(&mut image()).unwrap();
     let mut entry = [0; 8];

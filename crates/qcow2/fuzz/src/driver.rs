@@ -64,8 +64,11 @@ fn patch(image: &mut [u8], bytes: &mut Bytes<'_>) {
     };
     let value: Vec<u8> = match bytes.byte() % 5 {
         0 => vec![bytes.byte()],
-        // An offset in units of the smallest cluster, with flags.
-        1 => ((bytes.number() % 4096 * 512) | (u64::from(bytes.byte() & 0xc1) << 56)).to_be_bytes().into(),
+        // A place in the file, with flags: something that lies in the place of something else.
+        1 => {
+            let cluster = bytes.number() % (image.len() as u64 / 512 + 4) * 512;
+            (cluster | (u64::from(bytes.byte() & 0xc1) << 56)).to_be_bytes().into()
+        }
         2 => {
             ((u64::from(bytes.byte()) << 62) | (bytes.number() << 9) | u64::from(bytes.byte() & 1)).to_be_bytes().into()
         }
