@@ -22,7 +22,8 @@ pub enum BridgeError {
 
 /// The message as a JavaScript value that can be posted.
 pub fn to_js<T: Serialize + ?Sized>(message: &T) -> Result<JsValue, BridgeError> {
-    let serializer = Serializer::new().serialize_maps_as_objects(true);
+    // Chrome's runtime messages are JSON, in which a property that is `undefined` is left out.
+    let serializer = Serializer::new().serialize_maps_as_objects(true).serialize_missing_as_null(true);
     message.serialize(&serializer).map_err(|error| BridgeError::Write(error.to_string()))
 }
 

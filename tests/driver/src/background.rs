@@ -3,12 +3,8 @@
 use crate::error::Doing;
 use crate::{Browser, Result};
 use serde_json::{Value, json};
-use std::time::Duration;
 use thirtyfour::common::command::FormatRequestData;
 use thirtyfour::{RequestData, SessionId};
-
-/// How long a background script may take to end after it was told to.
-const ENDING: Duration = Duration::from_secs(10);
 
 /// Something that runs in the browser, as its debugger lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,17 +55,16 @@ impl Browser {
         Ok(targets.into_iter().find(|target| target.kind == "service_worker" && target.url.starts_with(base)))
     }
 
-    /// Ends the extension's background script as the browser does with an idle one, and waits until it has ended.
+    /// Ends the extension's background script as the browser does with an idle one.
     ///
-    /// Tells whether it ran. In Firefox workers of the event page end with it.
+    /// Tells whether it ran. It may be ending still, or run again already because an open page has called it. In Firefox
+    /// workers of the event page end with it.
     pub async fn kill_service_worker(&self) -> Result<bool> {
         let Some(worker) = self.service_worker().await? else { return Ok(false) };
         match self.devtools() {
             Some(devtools) => devtools.close(&worker).await?,
             None => self.terminate_event_page().await?,
         }
-        let ended = async || self.service_worker_running().await.map(|running| !running);
-        self.wait_until("the background script to end", ENDING, ended).await?;
         Ok(true)
     }
 

@@ -168,7 +168,8 @@ async fn the_background_script_can_be_ended_and_starts_again(kind: Kind) {
     assert_eq!(first["message"], "hello");
 
     assert!(browser.kill_service_worker().await.unwrap());
-    assert!(!browser.service_worker_running().await.unwrap());
+    let ended = async || browser.service_worker_running().await.map(|running| !running);
+    browser.wait_until("the background script to end", Duration::from_secs(10), ended).await.unwrap();
     assert!(!browser.kill_service_worker().await.unwrap(), "there was nothing left to end");
 
     let second = ask("again").await;

@@ -1,7 +1,7 @@
 // Runs in a page of the extension: the same port and channel that the product's own pages use.
 // On `window`: in Firefox a script of a WebDriver has a global object of its own.
 if (!window.remote) {
-  const remote = { world: null, unavailable: null, consoles: new Map() };
+  const remote = { world: null, unavailable: null, lost: 0, consoles: new Map() };
   let port = null;
   let calls = 0;
   const waiting = new Map();
@@ -16,6 +16,7 @@ if (!window.remote) {
     });
     port.onDisconnect.addListener(() => {
       port = null;
+      remote.lost++;
       remote.world = null;
     });
   };

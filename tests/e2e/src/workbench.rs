@@ -55,6 +55,12 @@ impl<'a> Workbench<'a> {
         parse::<std::result::Result<Option<InstanceId>, Problem>>(answer)?.map_err(Error::Problem)
     }
 
+    /// How often the background has gone away under this page.
+    pub async fn losses(&self) -> Result<u64> {
+        let lost = self.eval("return window.remote.lost", vec![]).await?;
+        lost.as_u64().ok_or_else(|| Error::Answer(lost.to_string()))
+    }
+
     /// Launches a machine from the default template.
     pub async fn launch(&self) -> Result<InstanceId> {
         let id = self.call(&PageRequest::Launch { template: None }).await?;

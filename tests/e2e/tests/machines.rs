@@ -130,8 +130,10 @@ fn nothing_that_runs_notices_that_the_service_worker_was_killed() {
         let control = browser.tab().await.unwrap();
         let mut console = booted(&workbench, &id).await;
         console.exec("echo $$ > /tmp/alive", SOON).await.unwrap();
-        for _ in 0..3 {
+        for round in 0..3 {
             assert!(browser.kill_service_worker().await.unwrap(), "no service worker was there to be killed");
+            let lost = async || Ok(workbench.losses().await.is_ok_and(|losses| losses > round));
+            browser.wait_until("the service worker to be gone", SOON, lost).await.unwrap();
             let still = console.exec("cat /tmp/alive >/dev/null && echo alive", SOON).await.unwrap();
             assert_eq!(still.text(), "alive\n");
             let popup = browser.new_tab("popup/index.html").await.unwrap();
