@@ -9,8 +9,8 @@ pub(crate) struct CoverProps {
     pub(crate) has_output: bool,
 }
 
-/// What lies over terminals that nothing comes from: why that is, and what to press. What the machine printed last
-/// stays readable: the card is then at the bottom.
+/// What stands with terminals that nothing comes from: why that is, and what to press. It lies over empty ones, and
+/// below those that have something to read: the last lines are often the reason.
 #[component]
 pub(crate) fn Cover(props: &CoverProps) -> Html {
     let workbench = use_world();

@@ -98,13 +98,15 @@ fn Console(props: &ConsoleProps) -> Html {
                 <div class="bar-problem"><Notice {problem} on_dismiss={workbench.dismissal()} /></div>
             }
             <main class="main">
+                <div class="view">
                 <Stage id={props.id.clone()} view={(*view).clone()} {run} {dark} dim={instance.as_ref().is_some_and(is_still)}
                     signal={signal.clone()} {ready} />
                 if let (true, Some(desk)) = (view.searching, &*desk) {
                     <FindBar desk={desk.clone()} tab={view.tab()} found={view.found} {signal} />
                 }
-                <Cover {instance} has_output={view.has_output()} />
                 <Corner view={(*view).clone()} />
+                </div>
+                <Cover {instance} has_output={view.has_output()} />
             </main>
         </div>
     }
