@@ -33,8 +33,7 @@ pub(crate) fn capabilities(browser: &Path, options: &LaunchOptions, extension: &
             "args": arguments(options, extension, folders),
             // chromedriver's own default, which would leave our extension out as well.
             "excludeSwitches": ["disable-extensions"],
-            // Else a tab that the extension itself opens is not among the tabs.
-            "enableExtensionTargets": true,
+            "enableExtensionTargets": options.extension_tabs,
             "prefs": {
                 "download.default_directory": folders.downloads(),
                 "download.prompt_for_download": false,

@@ -43,6 +43,9 @@ pub struct LaunchOptions {
     pub dark: bool,
     /// How long an element that is looked for by its role may take to appear.
     pub patience: Duration,
+    /// Whether tabs that the extension itself opens are among the tabs. In Chromium a debugger is attached to its service
+    /// worker then, which keeps that from being ended.
+    pub extension_tabs: bool,
     /// Further arguments for the browser.
     pub extra_args: Vec<String>,
 }
@@ -58,6 +61,7 @@ impl LaunchOptions {
             window: (1280, 800),
             dark: false,
             patience: Duration::from_secs(10),
+            extension_tabs: false,
             extra_args: Vec::new(),
         }
     }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{BOOT, SOON, browser, run};
+use common::{BOOT, SOON, browser, browser_without_debugger, run};
 use driver::Kind;
 use e2e::Workbench;
 use protocol::{InstanceId, PageRequest, Problem, ProblemCode, State, Stream, TerminalSize};
@@ -124,13 +124,14 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
 #[test]
 fn nothing_that_runs_notices_that_the_service_worker_was_killed() {
     run(async {
-        let browser = browser(Kind::Chromium).await;
+        let browser = browser_without_debugger(Kind::Chromium).await;
         let workbench = Workbench::open(&browser).await.unwrap();
         let id = workbench.launch().await.unwrap();
         let control = browser.tab().await.unwrap();
         let mut console = booted(&workbench, &id).await;
         console.exec("echo $$ > /tmp/alive", SOON).await.unwrap();
         for round in 0..3 {
+            assert_eq!(workbench.instance(&id).await.unwrap().state, State::Running);
             assert!(browser.kill_service_worker().await.unwrap(), "no service worker was there to be killed");
             let lost = async || Ok(workbench.losses().await.is_ok_and(|losses| losses > round));
             browser.wait_until("the service worker to be gone", SOON, lost).await.unwrap();

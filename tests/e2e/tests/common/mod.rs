@@ -34,12 +34,21 @@ pub fn dist(kind: Kind) -> PathBuf {
 
 /// A browser with the extension and a fresh profile.
 pub async fn browser(kind: Kind) -> Browser {
+    launch(LaunchOptions::new(kind, dist(kind))).await
+}
+
+/// A browser with a fresh profile whose service worker can be killed, but whose consoles' tabs are not seen.
+pub async fn browser_without_debugger(kind: Kind) -> Browser {
     Browser::launch(LaunchOptions::new(kind, dist(kind))).await.unwrap()
+}
+
+async fn launch(options: LaunchOptions) -> Browser {
+    Browser::launch(LaunchOptions { extension_tabs: true, ..options }).await.unwrap()
 }
 
 /// A browser with the extension and a profile that is kept.
 pub async fn browser_with(kind: Kind, profile: &Path) -> Browser {
-    Browser::launch(LaunchOptions::new(kind, dist(kind)).with_profile(profile)).await.unwrap()
+    launch(LaunchOptions::new(kind, dist(kind)).with_profile(profile)).await
 }
 
 /// A copy of the extension in which something can be changed.
