@@ -5,7 +5,7 @@
 use ext4_view::{Ext4, FileType};
 use flate2::{Compression, write::GzEncoder};
 use guest_build::Error;
-use guest_build::image::{Flavour, GuestImage, ensure, ensure_flavour};
+use guest_build::image::{Flavour, GuestImage, Package, ensure, ensure_flavour, packages};
 use sha2::{Digest, Sha512};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -19,6 +19,9 @@ const ARCHIVE: &str = "made-up/rootfs.tar.gz";
 const MTIME: u64 = 1_700_000_000;
 /// Tells the copy of this program that a test starts where to build.
 const CHILD: &str = "GUEST_BUILD_TEST_CHILD";
+
+/// What apk records of a package.
+const INSTALLED: &[u8] = b"P:busybox\nV:1.36.1-r29\nL:GPL-2.0-only\no:busybox\nc:1747c01f\nF:bin\nR:busybox\n\n";
 
 /// A directory with a repository and, beside it, the shared mirror where `ensure` looks.
 struct World {
@@ -82,6 +85,12 @@ fn archive(shadow: &str) -> Vec<u8> {
         .unwrap();
     tar.append_data(&mut header(EntryType::Regular, 0o4755, 0, 6), "./bin/busybox", &b"\x7fELF\x01\x01"[..]).unwrap();
     tar.append_data(&mut header(EntryType::Regular, 0o644, 0, 100_000), "./lib/a b", &[7; 100_000][..]).unwrap();
+    tar.append_data(
+        &mut header(EntryType::Regular, 0o644, 0, INSTALLED.len() as u64),
+        "./lib/apk/db/installed",
+        INSTALLED,
+    )
+    .unwrap();
     tar.append_link(&mut header(EntryType::Symlink, 0o777, 0, 0), "./bin/sh", "/bin/busybox").unwrap();
     tar.append_link(&mut header(EntryType::Link, 0o4755, 0, 0), "./bin/hard", "./bin/busybox").unwrap();
     let mut null = header(EntryType::Char, 0o666, 0, 0);
@@ -137,6 +146,19 @@ fn the_image_holds_our_overlays() {
     assert!(!image.exists("/mnt/host/.gitkeep").unwrap());
     assert!(image.metadata("/usr/local/sbin/poweroff").unwrap().mode() & 0o111 != 0, "the link leads to a program");
     assert!(image.metadata("/sbin/poweroff").unwrap().mode() & 0o111 != 0, "the link leads to a program");
+}
+
+#[test]
+fn an_image_tells_of_its_packages() {
+    let world = World::new();
+    let found = packages(&world.build().unwrap()).unwrap();
+    let package = Package {
+        name: "busybox".into(),
+        version: "1.36.1-r29".into(),
+        license: Some("GPL-2.0-only".into()),
+        source: "aports 1747c01f, busybox".into(),
+    };
+    assert_eq!(found, [package]);
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn work() -> anyhow::Result<ExitCode> {
             println!("{} ({}), {} bytes, SHA-256 {}", image.title, image.name, image.size, image.sha256);
         }
         Command::Kernel => {
-            let kernel = guest_build::kernel::build(&root)?;
+            let kernel = build::guest::kernel(&root)?;
             println!("Linux {}: SHA-256 {}", kernel.version, kernel.sha256);
         }
     }

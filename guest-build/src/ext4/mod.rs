@@ -78,6 +78,19 @@ pub fn check(image: &Path) -> Result<()> {
     Err(Error::BadImage { path: image.to_owned(), said: String::from_utf8_lossy(&output.stdout).trim().to_owned() })
 }
 
+/// A file of an image, by its path in the guest.
+///
+/// # Errors
+/// [`Error::BadImage`] with what `debugfs` said, if there is none.
+pub fn read_file(image: &Path, path: &str) -> Result<Vec<u8>> {
+    let output = run(tool("debugfs", PACKAGE)?.arg("-R").arg(format!("cat {path}")).arg(image))?;
+    // As below: a failure is told on standard error only, after the version.
+    match String::from_utf8_lossy(&output.stderr).lines().nth(1) {
+        None => Ok(output.stdout),
+        Some(complaint) => Err(Error::BadImage { path: image.to_owned(), said: complaint.to_owned() }),
+    }
+}
+
 /// The version of e2fsprogs, on which the bytes depend.
 ///
 /// # Errors

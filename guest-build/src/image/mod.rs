@@ -7,9 +7,11 @@
 mod alpine;
 mod cache;
 mod debian;
+mod packages;
 mod recipe;
 mod source;
 
+pub use packages::{Package, packages};
 pub use recipe::Recipe;
 
 use crate::rootfs::Rootfs;

@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result};
 use block::{RawDisk, StdFile};
+use guest_build::Error;
 use guest_build::image::{Flavour, GuestImage};
+use guest_build::kernel::KernelInfo;
 use protocol::{ImageFile, Template};
 use qcow2::{ExportOptions, ExportPlan, FileSink};
 use registry::TemplateEntry;
@@ -13,19 +15,48 @@ use std::path::Path;
 /// BIOS images: where the repository has them, and what the machine worker asks for.
 const BIOS: [(&str, &str); 2] = [("bios.bin", "bios.bin"), ("vgabios-stdvga.bin", "vgabios.bin")];
 
+/// What the kernel is built with: Debian's packages, and what shows that each is there.
+const KERNEL_TOOLS: [(&str, &str); 7] = [
+    ("gcc", "gcc"),
+    ("make", "make"),
+    ("flex", "flex"),
+    ("bison", "bison"),
+    ("bc", "bc"),
+    ("libelf-dev", "/usr/include/libelf.h"),
+    ("xz-utils", "xz"),
+];
+
+/// Builds the kernel from source into `images/kernel`.
+pub fn kernel(root: &Path) -> Result<KernelInfo> {
+    setup::apt(&KERNEL_TOOLS)?;
+    Ok(guest_build::kernel::build(root)?)
+}
+
 /// Builds the guest's image where it is kept between builds.
 pub fn image(root: &Path) -> Result<GuestImage> {
+    setup::apt(&[("e2fsprogs", "mke2fs"), ("curl", "curl")])?;
     let out = root.join("target/guest");
     fs::create_dir_all(&out)?;
-    let image = guest_build::image::ensure(root, &out)?;
+    let mut built = guest_build::image::ensure(root, &out);
+    if built.as_ref().is_err_and(lacks_debootstrap) {
+        setup::apt(&[("debootstrap", "debootstrap")])?;
+        built = guest_build::image::ensure(root, &out);
+    }
+    let image = built?;
     for note in &image.notes {
         eprintln!("guest: {note}");
     }
     Ok(image)
 }
 
-/// Puts all that a machine boots from into `out`.
-pub fn package(root: &Path, out: &Path) -> Result<()> {
+/// Only where no source of Alpine answers: nobody else needs it.
+fn lacks_debootstrap(error: &Error) -> bool {
+    matches!(error, Error::NoImage { debian, .. }
+        if matches!(&**debian, Error::ToolMissing { package: "debootstrap", .. }))
+}
+
+/// Puts all that a machine boots from into `out`, and returns the image that the default template is.
+pub fn package(root: &Path, out: &Path) -> Result<GuestImage> {
     fs::create_dir_all(out)?;
     fs::write(out.join("kernel.bin"), guest_build::kernel::flat_kernel(root)?)?;
     for (from, to) in BIOS {
@@ -33,10 +64,11 @@ pub fn package(root: &Path, out: &Path) -> Result<()> {
         fs::copy(&from, out.join(to)).with_context(|| format!("{} can't be copied", from.display()))?;
     }
     let image = image(root)?;
-    println!("packaged: {} ({})", image.title, image.version);
+    // Not on the standard output, which belongs to the guest in `run --exec`.
+    eprintln!("packaged: {} ({})", image.title, image.version);
     let entries = [template(&image, out)?];
     fs::write(out.join("templates.json"), serde_json::to_string_pretty(&entries)?)?;
-    Ok(())
+    Ok(image)
 }
 
 /// Makes the template's base image and its entry in the list.

@@ -1,6 +1,7 @@
 //! Builds the extension: WASM, npm bundles, the guest, and what is packaged as it is.
 
 pub mod guest;
+mod licenses;
 mod manifest;
 mod npm;
 mod wasm;
@@ -38,7 +39,8 @@ pub fn extension(root: &Path) -> Result<Dist> {
         copy_files(&root.join(page), &common.join(page), &is_shell)?;
     }
     copy_files(&root.join("ui"), &common.join("ui"), &is_shell)?;
-    guest::package(root, &common.join("images"))?;
+    let image = guest::package(root, &common.join("images"))?;
+    licenses::package(root, &common.join("licenses"), &image)?;
     let dist = Dist { chrome: root.join("dist/chrome"), firefox: root.join("dist/firefox") };
     for (browser, place) in [(manifest::Browser::Chrome, &dist.chrome), (manifest::Browser::Firefox, &dist.firefox)] {
         if place.exists() {

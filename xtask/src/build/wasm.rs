@@ -12,6 +12,11 @@ const CRATES: [(&str, &str); 4] =
 /// The target folder of its own: the compiler may be another one than the native one.
 const TARGET_DIR: &str = "target/wasm";
 
+/// The names of the crates that become WebAssembly.
+pub fn crate_names() -> [&'static str; CRATES.len()] {
+    CRATES.map(|(name, _)| name)
+}
+
 /// Builds all crates in one go, then their JavaScript, into `out`.
 pub fn build(root: &Path, out: &Path) -> Result<()> {
     let mut cargo = setup::wasm_toolchain()?.cargo("build");

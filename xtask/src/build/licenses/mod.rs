@@ -1,0 +1,74 @@
+//! The notices of what is packaged, gathered from the packages themselves so that none is forgotten.
+//!
+//! `extension/licenses.html` leads to them; `THIRD-PARTY.md` says what is packaged and why.
+
+mod crates;
+mod notices;
+
+use crate::build::wasm;
+use anyhow::{Context, Result};
+use guest_build::image::{GuestImage, packages};
+use notices::Notice;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+/// Texts that the repository has once, and what the package calls them.
+const TEXTS: [(&str, &str); 5] = [
+    ("LICENSE-MIT", "workbench-MIT.txt"),
+    ("LICENSE-APACHE", "workbench-Apache-2.0.txt"),
+    ("images/licenses/GPL-2", "GPL-2.txt"),
+    ("images/licenses/GPL-3", "GPL-3.txt"),
+    ("images/licenses/LGPL-3", "LGPL-3.txt"),
+];
+
+/// Writes all notices into `out`; the npm packages must be installed and the crates be downloaded.
+pub fn package(root: &Path, out: &Path, image: &GuestImage) -> Result<()> {
+    fs::create_dir_all(out)?;
+    for (from, to) in TEXTS {
+        fs::copy(root.join(from), out.join(to)).with_context(|| format!("{from} can't be copied"))?;
+    }
+    let heading = "Rust crates in the extension's WebAssembly, and Rust's own standard library (MIT OR Apache-2.0, \
+                   copyright The Rust Project Contributors)";
+    fs::write(out.join("rust.txt"), notices::write(heading, &crates::used(root, &wasm::crate_names())?))?;
+    let heading = "npm packages that are bundled into the extension";
+    fs::write(out.join("npm.txt"), notices::write(heading, &npm(root)?))?;
+    fs::write(out.join("guest.txt"), guest(image)?)?;
+    Ok(())
+}
+
+/// The packages that `package.json` names as dependencies; none of them has further ones.
+fn npm(root: &Path) -> Result<Vec<Notice>> {
+    let manifest = json(&root.join("package.json"))?;
+    let names = manifest["dependencies"].as_object().context("package.json names no dependencies")?;
+    names.keys().map(|name| npm_package(&root.join("node_modules").join(name), name)).collect()
+}
+
+fn npm_package(folder: &Path, name: &str) -> Result<Notice> {
+    let manifest = json(&folder.join("package.json"))?;
+    let further = manifest["dependencies"].as_object().map_or(0, serde_json::Map::len);
+    anyhow::ensure!(further == 0, "the npm package {name} has dependencies, whose notices are not gathered");
+    let text = |key: &str| manifest[key].as_str().with_context(|| format!("the npm package {name} has no {key}"));
+    let texts = notices::texts_in(folder)?;
+    anyhow::ensure!(!texts.is_empty(), "the npm package {name} has no licence text");
+    Ok(Notice { name: name.to_owned(), version: text("version")?.into(), license: text("license")?.into(), texts })
+}
+
+fn json(path: &Path) -> Result<Value> {
+    let text = fs::read_to_string(path).with_context(|| format!("{} can't be read", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
+}
+
+/// The distribution's packages in the image, with their licences and where their source is.
+fn guest(image: &GuestImage) -> Result<String> {
+    let mut text = format!(
+        "{} {}: packages in the guest's image\n\n\
+         Where no licence is given, it is in the machine, in /usr/share/doc/PACKAGE/copyright.\n\n",
+        image.title, image.version
+    );
+    for package in packages(image)? {
+        let license = package.license.map(|license| format!(" — {license}")).unwrap_or_default();
+        text += &format!("{} {}{license}\n    source: {}\n", package.name, package.version, package.source);
+    }
+    Ok(text)
+}
