@@ -4,7 +4,8 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `kernel.fragment` | the options that we ask for; the one input that is written by hand |
+//! | `kernel.fragment` | the options that we ask for |
+//! | `patches/` | what we change in the source; with the fragment, all that is written by hand |
 //! | `vmlinuz-flat.zst` | the kernel, compressed by zstd |
 //! | `config` | the full configuration that came of it |
 //! | `kernel.toml` | versions, size and checksum: [`KernelInfo`] |
@@ -13,16 +14,14 @@
 
 mod flat;
 mod fragment;
+mod source;
 
 use crate::command::{run, tool};
-use crate::{Error, Result, apt, digest, files};
+use crate::{Error, Result, digest, files};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-
-/// The Debian package with the source; its name has the kernel's series.
-const SOURCE_PACKAGE: &str = "linux-source-6.12";
 
 /// What a kernel says of its own build. Constant, so that the same source and compiler make the same bytes.
 const BUILD_IDENTITY: [(&str, &str); 4] = [
@@ -55,13 +54,15 @@ pub struct KernelInfo {
     pub sha256: String,
 }
 
-/// Builds the kernel from source and writes all of `images/kernel/` but the fragment. Takes about five minutes on two cores.
+/// Builds the kernel from source and writes what `images/kernel/` has of it. Takes about five minutes on two cores.
 ///
 /// # Errors
 /// Needs Debian's apt and the packages that the errors name; fails when an option of the fragment is not in the outcome.
 pub fn build(root: &Path) -> Result<KernelInfo> {
+    // make, apt and patch run in directories of their own.
+    let root = &std::path::absolute(root).map_err(Error::io("find", root))?;
     let work = root.join("target/guest/kernel");
-    let (source, package_version) = unpack_source(&work)?;
+    let (source, package_version) = source::prepare(&work, &directory(root).join("patches"))?;
     let output = work.join("build");
     files::empty_dir(&output)?;
     configure(&source, &output, &directory(root).join("kernel.fragment"))?;
@@ -70,10 +71,10 @@ pub fn build(root: &Path) -> Result<KernelInfo> {
     let image = flat_image(&output)?;
     let info = KernelInfo {
         version: files::read_text(&output.join("include/config/kernel.release"))?.trim().to_owned(),
-        source_package: SOURCE_PACKAGE.to_owned(),
+        source_package: source::PACKAGE.to_owned(),
         package_version,
         compiler: compiler(&output)?,
-        recipe: "make ARCH=i386 tinyconfig, merged with kernel.fragment; bzImage's setup followed by `objcopy -O binary vmlinux`; zstd -19"
+        recipe: "patches/; make ARCH=i386 tinyconfig, merged with kernel.fragment; bzImage's setup followed by `objcopy -O binary vmlinux`; zstd -19"
             .to_owned(),
         size: image.len(),
         sha256: digest::sha256(&image),
@@ -114,24 +115,6 @@ pub fn info(root: &Path) -> Result<KernelInfo> {
 
 fn directory(root: &Path) -> PathBuf {
     root.join("images/kernel")
-}
-
-/// Downloads the source package and unpacks it, unless this version is there already.
-fn unpack_source(work: &Path) -> Result<(PathBuf, String)> {
-    let package = apt::download(SOURCE_PACKAGE, &work.join("apt"))?;
-    let source = work.join("source").join(&package.version);
-    if !source.join("Makefile").exists() {
-        let unpacked = work.join("package");
-        files::empty_dir(&unpacked)?;
-        package.unpack(&unpacked)?;
-        let partial = work.join("source.partial");
-        files::empty_dir(&partial)?;
-        let archive = unpacked.join("usr/src").join(format!("{SOURCE_PACKAGE}.tar.xz"));
-        run(tool("tar", "tar")?.arg("xf").arg(archive).arg("--strip-components=1").arg("-C").arg(&partial))?;
-        files::create_dir_all(&work.join("source"))?;
-        files::rename(&partial, &source)?;
-    }
-    Ok((source, package.version))
 }
 
 fn make(source: &Path, output: &Path) -> Result<Command> {
@@ -204,7 +187,7 @@ mod tests {
         files::write(&to.join("vmlinuz-flat.zst"), zstd::bulk::compress(image, 1).unwrap()).unwrap();
         let info = KernelInfo {
             version: "6.12.0".into(),
-            source_package: SOURCE_PACKAGE.into(),
+            source_package: source::PACKAGE.into(),
             package_version: "6.12.0-1".into(),
             compiler: "gcc".into(),
             recipe: "none".into(),
