@@ -3,6 +3,8 @@
 // console's channel. On `window`: in Firefox a script of a WebDriver has a global object of its own.
 if (!window.bench) {
   const prompt = "# ";
+  // A person who knows where the button is takes longer than this from seeing it to pressing it.
+  const reactionMs = 500;
 
   // The popup's own page, with its real button; it is open before the clock starts.
   const openPopup = () =>
@@ -82,6 +84,7 @@ if (!window.bench) {
     await greeting;
     note("greeted");
     const popup = how === "button" ? await openPopup() : null;
+    if (popup) await new Promise((resolve) => setTimeout(resolve, reactionMs));
 
     note("launched");
     if (popup) popup.button.click();

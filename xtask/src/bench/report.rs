@@ -137,7 +137,9 @@ impl Display for Report {
         writeln!(
             f,
             "From pressing Launch to the shell’s prompt, against a plain page that runs the same v86, kernel and image from memory. \
-             {} rounds after one to warm up, taking turns, one machine at a time, each a fresh one.\n",
+             {} rounds after one to warm up, taking turns, one machine at a time, each a fresh one. \
+             The message is sent as soon as the background answers the popup; the button is pressed half a second after it is \
+             there, which is quicker than a person is.\n",
             self.rounds.len()
         )?;
         writeln!(f, "- {guest}\n- {browser}")?;

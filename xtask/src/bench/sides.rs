@@ -25,9 +25,9 @@ const END: Duration = Duration::from_secs(30);
 pub enum Side {
     /// A plain page with the same v86, kernel and image in memory.
     Plain,
-    /// The extension, asked to launch by a page's message, as the popup asks.
+    /// The extension, asked to launch by a message from the popup, at once when the background answers it.
     Message,
-    /// The extension, its popup's button clicked.
+    /// The extension, its popup's button clicked, half a second after it is there.
     Button,
 }
 
@@ -116,7 +116,7 @@ impl Side {
     pub async fn boot(self, browser: &Browser, plain: &str) -> Result<Boot> {
         let (page, script, how) = match self {
             Self::Plain => (plain, PLAIN.to_owned(), ""),
-            Self::Message => ("options/index.html", launch(), "message"),
+            Self::Message => ("popup/index.html", launch(), "message"),
             Self::Button => ("options/index.html", launch(), "button"),
         };
         browser.open(page).await?;
