@@ -14,6 +14,7 @@ use wasm_bindgen_futures::spawn_local;
 /// Something for the host page, in the order in which it was decided.
 enum Errand {
     Call(HostCall),
+    Open,
     CloseIfIdle,
 }
 
@@ -32,7 +33,8 @@ impl Carrier {
             while let Some(errand) = received.next().await {
                 match errand {
                     Errand::Call(call) => tell_host(&own, call).await,
-                    Errand::CloseIfIdle if own.registry.borrow().live() == 0 => host_page::close().await,
+                    Errand::Open => open_host(&own).await,
+                    Errand::CloseIfIdle if is_idle(&own) => host_page::close().await,
                     Errand::CloseIfIdle => {}
                 }
             }
@@ -51,7 +53,12 @@ impl Carrier {
         }
     }
 
-    /// Closes the host page once nothing runs.
+    /// Opens the host page before a machine is launched, so that the launch need not wait for it.
+    pub fn prepare(&self) {
+        self.errand(Errand::Open);
+    }
+
+    /// Closes the host page once nothing runs and nobody is about to launch.
     pub fn tidy(&self) {
         self.errand(Errand::CloseIfIdle);
     }
@@ -60,6 +67,21 @@ impl Carrier {
         if self.errands.unbounded_send(errand).is_err() {
             log("the task that speaks with the host page has ended");
         }
+    }
+}
+
+fn is_idle(shared: &Shared) -> bool {
+    shared.registry.borrow().live() == 0 && !shared.pages.borrow().may_launch()
+}
+
+async fn open_host(shared: &Shared) {
+    // The popup may be closed again by now.
+    if is_idle(shared) {
+        return;
+    }
+    // A launch tries again, and tells its page what is wrong.
+    if let Err(problem) = host_page::open().await {
+        log(&problem.message);
     }
 }
 

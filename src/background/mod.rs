@@ -107,7 +107,8 @@ async fn run(inputs: UnboundedReceiver<Input>) {
 async fn start() -> Result<(Rc<Shared>, Carrier), Problem> {
     let templates = store::templates().await?;
     let mut registry = Registry::new(store::load().await?, templates)?;
-    let machines = match host_page::exists().await {
+    let host_page_exists = host_page::exists().await;
+    let machines = match host_page_exists {
         true => match host_page::call(&protocol::HostCall::List).await {
             Ok(HostReply::Machines(machines)) => machines,
             Ok(_) => vec![],
@@ -123,6 +124,10 @@ async fn start() -> Result<(Rc<Shared>, Carrier), Problem> {
     let carrier = Carrier::start(shared.clone());
     changed(&shared).await?;
     carrier.carry(effects);
+    if host_page_exists {
+        // It may have been opened for a launch that never came.
+        carrier.tidy();
+    }
     Ok((shared, carrier))
 }
 
@@ -143,8 +148,14 @@ async fn serve(mut inputs: UnboundedReceiver<Input>, shared: Rc<Shared>, carrier
             Input::Connect(id, port) => {
                 let world = PageEvent::World(shared.registry.borrow().world());
                 shared.pages.borrow_mut().add(id, port, &world);
+                if shared.pages.borrow().may_launch() {
+                    carrier.prepare();
+                }
             }
-            Input::Disconnect(id) => shared.pages.borrow_mut().remove(id),
+            Input::Disconnect(id) => {
+                shared.pages.borrow_mut().remove(id);
+                carrier.tidy();
+            }
             Input::Message(id, message) => page_call(&shared, &carrier, id, &message).await,
             Input::Host(message, resolve) => {
                 host_notice(&shared, &carrier, message).await;

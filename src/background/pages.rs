@@ -1,10 +1,13 @@
 //! The pages that are open, and what they are told.
 
 use crate::bridge::log;
-use crate::webext::Port;
+use crate::webext::{Port, get_url};
 use protocol::{InstanceId, PORT_NAME, PageEvent};
 use std::collections::BTreeMap;
 use wasm_bindgen::JsValue;
+
+/// The popup's place in the package.
+const POPUP: &str = "popup/index.html";
 
 struct Page {
     port: Port,
@@ -46,6 +49,13 @@ impl Pages {
         if let Some(page) = self.pages.get_mut(&page) {
             page.console = Some(id);
         }
+    }
+
+    /// Whether a page is open from which people launch machines: the popup.
+    pub fn may_launch(&self) -> bool {
+        let popup = get_url(POPUP);
+        let url = |page: &Page| page.port.sender().and_then(|sender| sender.url());
+        self.pages.values().any(|page| url(page).is_some_and(|url| url.starts_with(&popup)))
     }
 
     /// Where the machine's console is shown, if anywhere.

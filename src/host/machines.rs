@@ -39,6 +39,8 @@ struct Machine {
 #[derive(Debug, Default)]
 pub struct Machines {
     machines: RefCell<BTreeMap<InstanceId, Machine>>,
+    /// A worker without a machine: the page is opened because one is about to be started.
+    spare: RefCell<Option<MachineWorker>>,
     own: RefCell<Weak<Self>>,
 }
 
@@ -47,9 +49,14 @@ fn no_such() -> Problem {
 }
 
 impl Machines {
-    /// No machines yet, and a timer that looks for signs of life.
+    /// No machines yet, a worker for the first, and a timer that looks for signs of life.
     pub fn watched() -> Result<Rc<Self>, JsValue> {
         let machines = Rc::new(Self::default());
+        match MachineWorker::start() {
+            Ok(worker) => *machines.spare.borrow_mut() = Some(worker),
+            // Whoever starts a machine tries again, and is told.
+            Err(problem) => log(&problem.message),
+        }
         *machines.own.borrow_mut() = Rc::downgrade(&machines);
         let own = machines.clone();
         every(WATCH_MS, move || own.look())?;
@@ -75,11 +82,13 @@ impl Machines {
         }
         let own = self.own.borrow().clone();
         let from = id.clone();
-        let worker = MachineWorker::start(spec.name.as_str(), move |message| {
+        let spare = self.spare.borrow_mut().take().filter(|worker| !worker.has_failed());
+        let worker = spare.map_or_else(MachineWorker::start, Ok)?;
+        worker.listen(move |message| {
             if let Some(own) = own.upgrade() {
                 own.receive(&from, boot, message);
             }
-        })?;
+        });
         worker.send(&WorkerCommand::Start(spec))?;
         let machine = Machine { boot, worker: Some(worker), last: None, silent_looks: 0, closing: None };
         self.machines.borrow_mut().insert(id, machine);

@@ -3,6 +3,8 @@
 use crate::bridge::{from_js, problem, text_of, to_js};
 use crate::webext::get_url;
 use protocol::{Problem, ProblemCode, WorkerCommand, WorkerNotice};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::time::Duration;
 use wasm_bindgen::prelude::*;
 use web_sys::{ErrorEvent, MessageEvent, WorkerOptions, WorkerType};
@@ -16,23 +18,38 @@ pub enum FromWorker {
     Failed(Problem),
 }
 
+/// What a worker's messages are given to.
+type Receive = Box<dyn Fn(FromWorker)>;
+
 /// A dedicated worker; dropping it ends it.
-#[derive(Debug)]
+///
+/// It can be started before there is a machine for it: it then loads and compiles what every machine needs.
 pub struct MachineWorker {
     worker: web_sys::Worker,
+    receive: Rc<RefCell<Option<Receive>>>,
+    failed: Rc<Cell<bool>>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(JsValue)>,
 }
 
 impl MachineWorker {
-    /// Starts a worker; what comes from it goes to `receive`.
-    pub fn start(name: &str, receive: impl Fn(FromWorker) + Clone + 'static) -> Result<Self, Problem> {
+    /// Starts a worker that has no machine yet.
+    pub fn start() -> Result<Self, Problem> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
-        options.set_name(name);
+        let receive = Rc::new(RefCell::new(None::<Receive>));
+        let failed = Rc::new(Cell::new(false));
+        let give = {
+            let (receive, failed) = (receive.clone(), failed.clone());
+            move |message: FromWorker| match &*receive.borrow() {
+                Some(receive) => receive(message),
+                None if matches!(message, FromWorker::Failed(_)) => failed.set(true),
+                None => {}
+            }
+        };
         let worker = web_sys::Worker::new_with_options(&get_url("machine.js"), &options)
             .map_err(|error| problem(ProblemCode::WorkerDied, "The machine’s worker could not be started", &error))?;
-        let on_notice = receive.clone();
+        let on_notice = give.clone();
         let on_message = Closure::new(move |event: MessageEvent| match from_js(event.data()) {
             Ok(notice) => on_notice(FromWorker::Notice(notice)),
             Err(problem) => on_notice(FromWorker::Failed(problem)),
@@ -43,11 +60,21 @@ impl MachineWorker {
                 _ => text_of(&event),
             };
             let message = format!("The machine’s worker failed: {said}");
-            receive(FromWorker::Failed(Problem::new(ProblemCode::WorkerDied, message)));
+            give(FromWorker::Failed(Problem::new(ProblemCode::WorkerDied, message)));
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        Ok(Self { worker, _on_message: on_message, _on_error: on_error })
+        Ok(Self { worker, receive, failed, _on_message: on_message, _on_error: on_error })
+    }
+
+    /// Whether it failed while it had no machine.
+    pub fn has_failed(&self) -> bool {
+        self.failed.get()
+    }
+
+    /// From now on what comes from the worker goes to `receive`.
+    pub fn listen(&self, receive: impl Fn(FromWorker) + 'static) {
+        *self.receive.borrow_mut() = Some(Box::new(receive));
     }
 
     /// Tells the worker what to do.
@@ -56,6 +83,12 @@ impl MachineWorker {
         self.worker
             .post_message(&message)
             .map_err(|error| problem(ProblemCode::WorkerDied, "The machine’s worker can’t be reached", &error))
+    }
+}
+
+impl std::fmt::Debug for MachineWorker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MachineWorker")
     }
 }
 

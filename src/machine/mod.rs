@@ -1,7 +1,7 @@
 //! A machine worker: one virtual machine, its disk, and its end of the console.
 //!
 //! Commands come from the host page and events go back to it; console bytes go straight to the pages that look. The worker
-//! starts one machine once; when its run is over it closes the disk, says so, and is ended. It knows nothing of other
+//! is ready before it is told which machine it runs, and starts one machine once; when its run is over it closes the disk, says so, and is ended. It knows nothing of other
 //! machines or of pages.
 
 mod console;
@@ -10,6 +10,7 @@ mod drives;
 mod opfs;
 mod package;
 mod run;
+mod supplies;
 mod v86;
 
 use crate::bridge::{from_js, log, text_of, to_js};
@@ -18,6 +19,7 @@ use protocol::{MachineEvent, Problem, ProblemCode, WorkerCommand, WorkerNotice};
 use run::Run;
 use std::cell::RefCell;
 use std::rc::Rc;
+use supplies::Order;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::DedicatedWorkerGlobalScope;
@@ -40,6 +42,7 @@ enum Stage {
 #[derive(Clone)]
 pub struct Machine {
     stage: Rc<RefCell<Stage>>,
+    supplies: Rc<Order>,
 }
 
 impl std::fmt::Debug for Machine {
@@ -50,10 +53,10 @@ impl std::fmt::Debug for Machine {
 
 #[wasm_bindgen]
 impl Machine {
-    /// Begins to show that the worker is alive, and to hear what fails in it.
+    /// Begins to fetch what every machine needs, to show that the worker is alive, and to hear what fails in it.
     #[wasm_bindgen(constructor)]
     pub fn new() -> Result<Self, JsValue> {
-        let machine = Self { stage: Rc::new(RefCell::new(Stage::Waiting)) };
+        let machine = Self { stage: Rc::new(RefCell::new(Stage::Waiting)), supplies: Rc::new(Order::place()) };
         machine.hear_failures()?;
         let own = machine.clone();
         every(ALIVE_MS, move || {
@@ -106,7 +109,7 @@ impl Machine {
     async fn start(&self, spec: protocol::MachineSpec) {
         *self.stage.borrow_mut() = Stage::Starting;
         let own = self.clone();
-        let started = Run::start(spec, move |event| own.over(event)).await;
+        let started = Run::start(spec, &self.supplies, move |event| own.over(event)).await;
         // It may have been told to stop meanwhile, or have failed inside.
         let over = !matches!(*self.stage.borrow(), Stage::Starting);
         match started {

@@ -2,8 +2,9 @@
 
 use super::console::{Console, Keyboard};
 use super::disk::{DiskTrouble, GuestDisk};
+use super::supplies::Order;
 use super::v86::{Emulator, Listener, Parts};
-use super::{after, disk_problem, drives, package, tell};
+use super::{after, disk_problem, drives, tell};
 use crate::bridge::{log, problem};
 use futures_util::try_join;
 use protocol::{MachineEvent, MachineSpec, Problem, ProblemCode, Stream, TerminalSize, WorkerNotice};
@@ -46,13 +47,12 @@ pub struct Run {
 
 impl Run {
     /// Opens the disk and makes the machine; it does not run yet. `over` is called when the run is over.
-    pub async fn start(spec: MachineSpec, over: impl Fn(MachineEvent) + 'static) -> Result<Rc<Self>, Problem> {
-        let (drive, kernel, bios, vga_bios) = try_join!(
-            drives::system(&spec),
-            package::file("images/kernel.bin"),
-            package::file("images/bios.bin"),
-            package::file("images/vgabios.bin"),
-        )?;
+    pub async fn start(
+        spec: MachineSpec,
+        supplies: &Order,
+        over: impl Fn(MachineEvent) + 'static,
+    ) -> Result<Rc<Self>, Problem> {
+        let (drive, supplies) = try_join!(drives::system(&spec), supplies.delivery())?;
         let failed = |error| problem(ProblemCode::Internal, "The console could not be opened", &error);
         let console = Console::open(&spec.id, spec.boot).map_err(failed)?;
         let trouble_of = Rc::new(OnceCell::<std::rc::Weak<Self>>::new());
@@ -78,9 +78,7 @@ impl Run {
         let _ = trouble_of.set(Rc::downgrade(&run));
         let failed = |error| problem(ProblemCode::Internal, "The disk could not be attached", &error);
         let parts = Parts {
-            bios,
-            vga_bios,
-            kernel,
+            supplies,
             cmdline: format!("{} workbench.hostname={}", run.spec.cmdline, run.spec.name),
             memory: run.spec.memory.bytes(),
             disk: run.disk.to_js().map_err(failed)?,

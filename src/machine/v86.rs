@@ -3,10 +3,12 @@
 //! v86 (npm `v86`, pinned exactly) promises none of this from one version to the next; the end-to-end tests hold on to
 //! each assumption.
 
+use super::supplies::Supplies;
 use crate::bridge::{log, problem, text_of};
-use js_sys::{Array, ArrayBuffer, Function, Object, Reflect, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Function, Object, Promise, Reflect, Uint8Array, WebAssembly};
 use protocol::{Problem, ProblemCode, TerminalSize};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 
 #[wasm_bindgen]
 extern "C" {
@@ -60,12 +62,8 @@ const CONSOLE_PIECE: u32 = 4096;
 /// What a machine is made of, besides its disk.
 #[derive(Debug)]
 pub struct Parts {
-    /// SeaBIOS.
-    pub bios: ArrayBuffer,
-    /// SeaBIOS's VGA BIOS.
-    pub vga_bios: ArrayBuffer,
-    /// The kernel, as a bzImage.
-    pub kernel: ArrayBuffer,
+    /// What all machines are made of.
+    pub supplies: Supplies,
     /// The kernel's command line.
     pub cmdline: String,
     /// Memory in bytes.
@@ -141,15 +139,27 @@ fn hear_flushes(cpu: &JsValue, listener: std::rc::Rc<impl Listener>) -> Result<(
     replace(&register, "write8", &write.into_js_value())
 }
 
+/// What v86 calls with its imports to get the exports of its WASM.
+fn start_engine(engine: WebAssembly::Module) -> JsValue {
+    let start = Closure::<dyn Fn(Object) -> Promise>::new(move |imports: Object| {
+        let instance = WebAssembly::instantiate_module(&engine, &imports);
+        wasm_bindgen_futures::future_to_promise(async move {
+            let instance: WebAssembly::Instance = JsFuture::from(instance).await?.unchecked_into();
+            Ok(instance.exports().into())
+        })
+    });
+    start.into_js_value()
+}
+
 fn options(parts: &Parts) -> Object {
     let options = Object::new();
-    set(&options, "wasm_path", &JsValue::from_str("/vendor/v86.wasm"));
+    set(&options, "wasm_fn", &start_engine(parts.supplies.engine.clone()));
     set(&options, "memory_size", &JsValue::from_f64(parts.memory as f64));
     // Enough for a text screen; v86 keeps it in every saved state.
     set(&options, "vga_memory_size", &JsValue::from_f64(f64::from(1 << 20)));
-    set(&options, "bios", &buffer(&parts.bios));
-    set(&options, "vga_bios", &buffer(&parts.vga_bios));
-    set(&options, "bzimage", &buffer(&parts.kernel));
+    set(&options, "bios", &buffer(&parts.supplies.bios));
+    set(&options, "vga_bios", &buffer(&parts.supplies.vga_bios));
+    set(&options, "bzimage", &buffer(&parts.supplies.kernel));
     set(&options, "cmdline", &JsValue::from_str(&parts.cmdline));
     set(&options, "hda", &parts.disk);
     set(&options, "virtio_console", &JsValue::TRUE);
@@ -169,8 +179,8 @@ impl Emulator {
     pub async fn new(parts: &Parts, listener: std::rc::Rc<impl Listener>) -> Result<Self, Problem> {
         let failed = |error: JsValue| problem(ProblemCode::EngineTrap, "The machine could not be made", &error);
         let v86 = V86::new(&options(parts)).map_err(failed)?;
-        let ready = js_sys::Promise::new(&mut |resolve, _| v86.add_listener("emulator-ready", &resolve));
-        wasm_bindgen_futures::JsFuture::from(ready).await.map_err(failed)?;
+        let ready = Promise::new(&mut |resolve, _| v86.add_listener("emulator-ready", &resolve));
+        JsFuture::from(ready).await.map_err(failed)?;
         let emulator = Self { v86 };
         emulator.listen(listener).map_err(failed)?;
         Ok(emulator)

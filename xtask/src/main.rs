@@ -1,7 +1,8 @@
-//! The build tool: `cargo xtask build | run | test | image | kernel`.
+//! The build tool: `cargo xtask build | run | test | bench | image | kernel`.
 //!
 //! Each command does its whole set-up by itself (crate `setup`), so that a fresh machine needs nothing but Rust.
 
+mod bench;
 mod build;
 mod run;
 mod test;
@@ -26,6 +27,8 @@ enum Command {
     Run(run::Options),
     /// Runs all tests.
     Test(test::Options),
+    /// Measures, in one browser, how long a machine takes from Launch to its prompt, and a plain page with the same v86.
+    Bench(bench::Options),
     /// Builds the guest's image, and says which one is packaged.
     Image,
     /// Builds the guest's kernel from source (5 minutes) into images/kernel.
@@ -56,6 +59,7 @@ fn work() -> anyhow::Result<ExitCode> {
         }
         Command::Run(options) => return run::run(&root, &options),
         Command::Test(options) => test::test(&root, &options)?,
+        Command::Bench(options) => return bench::bench(&root, &options),
         Command::Image => {
             let image = build::guest::image(&root)?;
             println!("{} ({}), {} bytes, SHA-256 {}", image.title, image.name, image.size, image.sha256);

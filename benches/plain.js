@@ -1,0 +1,55 @@
+// What VM Workbench is measured against: the same v86, kernel, image, memory and command line, in a plain page with all
+// of it in memory. What it measured is in its root element's data, and an event says so.
+import { V86 } from "/libv86.mjs";
+
+const root = document.documentElement;
+
+function tell(measured) {
+  root.dataset.measured = JSON.stringify(measured);
+  document.dispatchEvent(new Event("measured"));
+}
+
+async function load(path) {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path}: status ${response.status}`);
+  return { buffer: await response.arrayBuffer() };
+}
+
+async function run() {
+  const { memory, cmdline } = await (await fetch("/machine.json")).json();
+  const files = ["bios.bin", "vgabios.bin", "kernel.bin", "disk.img"].map((name) => load(`/${name}`));
+  const [bios, vga_bios, bzimage, hda] = await Promise.all(files);
+  const at = {};
+  const note = (name) => (at[name] ??= Date.now());
+  note("launched");
+  const emulator = new V86({
+    wasm_path: "/v86.wasm",
+    memory_size: memory,
+    vga_memory_size: 1 << 20,
+    bios,
+    vga_bios,
+    bzimage,
+    cmdline,
+    hda,
+    virtio_console: true,
+    disable_keyboard: true,
+    disable_mouse: true,
+    disable_speaker: true,
+    net_device: { type: "none" },
+    autostart: true,
+  });
+  emulator.add_listener("emulator-ready", () => note("engine"));
+  emulator.add_listener("emulator-started", () => note("running"));
+  emulator.add_listener("serial0-output-byte", () => note("serial"));
+  let shown = "";
+  emulator.add_listener("virtio-console0-output-bytes", (bytes) => {
+    if (at.prompt) return;
+    shown += String.fromCharCode(...bytes);
+    if (!shown.includes("# ")) return;
+    note("prompt");
+    tell({ at });
+  });
+}
+
+addEventListener("error", (event) => tell({ error: event.message }));
+run().catch((error) => tell({ error: error.message }));

@@ -1,0 +1,119 @@
+//! `cargo xtask bench`: how long a machine takes from Launch to its prompt, side by side with a plain page.
+//!
+//! Both run in the same browser and take turns, so that what else the machine does falls on both. All times are taken by
+//! the pages themselves (`benches/`), from the same clock.
+
+mod report;
+mod server;
+mod sides;
+mod statistics;
+
+use crate::build;
+use crate::run::{Name, dist};
+use anyhow::{Context, Result};
+use clap::Args;
+use driver::{Browser, Kind, LaunchOptions};
+use e2e::Workbench;
+use guest_build::image::GuestImage;
+use report::{Circumstances, Report, Round};
+use serde_json::json;
+use server::PlainPage;
+use sides::Side;
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Where the results are written.
+const RESULTS: &str = "docs/benchmarks.md";
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// How many rounds are measured, after one to warm up.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// In which browser.
+    #[arg(long, value_enum, default_value = "chromium")]
+    browser: Name,
+    /// Writes the results into docs/benchmarks.md.
+    #[arg(long)]
+    write: bool,
+    /// Takes what is in dist/ as it is.
+    #[arg(long)]
+    no_build: bool,
+}
+
+/// Measures, prints the report, and fails if the target is missed.
+pub fn bench(root: &Path, options: &Options) -> Result<ExitCode> {
+    if !options.no_build {
+        build::extension(root)?;
+    }
+    let image = build::guest::image(root)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(async {
+        tokio::select! {
+            report = measure(root, options, &image) => report.map(Some),
+            // The browser is dropped, and with it its processes end.
+            _ = tokio::signal::ctrl_c() => Ok(None),
+        }
+    })?;
+    let Some(report) = report else { return Ok(ExitCode::from(130)) };
+    println!("{report}");
+    if options.write {
+        write(&root.join(RESULTS), &report)?;
+    }
+    Ok(if report.meets_target() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn measure(root: &Path, options: &Options, image: &GuestImage) -> Result<Report> {
+    let kind = Kind::from(options.browser);
+    let dist = dist(root, kind);
+    let before = load()?;
+    let browser = Browser::launch(LaunchOptions::new(kind, &dist)).await?;
+    let memory = Workbench::open(&browser).await?.world().await?.settings.memory;
+    let user_agent = browser.eval("return navigator.userAgent", vec![]).await?;
+    let cmdline = format!("{} workbench.hostname=plain", image.cmdline);
+    let page = PlainPage::serve(root, &dist, &image.path, &json!({ "memory": memory.bytes(), "cmdline": cmdline }))?;
+    let warm_up = round(&browser, &page, 0).await?;
+    let mut rounds = vec![];
+    for number in 1..=options.rounds {
+        rounds.push(round(&browser, &page, number).await?);
+    }
+    browser.close().await?;
+    let circumstances = Circumstances {
+        browser: user_agent.as_str().unwrap_or_default().to_owned(),
+        processors: std::thread::available_parallelism()?.get(),
+        load: [before, load()?],
+        guest: format!("{}, {} MiB of memory", image.title, memory.mib()),
+    };
+    Ok(Report { circumstances, warm_up, rounds })
+}
+
+/// One boot of each side, one after the other.
+async fn round(browser: &Browser, page: &PlainPage, number: u32) -> Result<Round> {
+    let mut boots = vec![];
+    for side in Side::ALL {
+        let boot = side.boot(browser, &page.url()).await?;
+        let total = boot.total().with_context(|| format!("{side}: no time was measured"))?;
+        eprintln!("round {number}: {side:<28} {:>6} ms", total.as_millis());
+        boots.push(boot);
+    }
+    boots.try_into().map_err(|_| anyhow::anyhow!("a side was left out"))
+}
+
+/// The load average of the last minute.
+fn load() -> Result<String> {
+    let text = fs::read_to_string("/proc/loadavg").context("the load average can't be read")?;
+    Ok(text.split(' ').next().unwrap_or_default().to_owned())
+}
+
+fn write(path: &Path, report: &Report) -> Result<()> {
+    let old = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error).with_context(|| format!("{} can't be read", path.display())),
+    };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, report.put_into(&old)?).with_context(|| format!("{} can't be written", path.display()))
+}
