@@ -16,12 +16,13 @@ use std::path::Path;
 const BIOS: [(&str, &str); 2] = [("bios.bin", "bios.bin"), ("vgabios-stdvga.bin", "vgabios.bin")];
 
 /// What the kernel is built with: Debian's packages, and what shows that each is there.
-const KERNEL_TOOLS: [(&str, &str); 7] = [
+const KERNEL_TOOLS: [(&str, &str); 8] = [
     ("gcc", "gcc"),
     ("make", "make"),
     ("flex", "flex"),
     ("bison", "bison"),
     ("bc", "bc"),
+    ("patch", "patch"),
     ("libelf-dev", "/usr/include/libelf.h"),
     ("xz-utils", "xz"),
 ];

@@ -8,7 +8,7 @@ mod notices;
 use crate::build::wasm;
 use anyhow::{Context, Result};
 use guest_build::image::{GuestImage, packages};
-use notices::Notice;
+use notices::{BYTE_ORDER_MARK, Notice};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -62,7 +62,7 @@ fn json(path: &Path) -> Result<Value> {
 /// The distribution's packages in the image, with their licences and where their source is.
 fn guest(image: &GuestImage) -> Result<String> {
     let mut text = format!(
-        "{} {}: packages in the guest's image\n\n\
+        "{BYTE_ORDER_MARK}{} ({}): packages in the guest's image\n\n\
          Where no licence is given, it is in the machine, in /usr/share/doc/PACKAGE/copyright.\n\n",
         image.title, image.version
     );

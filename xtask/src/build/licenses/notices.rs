@@ -8,6 +8,9 @@ use std::path::Path;
 /// How files with a licence or a notice are named, in capitals.
 const NAMES: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];
 
+/// Tells browsers that a text file is UTF-8: an extension's files come without a word on it.
+pub const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// What has to be told of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
@@ -38,7 +41,7 @@ pub fn texts_in(folder: &Path) -> Result<Vec<String>> {
 
 /// Writes the list, and then each text once, under the names of those that bring it.
 pub fn write(heading: &str, notices: &[Notice]) -> String {
-    let mut out = format!("{heading}\n\n");
+    let mut out = format!("{BYTE_ORDER_MARK}{heading}\n\n");
     // By the words: packages break the lines of the same text differently.
     let mut texts: BTreeMap<String, (&str, Vec<&str>)> = BTreeMap::new();
     for notice in notices {
@@ -70,7 +73,7 @@ mod tests {
     fn a_text_that_several_share_is_written_once_under_all_their_names() {
         let all = [notice("a", &["Be kind.\nAlways."]), notice("b", &["Be kind. Always.\n"]), notice("c", &["Other"])];
         let text = write("Heading", &all);
-        assert!(text.starts_with("Heading\n\na 1.0 — MIT\nb 1.0 — MIT\nc 1.0 — MIT\n"), "{text}");
+        assert!(text.starts_with("\u{feff}Heading\n\na 1.0 — MIT\nb 1.0 — MIT\nc 1.0 — MIT\n"), "{text}");
         assert_eq!(text.matches("Be kind.").count(), 1);
         assert!(text.contains("\na, b\n\nBe kind.\nAlways.\n") && text.contains("\nc\n\nOther\n"), "{text}");
     }
