@@ -1,7 +1,7 @@
 //! What a machine takes from the extension's package: kernel, BIOS, and the base image, which is put into the private
 //! file system once and then shared.
 
-use super::opfs::Directory;
+use super::opfs::{Directory, SharedFile};
 use crate::bridge::{log, problem, text_of};
 
 use block::BlockFile;
@@ -34,10 +34,29 @@ pub async fn file(path: &str) -> Result<ArrayBuffer, Problem> {
     Ok(bytes.unchecked_into())
 }
 
+/// The name that a base image has in the private file system, and under which overlays refer to it.
+pub fn image_name(image: &ImageFile) -> String {
+    format!("{}.qcow2", image.sha256)
+}
+
+/// An image of this name that an earlier version of the extension put into the private file system.
+pub async fn older_image(name: &str) -> Result<Option<SharedFile>, Problem> {
+    // A name that no image has here can't be one of another place either: it comes out of a file.
+    let digest = name.strip_suffix(".qcow2").unwrap_or_default();
+    if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(None);
+    }
+    Directory::open(&["images"]).await?.shared(name).await?.map(SharedFile::new).transpose()
+}
+
 /// The base image's file in the private file system, put there first if it is not.
-pub async fn base_image(image: &ImageFile) -> Result<File, Problem> {
+pub async fn base_image(image: &ImageFile) -> Result<SharedFile, Problem> {
+    SharedFile::new(base_file(image).await?)
+}
+
+async fn base_file(image: &ImageFile) -> Result<File, Problem> {
     let directory = Directory::open(&["images"]).await?;
-    let name = format!("{}.qcow2", image.sha256);
+    let name = image_name(image);
     if let Some(file) = installed(&directory, &name, image).await? {
         return Ok(file);
     }

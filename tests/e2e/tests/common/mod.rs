@@ -81,6 +81,10 @@ impl Variant {
         fs::write(self.path(file), text + more).unwrap();
     }
 
+    pub async fn browser_with(&self, profile: &Path) -> Browser {
+        launch(LaunchOptions::new(self.kind, self.folder.path()).with_profile(profile)).await
+    }
+
     pub async fn browser(&self) -> Browser {
         Browser::launch(LaunchOptions::new(self.kind, self.folder.path())).await.unwrap()
     }
