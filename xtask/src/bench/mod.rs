@@ -15,7 +15,7 @@ use clap::Args;
 use driver::{Browser, Kind, LaunchOptions};
 use e2e::Workbench;
 use guest_build::image::GuestImage;
-use report::{Circumstances, Report, Round};
+use report::{Circumstances, Report, Round, Verdict};
 use serde_json::json;
 use server::PlainPage;
 use sides::Side;
@@ -42,7 +42,7 @@ pub struct Options {
     no_build: bool,
 }
 
-/// Measures, prints the report, and fails if the target is missed.
+/// Measures, prints the report, and fails unless the target is met on a machine that was idle.
 pub fn bench(root: &Path, options: &Options) -> Result<ExitCode> {
     if !options.no_build {
         build::extension(root)?;
@@ -61,7 +61,7 @@ pub fn bench(root: &Path, options: &Options) -> Result<ExitCode> {
     if options.write {
         write(&root.join(RESULTS), &report)?;
     }
-    Ok(if report.meets_target() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.verdict() == Verdict::Met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn measure(root: &Path, options: &Options, image: &GuestImage) -> Result<Report> {
@@ -101,9 +101,9 @@ async fn round(browser: &Browser, page: &PlainPage, number: u32) -> Result<Round
 }
 
 /// The load average of the last minute.
-fn load() -> Result<String> {
+fn load() -> Result<f64> {
     let text = fs::read_to_string("/proc/loadavg").context("the load average can't be read")?;
-    Ok(text.split(' ').next().unwrap_or_default().to_owned())
+    text.split(' ').next().unwrap_or_default().parse().context("the load average is no number")
 }
 
 fn write(path: &Path, report: &Report) -> Result<()> {
