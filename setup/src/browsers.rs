@@ -1,10 +1,8 @@
 use crate::cache::{Remembered, cache_dir, fingerprint};
-use crate::run::{forget_outer_cargo, run};
 use crate::search::chosen;
+use crate::tools::compiled;
 use crate::{Error, Result, apt, find, version};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::path::PathBuf;
 
 /// Chrome's own builds refuse `--load-extension` since version 137, so they come last.
 const CHROMIUM_NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -14,9 +12,6 @@ const FIREFOX_NAMES: [&str; 2] = ["firefox-esr", "firefox"];
 /// without which Firefox refuses to open an extension's pages.
 const GECKODRIVER: &str = "0.37.1";
 const GECKODRIVER_OLDEST: (u32, u32) = (0, 36);
-
-/// Compiling it takes a minute on an idle machine with two cores, and ten on one that is busy with other compilers.
-const GECKODRIVER_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// Chromium and its driver, of the same major version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,29 +110,8 @@ fn recent(driver: PathBuf) -> Result<PathBuf> {
 }
 
 fn built_geckodriver() -> Result<PathBuf> {
-    let root = cache_dir()?.join("tools").join(format!("geckodriver-{GECKODRIVER}"));
-    let driver = root.join("bin/geckodriver");
-    if !driver.is_file() {
-        run(&mut geckodriver_build(&root), GECKODRIVER_LIMIT).map_err(|error| {
-            error.not_installed("geckodriver", "Install it, or name its path in the environment variable GECKODRIVER.")
-        })?;
-    }
-    Ok(driver)
-}
-
-fn geckodriver_build(root: &Path) -> Command {
-    let mut command = Command::new("nice");
-    command.args(["cargo", "install", "geckodriver", "--version", GECKODRIVER, "--locked", "--root"]).arg(root);
-    forget_outer_cargo(&mut command);
-    // It only passes messages on: without optimization it is as quick, and compiled with 40 % of the work.
-    command.arg("--debug").env("CARGO_PROFILE_DEV_DEBUG", "0");
-    // Flags and folders that are meant for the workspace.
-    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET"] {
-        command.env_remove(name);
-    }
-    // Cargo reads .cargo/config.toml of the current folder and its parents.
-    command.current_dir("/");
-    command
+    let advice = "Install it, or name its path in the environment variable GECKODRIVER.";
+    compiled("geckodriver", GECKODRIVER, "geckodriver", advice)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod error;
 mod npm;
 mod run;
 mod search;
+mod tools;
 mod version;
 mod wasm;
 
@@ -24,6 +25,7 @@ pub use error::{Error, Result};
 pub use npm::npm;
 pub use run::native_cargo;
 pub use search::find;
+pub use tools::{locked_version, wasm_test_runner};
 pub use wasm::{WasmToolchain, wasm_toolchain};
 
 /// Tells the user what is being done; it can take minutes.

@@ -81,3 +81,88 @@ fn a_machine_outlives_its_pages_and_its_disk_the_browser_in_chromium() {
 fn a_machine_outlives_its_pages_and_its_disk_the_browser_in_firefox() {
     run(main_job(Kind::Firefox));
 }
+
+async fn mirrored(kind: Kind) {
+    let browser = common::browser(kind).await;
+    browser.open("popup/index.html").await.unwrap();
+    open_console(&browser, "Launch").await;
+    let console = ConsolePage(&browser);
+    console.wait_for("alpine-1:~#", BOOT).await;
+    let first = browser.tab().await.unwrap();
+    let query = browser.eval("return location.search", vec![]).await.unwrap();
+    let page = format!("console/index.html{}", query.as_str().unwrap());
+
+    // The second tab is shown what there was, and what is typed in it appears in the first.
+    let second = browser.new_tab(&page).await.unwrap();
+    console.wait_for("alpine-1:~#", SOON).await;
+    console.enter("echo grüße-$((40+2))").await;
+    console.wait_for("\ngrüße-42\n", SOON).await;
+    browser.switch_to(&first).await.unwrap();
+    console.wait_for("\ngrüße-42\n", SOON).await;
+    console.enter("echo back-$((40+2))").await;
+    console.wait_for("\nback-42\n", SOON).await;
+    let shown = console.text().await;
+    browser.switch_to(&second).await.unwrap();
+    console.wait_for("\nback-42\n", SOON).await;
+    assert_eq!(console.text().await.trim_end(), shown.trim_end());
+}
+
+#[test]
+fn two_tabs_on_one_machine_mirror_each_other_in_chromium() {
+    run(mirrored(Kind::Chromium));
+}
+
+#[test]
+fn two_tabs_on_one_machine_mirror_each_other_in_firefox() {
+    run(mirrored(Kind::Firefox));
+}
+
+async fn options(kind: Kind) {
+    let browser = common::browser(kind).await;
+    browser.open("options/index.html").await.unwrap();
+    let saved = async |what: &str| {
+        let says = async || {
+            let text = browser.eval("return document.body.innerText", vec![]).await?;
+            Ok(text.as_str().is_some_and(|text| text.contains("Saved")))
+        };
+        browser.wait_until(what, SOON, says).await.unwrap();
+    };
+    let choose = async |label: &str| {
+        // The radio buttons themselves are hidden under their labels.
+        let script = "for (const label of document.querySelectorAll('label'))
+            if (label.innerText.trim() === arguments[0]) return label.click();
+            throw new Error('no label ' + arguments[0])";
+        browser
+            .wait_until(label, SOON, async || Ok(browser.eval(script, vec![label.into()]).await.is_ok()))
+            .await
+            .unwrap();
+    };
+    choose("128 MiB").await;
+    saved("the memory to be saved").await;
+    choose("Dark").await;
+    let dark = async || {
+        let theme = browser.eval("return document.documentElement.dataset.theme", vec![]).await?;
+        Ok(theme.as_str() == Some("dark"))
+    };
+    browser.wait_until("the page to be dark", SOON, dark).await.unwrap();
+
+    let workbench = e2e::Workbench::here(&browser);
+    let id = workbench.launch().await.unwrap();
+    let mut console = workbench.console(&id).await.unwrap();
+    console.wait_for_prompt(BOOT).await.unwrap();
+    let total = console.exec("grep MemTotal /proc/meminfo", SOON).await.unwrap().text();
+    let kib: u64 = total.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap();
+    assert!((100_000..131_072).contains(&kib), "{total}");
+    let badge = browser.eval_async("return browser.action.getBadgeText({})", vec![]).await.unwrap();
+    assert_eq!(badge.as_str(), Some("1"), "the toolbar's badge counts the machines that run");
+}
+
+#[test]
+fn what_is_chosen_in_the_options_holds_for_the_next_machine_in_chromium() {
+    run(options(Kind::Chromium));
+}
+
+#[test]
+fn what_is_chosen_in_the_options_holds_for_the_next_machine_in_firefox() {
+    run(options(Kind::Firefox));
+}
