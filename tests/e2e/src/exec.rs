@@ -7,8 +7,14 @@ use std::time::{Duration, Instant};
 /// Stands around the output of a command (ASCII's record separator); the terminal's echo of the command has it only as
 /// `\036`.
 const MARK: char = '\u{1e}';
-/// How much of a command is typed in one line, well below what a line editor takes.
+/// How much of a command is typed in one line: BusyBox's line editor takes 8192 bytes in Alpine, 1024 elsewhere.
 const LINE: usize = 700;
+
+/// A line that keeps a piece of the encoded command, and runs the command if it is the last.
+fn typed(piece: &str, last: bool) -> String {
+    let run = r#"; stty -echo -opost; printf '\036B\036'; sh -c "$(echo "$C" | base64 -d)" </dev/null; printf '\036E%d\036' $?; stty echo opost"#;
+    format!(" C=\"{piece}\"{}\r", if last { run } else { "" })
+}
 
 /// What became of a command in the guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,13 +82,15 @@ impl Console<'_> {
     /// prints as it comes.
     pub async fn exec_with(&mut self, command: &str, timeout: Duration, mut output: impl FnMut(&[u8])) -> Result<u8> {
         let encoded = STANDARD.encode(command);
-        self.send(Stream::Shell, b" stty -echo -opost; C=\r").await?;
-        for piece in encoded.as_bytes().chunks(LINE) {
-            let piece = String::from_utf8_lossy(piece);
-            self.send(Stream::Shell, format!(" C=\"${{C}}{piece}\"\r").as_bytes()).await?;
+        // In one line if at all possible: the shell asks the terminal for its cursor at each prompt, and an answer that
+        // comes between two lines would be taken for a part of the second.
+        let pieces = encoded.len().div_ceil(LINE).max(1);
+        for piece in 0..pieces {
+            let before = if piece == 0 { "" } else { "${C}" };
+            let now = &encoded[piece * LINE..((piece + 1) * LINE).min(encoded.len())];
+            let line = typed(&format!("{before}{now}"), piece + 1 == pieces);
+            self.send(Stream::Shell, line.as_bytes()).await?;
         }
-        let run = r#" printf '\036B\036'; sh -c "$(echo "$C" | base64 -d)" </dev/null; printf '\036E%d\036' $?; stty echo opost"#;
-        self.send(Stream::Shell, format!("{run}\r").as_bytes()).await?;
         let (mut parser, started) = (Parser::default(), Instant::now());
         loop {
             let (bytes, status) = parser.push(&self.read(Stream::Shell).await?);
