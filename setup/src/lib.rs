@@ -25,7 +25,6 @@ pub use error::{Error, Result};
 pub use npm::npm;
 pub use run::native_cargo;
 pub use search::find;
-pub use tools::{locked_version, wasm_test_runner};
 pub use wasm::{WasmToolchain, wasm_toolchain};
 
 /// Tells the user what is being done; it can take minutes.

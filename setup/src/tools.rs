@@ -1,8 +1,8 @@
 //! Programs that are compiled from their published source, once for all checkouts.
 
+use crate::Result;
 use crate::cache::cache_dir;
 use crate::run::{forget_outer_cargo, run};
-use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -35,39 +35,4 @@ fn installation(package: &str, version: &str, binary: &str, root: &Path) -> Comm
     // Cargo reads .cargo/config.toml of the current folder and its parents.
     command.current_dir("/");
     command
-}
-
-/// `wasm-bindgen-test-runner`, which runs the tests of WASM crates in Node.js. Its version must be that of the
-/// `wasm-bindgen` that they are compiled with.
-///
-/// # Errors
-/// If it can't be compiled.
-pub fn wasm_test_runner(version: &str) -> Result<PathBuf> {
-    let advice = "Install it with `cargo install wasm-bindgen-cli`.";
-    compiled("wasm-bindgen-cli", version, "wasm-bindgen-test-runner", advice)
-}
-
-/// The version of a package in the text of a `Cargo.lock`.
-///
-/// # Errors
-/// If the package is not in it.
-pub fn locked_version(lock: &str, package: &str) -> Result<String> {
-    let name = format!("name = \"{package}\"");
-    let found = lock.lines().skip_while(|line| *line != name).nth(1);
-    let version = found.and_then(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
-    version.map(str::to_owned).ok_or_else(|| Error::missing(format!("{package} in Cargo.lock"), "Run `cargo check`."))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_packages_version_stands_below_its_name() {
-        let lock =
-            "[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n\n[[package]]\nname = \"a-b\"\nversion = \"2.0.0\"\n";
-        assert_eq!(locked_version(lock, "a").unwrap(), "1.0.0");
-        assert_eq!(locked_version(lock, "a-b").unwrap(), "2.0.0");
-        assert!(locked_version(lock, "b").is_err());
-    }
 }

@@ -23,7 +23,6 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
     let mut tests = native_cargo();
     tests.args(["test", "--workspace", "--exclude", "e2e", "--exclude", "driver"]).current_dir(root);
     succeed(&mut tests)?;
-    wasm(root)?;
     if options.native {
         return Ok(());
     }
@@ -35,14 +34,6 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
     // Each starts browsers and emulators, which take all that a small machine has.
     tests.args(["--", "--test-threads=1"]);
     succeed(&mut tests)
-}
-
-/// Tests that need a JavaScript engine but no browser.
-fn wasm(root: &Path) -> Result<()> {
-    let version = setup::locked_version(&std::fs::read_to_string(root.join("Cargo.lock"))?, "wasm-bindgen")?;
-    let mut tests = setup::wasm_toolchain()?.cargo("test");
-    tests.args(["--package", "webbridge", "--tests", "--target-dir", "target/wasm"]).current_dir(root);
-    succeed(tests.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", setup::wasm_test_runner(&version)?))
 }
 
 fn lint(root: &Path) -> Result<()> {

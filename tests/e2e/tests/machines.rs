@@ -120,6 +120,13 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
     });
 }
 
+/// The page's age in milliseconds when it shows a running machine; at most what it was when this was asked.
+const RUNNING_SHOWN: &str = "return await new Promise((resolve) => {
+  const look = () =>
+    document.body?.innerText.includes('Running') ? resolve(performance.now()) : requestAnimationFrame(look);
+  look();
+})";
+
 /// Kills the service worker while a machine runs and a console is open.
 #[test]
 fn nothing_that_runs_notices_that_the_service_worker_was_killed() {
@@ -138,11 +145,10 @@ fn nothing_that_runs_notices_that_the_service_worker_was_killed() {
             let still = console.exec("cat /tmp/alive >/dev/null && echo alive", SOON).await.unwrap();
             assert_eq!(still.text(), "alive\n");
             let popup = browser.new_tab("popup/index.html").await.unwrap();
-            let shows = async || {
-                let text = browser.eval("return document.body.innerText", vec![]).await?;
-                Ok(text.as_str().is_some_and(|text| text.contains("Running")))
-            };
-            browser.wait_until("the popup to show the machine", SOON, shows).await.unwrap();
+            let shows = async || Ok(browser.eval_async(RUNNING_SHOWN, vec![]).await?.as_f64());
+            let after = browser.wait_for("the popup to show the machine", SOON, shows).await.unwrap();
+            // How long it is depends on what else the machine does, so it is told and not tested.
+            println!("the popup showed the machine at most {after:.0} ms after it was opened (wanted: 1000)");
             browser.switch_to(&popup).await.unwrap();
             browser.close_tab().await.unwrap();
             browser.switch_to(&control).await.unwrap();
