@@ -4,7 +4,7 @@ use crate::{
     link::{Client, Link, Update, silent},
     theme::use_theme,
 };
-use protocol::{InstanceId, PageRequest, Problem, World};
+use protocol::{DiskReply, DiskRequest, InstanceId, PageRequest, Problem, Reply, World};
 use std::rc::Rc;
 use yew::prelude::*;
 
@@ -27,11 +27,21 @@ impl Workbench {
         let report = self.report.clone();
         report.emit(None);
         self.client.ask(request, move |answer| match answer {
-            Ok(id) => done(id, true),
+            Ok(reply) => done(reply.instance().cloned(), true),
             Err(problem) => {
                 report.emit(Some(problem));
                 done(None, false);
             }
+        });
+    }
+
+    /// Asks about disks, snapshots or storage. What goes wrong is the caller's to show.
+    pub fn ask_disks(&self, request: DiskRequest, done: impl FnOnce(Result<DiskReply, Problem>) + 'static) {
+        self.client.ask(PageRequest::Disks(request), move |answer| {
+            done(answer.map(|reply| match reply {
+                Reply::Disks(reply) => reply,
+                Reply::Machine(_) => DiskReply::Done,
+            }));
         });
     }
 

@@ -1,4 +1,4 @@
-use crate::{InstanceId, Problem, Settings, TemplateId, World};
+use crate::{DiskReply, DiskRequest, InstanceId, Job, JobId, Problem, Settings, TemplateId, World};
 use serde::{Deserialize, Serialize};
 
 /// Name of the `runtime.Port` that pages open to the background.
@@ -34,6 +34,8 @@ pub enum PageRequest {
     Delete(InstanceId),
     /// Stores what the user chose.
     SaveSettings(Settings),
+    /// Something about disks, snapshots or storage.
+    Disks(DiskRequest),
 }
 
 /// A request with the number under which its answer comes.
@@ -56,9 +58,40 @@ pub enum PageEvent {
     Answer {
         /// The call's number.
         call: u32,
-        /// The instance that the call made or touched, or what went wrong.
-        result: Result<Option<InstanceId>, Problem>,
+        /// What came of it, or what went wrong.
+        result: Result<Reply, Problem>,
     },
+}
+
+/// What comes of a [`PageCall`] that went well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// The instance that the call made or touched, if any.
+    Machine(Option<InstanceId>),
+    /// The answer to [`PageRequest::Disks`].
+    Disks(DiskReply),
+}
+
+impl Reply {
+    /// The instance that the call made or touched, if any.
+    pub fn instance(&self) -> Option<&InstanceId> {
+        match self {
+            Self::Machine(id) => id.as_ref(),
+            Self::Disks(DiskReply::Instance(id)) => Some(id),
+            Self::Disks(_) => None,
+        }
+    }
+}
+
+/// What the host page tells the background without being asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Notice {
+    /// Something happened to a machine.
+    Machine(crate::HostNotice),
+    /// A job has begun or gone on.
+    Job(Job),
+    /// A job was cancelled or dismissed.
+    JobGone(JobId),
 }
 
 /// Runtime messages reach every page of the extension: the envelope says whom one is for.
@@ -68,7 +101,7 @@ pub enum Envelope {
     /// For the host page, from the background.
     Host(crate::HostCall),
     /// For the background, from the host page.
-    Background(crate::HostNotice),
+    Background(Notice),
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-use crate::{InstanceId, MemoryMib, Problem};
+use crate::{
+    DiskReply, DiskRequest, Instance, InstanceId, Job, MemoryMib, Point, Problem, SnapshotId, StartFrom, TemplateId,
+};
 use serde::{Deserialize, Serialize};
 
 /// A packaged base image.
@@ -29,6 +31,60 @@ pub struct MachineSpec {
     pub cmdline: String,
     /// The base image under the instance's disk.
     pub image: ImageFile,
+    /// What the first disk is started with.
+    pub start_from: StartFrom,
+}
+
+/// A [`DiskRequest`] with what is needed to carry it out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskOrder {
+    /// What is asked.
+    pub request: DiskRequest,
+    /// The instance that it is about, if about one.
+    pub subject: Option<Subject>,
+    /// Random bits for the identifier of what it makes.
+    pub random: u64,
+    /// The time, in milliseconds since 1970.
+    pub now: u64,
+    /// The template of an instance that is made from a disk of the user's.
+    pub template: TemplateId,
+    /// The memory of an instance that is made from a disk of the user's.
+    pub memory: MemoryMib,
+    /// What must be kept.
+    pub inventory: Inventory,
+}
+
+/// What the background knows of that storage is used for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// The packaged images with their titles.
+    pub images: Vec<(String, ImageFile)>,
+    /// An empty workspace's file system.
+    pub workspace: ImageFile,
+    /// All instances that there are.
+    pub known: Vec<InstanceId>,
+}
+
+/// The instance that a [`DiskOrder`] is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The instance.
+    pub instance: Instance,
+    /// The base image under its first disk, should that not be made yet.
+    pub image: ImageFile,
+}
+
+/// A snapshot that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewSnapshot {
+    /// Its identifier.
+    pub id: SnapshotId,
+    /// Its name.
+    pub name: String,
+    /// The time, in milliseconds since 1970.
+    pub created: u64,
+    /// Whether what is in the memory is kept too.
+    pub memory: bool,
 }
 
 /// What the background asks of the host page.
@@ -46,13 +102,19 @@ pub enum HostCall {
     Shutdown(InstanceId, u32),
     /// Ends the worker now, as pulling the plug does.
     Kill(InstanceId),
+    /// Does something with disks, snapshots or storage.
+    Disks(Box<DiskOrder>),
+    /// Merges layers that need not be apart and removes what nothing refers to, when there is time for it.
+    Tidy(Inventory),
 }
 
 /// The host page's answer to a [`HostCall`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostReply {
     /// To [`HostCall::List`].
-    Machines(Vec<RunningMachine>),
+    Machines(Vec<RunningMachine>, Vec<Job>),
+    /// To [`HostCall::Disks`].
+    Disks(DiskReply),
     /// It is done, or on its way and will be told by a [`HostNotice`].
     Done,
     /// It could not be done.
@@ -112,6 +174,13 @@ pub enum WorkerCommand {
     Resume,
     /// Presses Ctrl-Alt-Del, which the guest's init takes as “shut down”.
     Shutdown,
+    /// Freezes the disks, without or with a snapshot; answered with [`WorkerNotice::Frozen`].
+    Freeze {
+        /// The answer carries it.
+        call: u32,
+        /// The snapshot to be made, if one.
+        snapshot: Option<NewSnapshot>,
+    },
     /// Writes back and closes the disk; the worker answers [`WorkerNotice::Closed`] and can then be ended.
     Close,
 }
@@ -125,4 +194,11 @@ pub enum WorkerNotice {
     Alive,
     /// The disk is written back and closed.
     Closed,
+    /// The answer to [`WorkerCommand::Freeze`]: the layers that will not change any more.
+    Frozen {
+        /// The command's number.
+        call: u32,
+        /// The layers, or why it could not be done; the machine goes on as before then.
+        result: Result<Point, Problem>,
+    },
 }

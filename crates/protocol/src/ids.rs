@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Number of characters of an [`InstanceId`]: 60 bits, so that two never meet.
-const INSTANCE_ID_LEN: usize = 12;
+/// Number of characters of an identifier: 60 bits, so that two never meet.
+const ID_LEN: usize = 12;
 /// Lower-case letters and digits without those that look alike.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// Longest name of an instance: it is also the guest's host name, and a DNS label has at most 63 bytes.
@@ -10,48 +10,70 @@ const NAME_MAX: usize = 32;
 /// Longest identifier of a template.
 const TEMPLATE_ID_MAX: usize = 64;
 
-/// Names an instance for ever, also in file names: 12 characters of a fixed alphabet.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct InstanceId(String);
-
-/// A text that is no [`InstanceId`] or [`TemplateId`].
+/// A text that is no identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("“{0}” is not a valid identifier")]
 pub struct IdError(String);
 
-impl InstanceId {
-    /// Makes an identifier out of random bits.
-    pub fn from_random(bits: u64) -> Self {
-        let digit = |i: usize| char::from(ALPHABET[(bits >> (5 * i)) as usize & 31]);
-        Self((0..INSTANCE_ID_LEN).map(digit).collect())
-    }
+/// Makes the type of an identifier: 12 characters of a fixed alphabet, which can be a file's name and name no other file.
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
 
-    /// The identifier as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+        impl $name {
+            /// Makes an identifier out of random bits.
+            pub fn from_random(bits: u64) -> Self {
+                let digit = |i: usize| char::from(ALPHABET[(bits >> (5 * i)) as usize & 31]);
+                Self((0..ID_LEN).map(digit).collect())
+            }
+
+            /// The identifier as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+
+            fn try_from(text: String) -> Result<Self, IdError> {
+                let valid = text.len() == ID_LEN && text.bytes().all(|byte| ALPHABET.contains(&byte));
+                if valid { Ok(Self(text)) } else { Err(IdError(text)) }
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
 }
 
-impl TryFrom<String> for InstanceId {
-    type Error = IdError;
-
-    fn try_from(text: String) -> Result<Self, IdError> {
-        let valid = text.len() == INSTANCE_ID_LEN && text.bytes().all(|byte| ALPHABET.contains(&byte));
-        if valid { Ok(Self(text)) } else { Err(IdError(text)) }
-    }
+identifier! {
+    /// Names an instance for ever, also in file names.
+    InstanceId
 }
-
-impl From<InstanceId> for String {
-    fn from(id: InstanceId) -> Self {
-        id.0
-    }
+identifier! {
+    /// Names a layer, one qcow2 file, among all instances' layers.
+    LayerId
 }
-
-impl fmt::Display for InstanceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+identifier! {
+    /// Names a snapshot of an instance.
+    SnapshotId
+}
+identifier! {
+    /// Names a piece of long work, such as an export.
+    JobId
 }
 
 /// Names a template: 1 to 64 lower-case letters, digits, dots and hyphens.

@@ -13,16 +13,25 @@
 
 mod console;
 mod control;
+mod disks;
 mod host;
 mod ids;
 mod model;
 mod problem;
 
 pub use console::{ConsoleEvent, ConsoleRequest, Stream, TerminalSize, ViewerId, console_channel};
-pub use control::{Envelope, PORT_NAME, PageCall, PageEvent, PageRequest};
-pub use host::{
-    HostCall, HostNotice, HostReply, ImageFile, MachineEvent, MachineSpec, RunningMachine, WorkerCommand, WorkerNotice,
+pub use control::{Envelope, Notice, PORT_NAME, PageCall, PageEvent, PageRequest, Reply};
+pub use disks::{
+    ArchiveFormat, DISK_MAX, DiskFormat, DiskName, DiskReply, DiskRequest, Disks, ExportWhat, ExportedFile, FileTalk,
+    ImportWhat, Job, JobStage, Outcome, Point, Removable, SNAPSHOT_NAME_MAX, SnapshotInfo, StorageItem, StorageKind,
+    StorageReport, WORKSPACE_MIN, file_channel,
 };
-pub use ids::{IdError, InstanceId, NameError, TemplateId, check_name};
-pub use model::{Instance, MEMORY_CHOICES_MIB, MemoryError, MemoryMib, Settings, State, Template, Theme, World};
+pub use host::{
+    DiskOrder, HostCall, HostNotice, HostReply, ImageFile, Inventory, MachineEvent, MachineSpec, NewSnapshot,
+    RunningMachine, Subject, WorkerCommand, WorkerNotice,
+};
+pub use ids::{IdError, InstanceId, JobId, LayerId, NameError, SnapshotId, TemplateId, check_name};
+pub use model::{
+    Instance, MEMORY_CHOICES_MIB, MemoryError, MemoryMib, Settings, StartFrom, State, Template, Theme, World,
+};
 pub use problem::{Problem, ProblemCode};

@@ -1,4 +1,4 @@
-use crate::{InstanceId, Problem, TemplateId};
+use crate::{InstanceId, Job, Problem, TemplateId};
 use serde::{Deserialize, Serialize};
 
 /// Memory sizes that a machine can have, in MiB: v86 takes powers of two, and 2 GiB is the most that it can address.
@@ -68,6 +68,19 @@ impl State {
     }
 }
 
+/// What a machine's first disk is started with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StartFrom {
+    /// Our kernel; the disk is one file system.
+    #[default]
+    Disk,
+    /// Our kernel; the file system is in the partition of this number.
+    Partition(u8),
+    /// What the disk brings itself, by the BIOS.
+    Firmware,
+}
+
 /// One virtual machine as its owner, the background, knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
@@ -94,6 +107,12 @@ pub struct Instance {
     pub restarting: bool,
     /// What went wrong last, until it is started again.
     pub problem: Option<Problem>,
+    /// What it is started with.
+    #[serde(default)]
+    pub start_from: StartFrom,
+    /// Grows whenever its disks or snapshots have changed, so that a page knows when to ask for them again.
+    #[serde(default)]
+    pub disks: u32,
 }
 
 /// What an instance can be made from.
@@ -140,6 +159,9 @@ pub struct World {
     pub templates: Vec<Template>,
     /// What the user chose.
     pub settings: Settings,
+    /// Long work that goes on, or is over and not dismissed, oldest first.
+    #[serde(default)]
+    pub jobs: Vec<Job>,
 }
 
 impl World {

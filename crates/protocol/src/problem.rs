@@ -26,6 +26,8 @@ pub enum ProblemCode {
     Interrupted,
     /// The guest did not shut down in time and was stopped by force.
     Forced,
+    /// A file of the user's is not what it should be, or asks for more than is allowed.
+    BadFile,
     /// The request names an instance or template that does not exist.
     NotFound,
     /// The request makes no sense in the instance's state, or its content is not allowed.
@@ -71,6 +73,7 @@ impl ProblemCode {
             Self::WorkerDied => "The disk is safe. Restart the machine.",
             Self::Interrupted => "The disk holds all that was written. Start the machine to boot it again.",
             Self::Forced => "The disk holds all that was written; the guest repairs its file system at the next start.",
+            Self::BadFile => "Nothing was changed. Choose another file, or make it anew with the program it came from.",
             Self::NotFound => "Close this page and open the machine from the toolbar's list.",
             Self::Refused => "Wait until the machine's state allows it, then try again.",
             Self::Internal => "Try again; if it stays, restart the browser.",

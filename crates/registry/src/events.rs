@@ -43,13 +43,18 @@ impl Registry {
                 false
             }
         };
-        if again { self.boot_again(&id) } else { vec![] }
+        if again {
+            return self.boot_again(&id);
+        }
+        // What could not be merged while the machine ran can be now.
+        let ended = self.find(&id).is_ok_and(|instance| !instance.state.is_live() && instance.disks > 0);
+        if ended { vec![Effect::Tidy(self.inventory())] } else { vec![] }
     }
 
     /// Takes in that the host page could not do what it was asked to do for this machine.
     pub fn host_failed(&mut self, call: &HostCall, problem: Problem) {
         let (id, boot) = match call {
-            HostCall::List => return,
+            HostCall::List | HostCall::Disks(_) | HostCall::Tidy(_) => return,
             HostCall::Start(spec) => (&spec.id, Some(spec.boot)),
             HostCall::Pause(id) | HostCall::Resume(id) | HostCall::Shutdown(id, _) | HostCall::Kill(id) => (id, None),
         };

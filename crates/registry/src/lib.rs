@@ -12,12 +12,13 @@
 //!     └──────────── crashed ◄──────────── stopping ◄───────────┘
 //! ```
 
+mod disks;
 mod events;
 mod requests;
 
 use protocol::{
-    HostCall, ImageFile, Instance, InstanceId, MachineSpec, MemoryMib, Problem, ProblemCode, Settings, State, Template,
-    TemplateId, Theme, World,
+    DiskOrder, HostCall, ImageFile, Instance, InstanceId, Inventory, Job, MachineSpec, MemoryMib, Problem, ProblemCode,
+    Settings, State, Template, TemplateId, Theme, World,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +32,21 @@ pub enum Effect {
     Host(HostCall),
     /// Show the machine's console tab.
     OpenConsole(InstanceId),
-    /// Remove the instance's files.
+    /// Remove the instance's files; the layers that they lay on are removed by the [`Effect::Tidy`] that follows.
     RemoveFiles(InstanceId),
+    /// Have the host page do something with disks; what it answers goes to [`Registry::disks_done`], then to the page.
+    Disks(Box<DiskOrder>),
+    /// Remove what nothing refers to any more, when there is time for it.
+    Tidy(Inventory),
+}
+
+/// What the extension's package has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// The templates, the default first; there is at least one.
+    pub templates: Vec<TemplateEntry>,
+    /// An empty workspace's file system.
+    pub workspace: ImageFile,
 }
 
 /// A template with what a machine needs to boot from it.
@@ -61,12 +75,15 @@ pub struct Stored {
 pub struct Registry {
     instances: Vec<Instance>,
     templates: Vec<TemplateEntry>,
+    workspace: ImageFile,
     settings: Settings,
+    jobs: Vec<Job>,
 }
 
 impl Registry {
-    /// Takes up what was stored. `templates` are the packaged ones, the default first; there is at least one.
-    pub fn new(stored: Stored, templates: Vec<TemplateEntry>) -> Result<Self, Problem> {
+    /// Takes up what was stored.
+    pub fn new(stored: Stored, package: Package) -> Result<Self, Problem> {
+        let Package { templates, workspace } = package;
         let Some(first) = templates.first() else {
             return Err(Problem::new(ProblemCode::ImageDamaged, "The extension’s package has no base image."));
         };
@@ -76,7 +93,7 @@ impl Registry {
         if !templates.iter().any(|entry| entry.template.id == settings.template) {
             settings.template = first.template.id.clone();
         }
-        Ok(Self { instances: stored.instances, templates, settings })
+        Ok(Self { instances: stored.instances, templates, workspace, settings, jobs: vec![] })
     }
 
     /// What must be stored to outlive the browser.
@@ -90,12 +107,28 @@ impl Registry {
             instances: self.instances.clone(),
             templates: self.templates.iter().map(|entry| entry.template.clone()).collect(),
             settings: self.settings.clone(),
+            jobs: self.jobs.clone(),
         }
     }
 
     /// How many machines have a worker.
     pub fn live(&self) -> usize {
         self.instances.iter().filter(|instance| instance.state.is_live()).count()
+    }
+
+    /// How many jobs go on.
+    pub fn working(&self) -> usize {
+        self.jobs.iter().filter(|job| !job.stage.is_over()).count()
+    }
+
+    /// What the storage has to keep.
+    pub fn inventory(&self) -> Inventory {
+        let title = |entry: &TemplateEntry| (entry.template.title.clone(), entry.image.clone());
+        Inventory {
+            images: self.templates.iter().map(title).collect(),
+            workspace: self.workspace.clone(),
+            known: self.instances.iter().map(|instance| instance.id.clone()).collect(),
+        }
     }
 
     fn find(&mut self, id: &InstanceId) -> Result<&mut Instance, Problem> {
@@ -128,6 +161,7 @@ impl Registry {
             memory: instance.memory,
             cmdline: entry.cmdline,
             image: entry.image,
+            start_from: instance.start_from,
         })))
     }
 }

@@ -2,16 +2,17 @@
 
 use crate::{Effect, Registry, SHUTDOWN_TIMEOUT_MS};
 use protocol::{
-    HostCall, Instance, InstanceId, PageRequest, Problem, ProblemCode, Settings, State, TemplateId, check_name,
+    HostCall, Instance, InstanceId, PageRequest, Problem, ProblemCode, Settings, StartFrom, State, TemplateId,
+    check_name,
 };
 
 /// The most machines that there can be: the list is sent whole on every change, and must stay small.
-const INSTANCES_MAX: usize = 500;
+pub(crate) const INSTANCES_MAX: usize = 500;
 
 /// What a granted request leads to.
 pub type Granted = (Option<InstanceId>, Vec<Effect>);
 
-fn refused(message: impl Into<String>) -> Problem {
+pub(crate) fn refused(message: impl Into<String>) -> Problem {
     Problem::new(ProblemCode::Refused, message)
 }
 
@@ -34,6 +35,7 @@ impl Registry {
             PageRequest::Rename(id, name) => self.rename(id, name),
             PageRequest::Delete(id) => self.delete(id),
             PageRequest::SaveSettings(settings) => self.save_settings(settings),
+            PageRequest::Disks(request) => self.disk_request(request, now, random),
         }
     }
 
@@ -50,7 +52,7 @@ impl Registry {
         let memory = self.settings.memory;
         self.instances.push(Instance {
             id: id.clone(),
-            name: self.free_name(&template),
+            name: self.free_name(template.as_str()),
             template,
             memory,
             created: now,
@@ -60,14 +62,16 @@ impl Registry {
             forced_at: None,
             restarting: false,
             problem: None,
+            start_from: StartFrom::Disk,
+            disks: 0,
         });
         let start = self.boot(&id)?;
         Ok((Some(id.clone()), vec![start, Effect::OpenConsole(id)]))
     }
 
-    /// The template's first word and the lowest number that is free: `alpine-1`.
-    fn free_name(&self, template: &TemplateId) -> String {
-        let word: String = template.as_str().chars().take_while(char::is_ascii_alphanumeric).take(20).collect();
+    /// The first word of something, and the lowest number that is free: `alpine-1`.
+    pub(crate) fn free_name(&self, like: &str) -> String {
+        let word: String = like.chars().take_while(char::is_ascii_alphanumeric).take(20).collect();
         let word = if word.is_empty() { "machine" } else { &word };
         // One number more than there are names: one of them is free.
         (1..=self.instances.len() + 1)
@@ -147,7 +151,7 @@ impl Registry {
             return Err(refused(format!("Stop {} before you delete it.", instance.name)));
         }
         self.instances.retain(|instance| instance.id != id);
-        Ok((None, vec![Effect::RemoveFiles(id)]))
+        Ok((None, vec![Effect::RemoveFiles(id), Effect::Tidy(self.inventory())]))
     }
 
     fn save_settings(&mut self, settings: Settings) -> Result<Granted, Problem> {

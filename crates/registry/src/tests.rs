@@ -10,11 +10,16 @@ fn template(id: &str) -> TemplateEntry {
     }
 }
 
-fn registry() -> Registry {
-    Registry::new(Stored::default(), vec![template("alpine-3.20"), template("debian-12")]).unwrap()
+fn package(templates: Vec<TemplateEntry>) -> Package {
+    let workspace = ImageFile { path: "images/w".to_owned(), sha256: "1".repeat(64), bytes: 1, disk_bytes: 512 };
+    Package { templates, workspace }
 }
 
-fn launch(registry: &mut Registry, random: u64) -> InstanceId {
+pub(crate) fn registry() -> Registry {
+    Registry::new(Stored::default(), package(vec![template("alpine-3.20"), template("debian-12")])).unwrap()
+}
+
+pub(crate) fn launch(registry: &mut Registry, random: u64) -> InstanceId {
     registry.request(PageRequest::Launch { template: None }, 1_000, random).unwrap().0.unwrap()
 }
 
@@ -22,12 +27,12 @@ fn state(registry: &Registry, id: &InstanceId) -> State {
     registry.world().instance(id).unwrap().state
 }
 
-fn tell(registry: &mut Registry, id: &InstanceId, event: MachineEvent) -> Vec<Effect> {
+pub(crate) fn tell(registry: &mut Registry, id: &InstanceId, event: MachineEvent) -> Vec<Effect> {
     let boot = registry.world().instance(id).unwrap().boot;
     registry.notice(HostNotice { id: id.clone(), boot, event })
 }
 
-fn running(registry: &mut Registry) -> InstanceId {
+pub(crate) fn running(registry: &mut Registry) -> InstanceId {
     let random = registry.instances.len() as u64;
     let id = launch(registry, random);
     tell(registry, &id, MachineEvent::Running { started: 2_000 });
@@ -132,7 +137,7 @@ fn a_running_machine_can_not_be_deleted() {
     assert!(registry.request(PageRequest::Delete(id.clone()), 0, 0).is_err());
     tell(&mut registry, &id, MachineEvent::Crashed(Problem::new(ProblemCode::EngineTrap, "x")));
     let (_, effects) = registry.request(PageRequest::Delete(id.clone()), 0, 0).unwrap();
-    assert_eq!(effects, [Effect::RemoveFiles(id)]);
+    assert_eq!(effects, [Effect::RemoveFiles(id), Effect::Tidy(registry.inventory())]);
 }
 
 #[test]
@@ -141,7 +146,7 @@ fn after_the_browser_was_closed_running_machines_are_interrupted() {
     let id = running(&mut registry);
     let json = serde_json::to_string(&registry.stored()).unwrap();
     let stored = serde_json::from_str(&json).unwrap();
-    let mut again = Registry::new(stored, vec![template("alpine-3.20")]).unwrap();
+    let mut again = Registry::new(stored, package(vec![template("alpine-3.20")])).unwrap();
     assert_eq!(again.reconcile(&[]), []);
     assert_eq!(state(&again, &id), State::Stopped);
     assert_eq!(again.world().instances[0].problem.as_ref().unwrap().code, ProblemCode::Interrupted);
@@ -152,7 +157,7 @@ fn a_new_background_finds_the_running_machines_again_and_ends_strangers() {
     let mut registry = registry();
     let id = running(&mut registry);
     let stranger = InstanceId::from_random(99);
-    let mut again = Registry::new(registry.stored(), vec![template("alpine-3.20")]).unwrap();
+    let mut again = Registry::new(registry.stored(), package(vec![template("alpine-3.20")])).unwrap();
     let last = Some(MachineEvent::Running { started: 2_000 });
     let effects = again.reconcile(&[
         RunningMachine { id: id.clone(), boot: 1, last: last.clone() },
@@ -189,7 +194,7 @@ fn settings_name_a_template_that_exists() {
     settings.template = "gone".to_owned().try_into().unwrap();
     assert!(registry.request(PageRequest::SaveSettings(settings.clone()), 0, 0).is_err());
     let stored = Stored { instances: vec![], settings: Some(settings) };
-    let loaded = Registry::new(stored, vec![template("alpine-3.20")]).unwrap();
+    let loaded = Registry::new(stored, package(vec![template("alpine-3.20")])).unwrap();
     assert_eq!(loaded.world().settings.template.as_str(), "alpine-3.20");
 }
 

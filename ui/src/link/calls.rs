@@ -1,10 +1,10 @@
 //! The calls that wait for an answer, and what becomes of them when the connection is lost.
 
-use protocol::{InstanceId, PageCall, PageRequest, Problem, ProblemCode, State, World};
+use protocol::{DiskRequest, InstanceId, PageCall, PageRequest, Problem, ProblemCode, Reply, State, World};
 use std::collections::BTreeMap;
 
 /// What a call ends with.
-pub(super) type Answer = Result<Option<InstanceId>, Problem>;
+pub(super) type Answer = Result<Reply, Problem>;
 /// Takes a call's answer.
 pub(super) type Receiver = Box<dyn FnOnce(Answer)>;
 
@@ -95,7 +95,7 @@ enum Fate {
 fn fate(request: &PageRequest, world: &World) -> Fate {
     let state = |id: &InstanceId| world.instance(id).map(|instance| instance.state);
     let reached = |id: &InstanceId, goal: fn(State) -> bool| match state(id) {
-        Some(state) if goal(state) => Fate::Ends(Ok(Some(id.clone()))),
+        Some(state) if goal(state) => Fate::Ends(Ok(Reply::Machine(Some(id.clone())))),
         _ => Fate::Again,
     };
     match request {
@@ -106,12 +106,33 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
         PageRequest::ForceStop(id) => reached(id, |state| !state.is_live()),
         PageRequest::Pause(id) => reached(id, |state| state != State::Running),
         PageRequest::Resume(id) => reached(id, |state| state != State::Paused),
-        PageRequest::Delete(id) if state(id).is_none() => Fate::Ends(Ok(Some(id.clone()))),
+        PageRequest::Delete(id) if state(id).is_none() => Fate::Ends(Ok(Reply::Machine(Some(id.clone())))),
         PageRequest::Delete(_)
         | PageRequest::OpenConsole(_)
         | PageRequest::ShowsConsole(_)
         | PageRequest::Rename(..)
         | PageRequest::SaveSettings(_) => Fate::Again,
+        PageRequest::Disks(request) => disk_fate(request),
+    }
+}
+
+/// As [`fate`], for what is asked about disks: what makes something new must not be done twice.
+fn disk_fate(request: &DiskRequest) -> Fate {
+    match request {
+        DiskRequest::TakeSnapshot { .. } => unknown("take a snapshot"),
+        DiskRequest::RestoreSnapshot { .. } => unknown("go back to a snapshot"),
+        DiskRequest::Clone { .. } => unknown("clone the machine"),
+        DiskRequest::Export { .. } => unknown("begin an export"),
+        DiskRequest::Import { .. } => unknown("begin an import"),
+        DiskRequest::Show(_)
+        | DiskRequest::RenameSnapshot { .. }
+        | DiskRequest::DeleteSnapshot { .. }
+        | DiskRequest::SetWorkspace { .. }
+        | DiskRequest::GrowSystem { .. }
+        | DiskRequest::CancelJob(_)
+        | DiskRequest::DismissJob(_)
+        | DiskRequest::Storage
+        | DiskRequest::Free(_) => Fate::Again,
     }
 }
 
@@ -152,17 +173,17 @@ mod tests {
         let first = calls.add(PageRequest::Start(id(1)), keep(&kept));
         let second = calls.add(PageRequest::Stop(id(2)), keep(&kept));
         assert_ne!(first.call, second.call);
-        calls.answered(second.call).unwrap()(Ok(Some(id(2))));
+        calls.answered(second.call).unwrap()(Ok(Reply::Machine(Some(id(2)))));
         assert!(calls.answered(second.call).is_none());
-        assert_eq!(*kept.borrow(), [Ok(Some(id(2)))]);
+        assert_eq!(*kept.borrow(), [Ok(Reply::Machine(Some(id(2))))]);
     }
 
     #[test]
     fn what_took_effect_before_the_loss_is_answered_and_not_asked_again() {
         let (again, answers) = after_a_loss(PageRequest::Start(id(1)), &world(&[(1, State::Running)]));
-        assert_eq!((again.len(), answers), (0, vec![Ok(Some(id(1)))]));
+        assert_eq!((again.len(), answers), (0, vec![Ok(Reply::Machine(Some(id(1))))]));
         let (again, answers) = after_a_loss(PageRequest::Delete(id(1)), &world(&[]));
-        assert_eq!((again.len(), answers), (0, vec![Ok(Some(id(1)))]));
+        assert_eq!((again.len(), answers), (0, vec![Ok(Reply::Machine(Some(id(1))))]));
     }
 
     #[test]
@@ -175,7 +196,9 @@ mod tests {
     #[test]
     fn what_can_not_be_repeated_ends_with_a_problem_that_the_user_sees() {
         let now = world(&[(1, State::Running)]);
-        for request in [PageRequest::Launch { template: None }, PageRequest::Restart(id(1))] {
+        let export = DiskRequest::Clone { id: id(1), snapshot: None };
+        for request in [PageRequest::Launch { template: None }, PageRequest::Restart(id(1)), PageRequest::Disks(export)]
+        {
             let (again, answers) = after_a_loss(request, &now);
             assert!(again.is_empty());
             assert!(matches!(&answers[..], [Err(problem)] if problem.message.contains("restarted the extension")));

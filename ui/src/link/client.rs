@@ -3,7 +3,7 @@
 use super::{backoff::Backoff, calls::Calls};
 use crate::browser::{Port, connect};
 use gloo_timers::callback::Timeout;
-use protocol::{InstanceId, PORT_NAME, PageCall, PageEvent, PageRequest, Problem, ProblemCode, World};
+use protocol::{PORT_NAME, PageCall, PageEvent, PageRequest, Problem, ProblemCode, Reply, World};
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -85,7 +85,7 @@ impl Client {
     }
 
     /// Asks the background; `receiver` gets the answer, also when the connection is lost meanwhile.
-    pub fn ask(&self, request: PageRequest, receiver: impl FnOnce(Result<Option<InstanceId>, Problem>) + 'static) {
+    pub fn ask(&self, request: PageRequest, receiver: impl FnOnce(Result<Reply, Problem>) + 'static) {
         let call = self.0.calls.borrow_mut().add(request, Box::new(receiver));
         self.post(&call);
     }

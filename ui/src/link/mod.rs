@@ -12,7 +12,7 @@ pub(crate) use client::{Update, silent};
 pub(crate) mod samples {
     //! Worlds for tests.
 
-    use protocol::{Instance, InstanceId, MemoryMib, Settings, State, Template, TemplateId, Theme, World};
+    use protocol::{Instance, InstanceId, MemoryMib, Settings, StartFrom, State, Template, TemplateId, Theme, World};
 
     pub(crate) fn id(bits: u64) -> InstanceId {
         InstanceId::from_random(bits)
@@ -36,11 +36,14 @@ pub(crate) mod samples {
             forced_at: None,
             restarting: false,
             problem: None,
+            start_from: StartFrom::Disk,
+            disks: 0,
         };
         World {
             instances: machines.iter().map(instance).collect(),
             templates: vec![Template { id: template(), title: "Alpine".to_owned(), description: String::new() }],
             settings: Settings { memory: MemoryMib::DEFAULT, template: template(), theme: Theme::System },
+            jobs: vec![],
         }
     }
 }
