@@ -17,6 +17,7 @@
 
 mod graph;
 mod record;
+pub mod saved;
 pub mod slots;
 
 pub use graph::{Base, Graph, Layer, Merge};
