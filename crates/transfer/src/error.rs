@@ -1,5 +1,6 @@
 //! What can go wrong, as sentences for a user.
 
+use crate::archive::ArchiveError;
 use crate::disk::DiskError;
 use block::BlockError;
 use std::io;
@@ -28,6 +29,9 @@ pub enum Error {
     /// A disk image that can't be taken.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// An archive that can't be taken.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// The image's format, as its crate says it.
     #[error(transparent)]
     Qcow2(qcow2::Error),

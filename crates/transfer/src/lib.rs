@@ -13,12 +13,15 @@
 //! Long work tells its [`Progress`] about once for each 64 KiB to 1 MiB that moved, and ends with [`Error::Cancelled`] when
 //! the answer is `Break`. After any error the caller throws away what was written so far; a disk import empties its target itself.
 
+pub mod archive;
 pub mod disk;
 
+mod dos_time;
 mod error;
 mod pack;
 mod progress;
 mod source;
+mod tarfmt;
 mod unpack;
 
 pub use error::Error;

@@ -57,7 +57,7 @@ pub(crate) fn foreign(head: &[u8]) -> Option<&'static str> {
 /// A stream that may be packed.
 pub(crate) enum Unpacked<R> {
     Plain(R),
-    Gzip(MultiGzDecoder<R>),
+    Gzip(Box<MultiGzDecoder<R>>),
     Zstd(Box<ZstdReader<R>>),
 }
 
@@ -65,7 +65,7 @@ impl<R: BufRead> Unpacked<R> {
     pub(crate) fn new(input: R, packing: Option<Packing>) -> Self {
         match packing {
             None => Self::Plain(input),
-            Some(Packing::Gzip) => Self::Gzip(MultiGzDecoder::new(input)),
+            Some(Packing::Gzip) => Self::Gzip(Box::new(MultiGzDecoder::new(input))),
             Some(Packing::Zstd) => Self::Zstd(Box::new(ZstdReader::new(input))),
         }
     }

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "every test file uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "in a test, an error is a failure")]
 
+pub mod files;
+
 use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::path::Path;
