@@ -151,7 +151,7 @@ impl Jobs {
                     drop(waiting.send(result));
                 }
             }
-            FromWorker::Notice(StorageNotice::Job(_) | StorageNotice::Tidied(_)) => {}
+            FromWorker::Notice(StorageNotice::Stage(_) | StorageNotice::Tidied(_)) => {}
             FromWorker::Failed(problem) => {
                 // The next request starts another one. It can't be dropped while its own message is handled.
                 let failed = self.worker.borrow_mut().take();
@@ -188,7 +188,7 @@ impl Jobs {
 
     fn heard(self: &Rc<Self>, id: &JobId, message: FromWorker<StorageNotice>) {
         let stage = match message {
-            FromWorker::Notice(StorageNotice::Job(job)) => job.stage,
+            FromWorker::Notice(StorageNotice::Stage(stage)) => stage,
             FromWorker::Notice(StorageNotice::Done { .. } | StorageNotice::Tidied(_)) => return,
             FromWorker::Failed(problem) => JobStage::Failed(problem),
         };

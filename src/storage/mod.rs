@@ -6,9 +6,10 @@
 mod report;
 mod requests;
 mod tidy;
+mod work;
 
 use crate::bridge::{from_js, log, text_of, to_js};
-use protocol::{DiskOrder, DiskReply, Point, Problem, StorageCommand, StorageNotice};
+use protocol::{StorageCommand, StorageNotice};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::DedicatedWorkerGlobalScope;
@@ -39,10 +40,10 @@ impl Storage {
 async fn carry_out(command: StorageCommand) {
     match command {
         StorageCommand::Do { call, order, frozen } => {
-            let result = answer(&order, frozen).await;
+            let result = requests::answer(&order, frozen).await;
             tell(&StorageNotice::Done { call, result });
         }
-        StorageCommand::Work { .. } => {}
+        StorageCommand::Work { job, order, frozen } => work::work(job, *order, frozen).await,
         StorageCommand::Tidy(inventory) => {
             let freed = tidy::tidy(&inventory).await.unwrap_or_else(|problem| {
                 log(&problem.message);
@@ -50,12 +51,12 @@ async fn carry_out(command: StorageCommand) {
             });
             tell(&StorageNotice::Tidied(freed));
         }
-        StorageCommand::Discard(_) => {}
+        StorageCommand::Discard(job) => {
+            if let Err(problem) = tidy::discard(&job).await {
+                log(&problem.message);
+            }
+        }
     }
-}
-
-async fn answer(order: &DiskOrder, frozen: Option<Point>) -> Result<DiskReply, Problem> {
-    requests::answer(order, frozen).await
 }
 
 /// Tells the host page.

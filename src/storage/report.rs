@@ -121,7 +121,8 @@ pub async fn storage(order: &DiskOrder) -> Result<StorageReport, Problem> {
     Ok(StorageReport { usage, quota, items })
 }
 
-async fn estimate() -> Result<(u64, u64), Problem> {
+/// What the browser counts as used, and what it would let us use, in bytes.
+pub async fn estimate() -> Result<(u64, u64), Problem> {
     let failed = |error| problem(ProblemCode::Internal, "The browser did not say how much storage is used", &error);
     let promise = STORAGE.with(StorageManager::estimate).map_err(failed)?;
     let estimate: StorageEstimate = JsFuture::from(promise).await.map_err(failed)?.unchecked_into();

@@ -1,6 +1,6 @@
 use crate::{
-    DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, MemoryMib, Point, Problem, SnapshotId, StartFrom,
-    TemplateId,
+    DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, JobStage, MemoryMib, Point, Problem, SnapshotId,
+    StartFrom, TemplateId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -246,7 +246,7 @@ pub enum StorageNotice {
         result: Result<DiskReply, Problem>,
     },
     /// How far [`StorageCommand::Work`] is.
-    Job(Job),
+    Stage(JobStage),
     /// The answer to [`StorageCommand::Tidy`]: how many bytes it freed.
     Tidied(u64),
 }

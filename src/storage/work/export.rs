@@ -1,0 +1,97 @@
+//! What goes out to a file of the user's.
+
+use super::files::NewFile;
+use super::{Reporter, transfer_problem};
+use crate::disks::layers;
+use crate::disks::opfs::Directory;
+use crate::storage::requests;
+use protocol::{
+    DiskFormat, DiskName, DiskOrder, ExportWhat, ExportedFile, ImageFile, JobId, LayerId, Outcome, Point, Problem,
+    ProblemCode, SnapshotId, Subject,
+};
+use std::io::Write;
+use transfer::disk::{ExportFormat, Packing};
+
+/// The level of deflate for packed clusters: more costs much time and gains little.
+const DEFLATE_LEVEL: u32 = 6;
+
+/// Writes the file and puts it where the page finds it.
+pub async fn export(
+    job: &JobId,
+    place: &Directory,
+    order: &DiskOrder,
+    (snapshot, what): (Option<&SnapshotId>, ExportWhat),
+    frozen: Option<Point>,
+) -> Result<Outcome, Problem> {
+    let none = || Problem::new(ProblemCode::NotFound, "This machine does not exist any more.");
+    let Subject { instance, image } = order.subject.as_ref().ok_or_else(none)?;
+    let point = requests::point(instance, snapshot, frozen).await?;
+    let packaged = [image.clone(), order.inventory.workspace.clone()];
+    let mut out = NewFile::create(place, "out").await?;
+    let message = match what {
+        ExportWhat::Disk(disk, format) => {
+            let layer = layer(&point, disk)?;
+            self::disk(layer, &packaged, format, &mut out).await?;
+            String::new()
+        }
+        ExportWhat::Workspace(_) | ExportWhat::Machine => {
+            return Err(Problem::new(ProblemCode::Internal, "This can’t be exported yet."));
+        }
+    };
+    let bytes = out.finish()?;
+    let name = format!("{}{}", instance.name, ending(what));
+    let exports = Directory::open(&["exports"]).await?;
+    let mut sidecar = NewFile::create(&exports, &format!("{job}.name")).await?;
+    let failed = |error| Problem::new(ProblemCode::Internal, format!("The file’s name could not be kept: {error}."));
+    sidecar.write_all(name.as_bytes()).map_err(failed)?;
+    sidecar.finish()?;
+    place.move_to("out", &exports, job.as_str()).await?;
+    Ok(Outcome { message, file: Some(ExportedFile { name, bytes }), made: None })
+}
+
+fn layer(point: &Point, disk: DiskName) -> Result<&LayerId, Problem> {
+    match disk {
+        DiskName::System => Ok(&point.system),
+        DiskName::Workspace => {
+            let none = || Problem::new(ProblemCode::NotFound, "This machine has no workspace.");
+            point.workspace.as_ref().ok_or_else(none)
+        }
+    }
+}
+
+async fn disk(layer: &LayerId, packaged: &[ImageFile], format: DiskFormat, out: &mut NewFile) -> Result<(), Problem> {
+    let mut disk = layers::open_frozen(layer, packaged).await?;
+    let format = match format {
+        DiskFormat::Qcow2 => ExportFormat::Qcow2,
+        DiskFormat::Qcow2Compressed => ExportFormat::Qcow2Deflate(DEFLATE_LEVEL),
+        DiskFormat::Raw => ExportFormat::Raw(None),
+        DiskFormat::RawGzip => ExportFormat::Raw(Some(Packing::Gzip)),
+        DiskFormat::RawZstd => ExportFormat::Raw(Some(Packing::Zstd)),
+    };
+    let mut reporter = Reporter::new("Writing the disk");
+    let written = transfer::disk::export(&mut disk, format, out, &mut |progress| reporter.tell(progress));
+    written.map(drop).map_err(|error| transfer_problem("The disk could not be written to a file", &error))
+}
+
+/// What the file's name ends with.
+fn ending(what: ExportWhat) -> String {
+    match what {
+        ExportWhat::Disk(disk, format) => {
+            let disk = match disk {
+                DiskName::System => "",
+                DiskName::Workspace => "-workspace",
+            };
+            let format = match format {
+                DiskFormat::Qcow2 | DiskFormat::Qcow2Compressed => "qcow2",
+                DiskFormat::Raw => "img",
+                DiskFormat::RawGzip => "img.gz",
+                DiskFormat::RawZstd => "img.zst",
+            };
+            format!("{disk}.{format}")
+        }
+        ExportWhat::Workspace(protocol::ArchiveFormat::Tar) => "-workspace.tar".to_owned(),
+        ExportWhat::Workspace(protocol::ArchiveFormat::TarGzip) => "-workspace.tar.gz".to_owned(),
+        ExportWhat::Workspace(protocol::ArchiveFormat::Zip) => "-workspace.zip".to_owned(),
+        ExportWhat::Machine => ".machine.tar".to_owned(),
+    }
+}

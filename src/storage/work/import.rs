@@ -1,0 +1,97 @@
+//! What comes in from a file of the user's.
+
+use super::{Reporter, received, transfer_problem};
+use crate::disks::locks::Structure;
+use crate::disks::opfs::Directory;
+use crate::disks::{layers, records};
+use crate::storage::report;
+use ::layers::Record;
+use protocol::{DiskOrder, ImportWhat, Instance, JobId, Outcome, Problem, ProblemCode, StartFrom, State, check_name};
+use transfer::disk::{Boots, Imported, Limits};
+
+/// Room that an import leaves, in bytes: running machines write too.
+const RESERVE: u64 = 64 << 20;
+
+/// Reads the file that the page hands over, and makes of it what is wanted.
+pub async fn import(
+    job: &JobId,
+    place: &Directory,
+    order: &DiskOrder,
+    what: &ImportWhat,
+    name: &str,
+) -> Result<Outcome, Problem> {
+    match what {
+        ImportWhat::Disk => disk(job, place, order, name).await,
+        ImportWhat::Machine | ImportWhat::Workspace(_) => {
+            Err(Problem::new(ProblemCode::Internal, "This can’t be imported yet."))
+        }
+    }
+}
+
+async fn disk(job: &JobId, place: &Directory, order: &DiskOrder, name: &str) -> Result<Outcome, Problem> {
+    let mut source = received::file(job).await?;
+    let (usage, quota) = report::estimate().await?;
+    let limits = Limits::room(quota.saturating_sub(usage).saturating_sub(RESERVE));
+    let layer = layers::fresh();
+    let imported = {
+        let mut target = place.locked(&layers::file_name(&layer)).await?;
+        let mut scratch = place.locked("scratch").await?;
+        let mut reporter = Reporter::new("Reading the disk");
+        let imported = transfer::disk::import(&mut source, &mut target, &mut scratch, &limits, &mut |progress| {
+            reporter.tell(progress)
+        });
+        imported.map_err(|error| transfer_problem(&format!("{name} can’t be used as a disk"), &error))?
+    };
+    let right = Structure::take().await?;
+    let file = layers::file_name(&layer);
+    place.move_to(&file, &layers::directory().await?, &file).await?;
+    let id = order.fresh.instance.clone();
+    records::store(&right, &records::directory(&id).await?, None, Record::new(layer)).await?;
+    let (start_from, message) = judged(&imported);
+    let made = Instance {
+        id,
+        name: machine_name(name),
+        template: order.template.clone(),
+        memory: order.memory,
+        created: order.now,
+        state: State::Stopped,
+        boot: 0,
+        started: None,
+        forced_at: None,
+        restarting: false,
+        problem: None,
+        start_from,
+        disks: 0,
+    };
+    Ok(Outcome { message, file: None, made: Some(Box::new(made)) })
+}
+
+/// What a machine with this disk is started with, and what its owner should know.
+fn judged(imported: &Imported) -> (StartFrom, String) {
+    let (start_from, mut message) = match imported.boots {
+        Boots::WholeDisk => (StartFrom::Disk, String::new()),
+        Boots::Linux { partition, .. } => match u8::try_from(partition) {
+            Ok(number) => (StartFrom::Partition(number), format!("It starts from its partition {number}.")),
+            Err(_) => (StartFrom::Firmware, String::new()),
+        },
+        Boots::Bootable { .. } => {
+            let message = "It starts its own system through the BIOS; the console shows its serial port.";
+            (StartFrom::Firmware, message.to_owned())
+        }
+        Boots::Unknown => (StartFrom::Firmware, "Nothing was found on it that a machine could start from.".to_owned()),
+    };
+    if imported.snapshots_left_out > 0 {
+        let count = imported.snapshots_left_out;
+        message.push_str(&format!(" {count} internal snapshots were left out."));
+    }
+    (start_from, message.trim().to_owned())
+}
+
+/// The file's name as a machine's, as far as it can be one.
+fn machine_name(file: &str) -> String {
+    let stem = file.split('.').next().unwrap_or_default().to_lowercase();
+    let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
+    let name: String = stem.chars().map(letter).take(32).collect();
+    let name = name.trim_matches('-').to_owned();
+    if check_name(&name).is_ok() { name } else { "disk".to_owned() }
+}

@@ -1,0 +1,75 @@
+//! Long work, each piece in a worker of its own: exports and imports.
+//!
+//! What is being made lies under `jobs/JOB` until it is whole. So a worker that is ended in the middle leaves nothing that
+//! counts, and the host page then has what lies there removed.
+
+mod export;
+mod files;
+mod import;
+mod received;
+
+use super::tell;
+use crate::disks::locks::Lock;
+use crate::disks::opfs::Directory;
+use protocol::{DiskOrder, DiskRequest, JobId, JobStage, Outcome, Point, Problem, ProblemCode, StorageNotice};
+use std::ops::ControlFlow;
+
+/// Progress is told no more often than this, in milliseconds.
+const TELL_MS: f64 = 200.0;
+
+/// Does the work and tells how far it is, to its end.
+pub async fn work(job: JobId, order: DiskOrder, frozen: Option<Point>) {
+    let stage = match run(&job, &order, frozen).await {
+        Ok(outcome) => JobStage::Done(outcome),
+        Err(problem) => JobStage::Failed(problem),
+    };
+    tell(&StorageNotice::Stage(stage));
+}
+
+async fn run(job: &JobId, order: &DiskOrder, frozen: Option<Point>) -> Result<Outcome, Problem> {
+    let _lock = Lock::share("jobs").await?;
+    let place = Directory::open(&["jobs", job.as_str()]).await?;
+    match &order.request {
+        DiskRequest::Export { snapshot, what, .. } => {
+            export::export(job, &place, order, (snapshot.as_ref(), *what), frozen).await
+        }
+        DiskRequest::Import { what, name } => import::import(job, &place, order, what, name).await,
+        _ => Err(Problem::new(ProblemCode::Internal, "This is no long work.")),
+    }
+}
+
+/// Tells a job's progress, now and then.
+struct Reporter {
+    step: &'static str,
+    told: f64,
+}
+
+impl Reporter {
+    /// Another step of the work begins.
+    fn new(step: &'static str) -> Self {
+        tell(&StorageNotice::Stage(JobStage::Working { step: step.to_owned(), done: 0, total: None }));
+        Self { step, told: js_sys::Date::now() }
+    }
+
+    fn tell(&mut self, progress: transfer::Progress) -> ControlFlow<()> {
+        let now = js_sys::Date::now();
+        if now - self.told >= TELL_MS {
+            self.told = now;
+            let transfer::Progress { done, total } = progress;
+            tell(&StorageNotice::Stage(JobStage::Working { step: self.step.to_owned(), done, total }));
+        }
+        // Who cancels the work ends the worker.
+        ControlFlow::Continue(())
+    }
+}
+
+/// What a failed export or import means to the user.
+fn transfer_problem(what: &str, error: &transfer::Error) -> Problem {
+    let code = match error {
+        transfer::Error::NoRoom { .. } | transfer::Error::Storage(block::BlockError::NoSpace) => ProblemCode::NoSpace,
+        transfer::Error::Storage(_) => ProblemCode::DiskDamaged,
+        transfer::Error::Cancelled | transfer::Error::Output(_) => ProblemCode::Internal,
+        _ => ProblemCode::BadFile,
+    };
+    Problem::new(code, format!("{what}: {error}."))
+}
