@@ -15,6 +15,7 @@
 
 pub mod archive;
 pub mod disk;
+pub mod machine;
 pub mod workspace;
 
 mod dos_time;
