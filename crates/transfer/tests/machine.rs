@@ -60,8 +60,11 @@ fn refused(bytes: &[u8]) -> MachineError {
     }
 }
 
+/// A name in the tar, and the blocks of its header and data.
+type Part = (String, Vec<u8>);
+
 /// The same file with one of its tar members left out, renamed or doubled: `change` gets all members with their blocks.
-fn rearranged(change: impl Fn(&mut Vec<(String, Vec<u8>)>)) -> Vec<u8> {
+fn rearranged(change: impl Fn(&mut Vec<Part>)) -> Vec<u8> {
     let bytes = written();
     let mut archive = tar::Archive::new(&bytes[..]);
     let mut parts = Vec::new();
@@ -144,7 +147,7 @@ fn a_file_that_is_cut_short_is_refused_before_anything_is_read() {
 
 #[test]
 fn only_what_belongs_there_is_there() {
-    let error = |change: &dyn Fn(&mut Vec<(String, Vec<u8>)>)| refused(&rearranged(change));
+    let error = |change: &dyn Fn(&mut Vec<Part>)| refused(&rearranged(change));
     let not_first = MachineError::NotAMachine("it does not begin with machine.json");
     assert_eq!(error(&|parts| drop(parts.remove(0))), not_first);
     assert_eq!(error(&|parts| parts.swap(0, 1)), not_first);

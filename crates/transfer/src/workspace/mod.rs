@@ -18,8 +18,12 @@
 //! Memory: some MiB, and for a zip about 300 bytes for each entry, since a zip's directory comes at its end.
 
 mod error;
+mod extents;
+mod journal;
+mod layout;
 mod reader;
 mod sink;
+mod unwritten;
 mod walk;
 
 pub use crate::unpack::Packing;

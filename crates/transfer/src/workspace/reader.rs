@@ -1,38 +1,43 @@
 //! The file system on a disk.
 
 use super::WorkspaceError;
+use super::journal;
+use super::layout::{Layout, Replayed, SUPERBLOCK_AT, SUPERBLOCK_LEN, forget_journal};
+use super::unwritten::Patches;
 use crate::error::Error;
 use block::{BlockError, Disk};
 use ext4_view::{Ext4, Ext4Error, Ext4Read};
+use std::collections::BTreeMap;
 
 /// How much is read at a time. The file system asks for single blocks, one after the other.
 const PAGE: u64 = 64 << 10;
 /// How many pages are kept: 2 MiB in all, enough for the metadata that is in use and a file.
 const PAGES: usize = 32;
-/// Where the superblock's magic is, and what it is (Linux, `Documentation/filesystems/ext4/super.rst`).
-const MAGIC_AT: u64 = 1024 + 56;
-const MAGIC: [u8; 2] = [0x53, 0xef];
 
 /// Opens the file system, of which the disk has to be full: no partitions.
-pub(super) fn open(mut disk: Box<dyn Disk>) -> Result<Ext4, Error> {
-    let mut magic = [0; 2];
-    if disk.size() < MAGIC_AT + 2 {
-        return Err(WorkspaceError::NoFileSystem.into());
+pub(super) fn open(disk: Box<dyn Disk>) -> Result<Ext4, Error> {
+    let mut disk = Replayed { disk, block_size: SUPERBLOCK_LEN as u64, newer: BTreeMap::new() };
+    let layout = Layout::read(&mut disk).map_err(outside)?;
+    journal::replay(&mut disk, &layout).map_err(outside)?;
+    // Again: the journal may hold newer descriptors of the groups.
+    let layout = Layout::read(&mut disk).map_err(outside)?;
+    let patches = Patches::find(&mut disk, layout).map_err(outside)?;
+    Ext4::load(Box::new(Cached { disk, patches, pages: Vec::new() })).map_err(failed)
+}
+
+/// A place outside of the disk is the file system's fault.
+fn outside(error: Error) -> Error {
+    match error {
+        Error::Storage(inner @ BlockError::OutOfRange { .. }) => WorkspaceError::Damaged(inner.to_string()).into(),
+        other => other,
     }
-    disk.read(MAGIC_AT, &mut magic)?;
-    if magic != MAGIC {
-        return Err(WorkspaceError::NoFileSystem.into());
-    }
-    Ext4::load(Box::new(Cached { disk, pages: Vec::new() })).map_err(failed)
 }
 
 /// What an error of the file system means.
 pub(super) fn failed(error: Ext4Error) -> Error {
     if let Some(inner) = error.as_io() {
         return match inner.downcast_ref::<BlockError>() {
-            // The file system points past the disk's end.
-            Some(BlockError::OutOfRange { .. }) => WorkspaceError::Damaged(inner.to_string()).into(),
-            Some(block) => block.clone().into(),
+            Some(block) => outside(block.clone().into()),
             None => BlockError::Io(inner.to_string()).into(),
         };
     }
@@ -42,9 +47,10 @@ pub(super) fn failed(error: Ext4Error) -> Error {
     }
 }
 
-/// Reads a disk in pages, of which the last used ones are kept.
+/// Reads a disk in pages, of which the last used ones are kept, and shows the file system as it has to be understood.
 struct Cached {
-    disk: Box<dyn Disk>,
+    disk: Replayed,
+    patches: Patches,
     /// Numbers and contents, the last used ones at the end.
     pages: Vec<(u64, Vec<u8>)>,
 }
@@ -62,6 +68,10 @@ impl Cached {
             let start = number * PAGE;
             page.resize(self.disk.size().saturating_sub(start).min(PAGE) as usize, 0);
             self.disk.read(start, &mut page)?;
+            self.patches.apply(start, &mut page, self.disk.block_size);
+            if start == 0 {
+                forget_journal(&mut page[SUPERBLOCK_AT as usize..][..SUPERBLOCK_LEN]);
+            }
         }
         self.pages.push((number, page));
         Ok(self.pages.last().map_or(&[], |(_, page)| page))
@@ -81,29 +91,5 @@ impl Ext4Read for Cached {
             done += now;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use block::{MemoryFile, RawDisk};
-
-    #[test]
-    fn pages_give_what_the_disk_holds() {
-        let bytes: Vec<u8> = (0..50 * PAGE as u32 + 1024).map(|at| (at / 5) as u8).collect();
-        let disk = Box::new(RawDisk::new(MemoryFile::new(bytes.clone())).unwrap());
-        let mut cached = Cached { disk, pages: Vec::new() };
-        let mut state = 1u64;
-        for _ in 0..2000 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let start = (state >> 33) as usize % (bytes.len() - 1);
-            let len = ((state >> 20) as usize % 150_000).min(bytes.len() - start);
-            let mut got = vec![0; len];
-            cached.read(start as u64, &mut got).unwrap();
-            assert!(got == bytes[start..start + len], "{len} bytes at {start}");
-        }
-        assert_eq!(cached.pages.len(), PAGES);
-        assert!(cached.read(bytes.len() as u64 - 1, &mut [0; 2]).is_err());
     }
 }
