@@ -2,6 +2,8 @@
 
 use crate::archive::ArchiveError;
 use crate::disk::DiskError;
+use crate::machine::MachineError;
+use crate::workspace::WorkspaceError;
 use block::BlockError;
 use std::io;
 
@@ -32,6 +34,12 @@ pub enum Error {
     /// An archive that can't be taken.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// A file system whose files can't be read.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    /// A machine's archive that can't be taken or made.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
     /// The image's format, as its crate says it.
     #[error(transparent)]
     Qcow2(qcow2::Error),

@@ -15,6 +15,8 @@
 
 pub mod archive;
 pub mod disk;
+pub mod machine;
+pub mod workspace;
 
 mod dos_time;
 mod error;

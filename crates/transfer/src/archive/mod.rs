@@ -25,6 +25,7 @@ mod tree;
 mod zip_in;
 
 pub use crate::unpack::Packing;
+pub(crate) use error::readable;
 pub use error::{ArchiveError, EntryProblem};
 pub use form::Kind;
 

@@ -175,6 +175,13 @@ impl<R: Skip> TarReader<R> {
     }
 }
 
+impl TarReader<FileReader<'_>> {
+    /// Where the entry's data goes on in the file.
+    pub(crate) fn offset(&mut self) -> Result<u64, Error> {
+        self.input.stream_position().map_err(from_input)
+    }
+}
+
 impl<R: Skip> Read for TarReader<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let now = usize::try_from(self.left).map_or(buf.len(), |left| left.min(buf.len()));
