@@ -6,10 +6,14 @@
 
 mod background;
 mod bridge;
+mod disks;
 mod host;
 mod machine;
+mod package;
+mod storage;
 mod webext;
 
 pub use background::Background;
 pub use host::Host;
 pub use machine::Machine;
+pub use storage::Storage;

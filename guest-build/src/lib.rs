@@ -8,6 +8,7 @@
 //!
 //! - [`kernel`]: the kernel, built from source ([`kernel::build`]) or unpacked from what is committed ([`kernel::flat_kernel`]).
 //! - [`image`]: the root file systems; [`image::ensure`] is what the extension's build calls.
+//! - [`tools`]: programs of ours that every root file system has.
 //! - [`rootfs`]: a root file system as a list of nodes in memory, wherever it came from.
 //! - [`ext4`]: writes such a list as an ext4 image, the same bytes every time.
 
@@ -20,5 +21,6 @@ mod files;
 pub mod image;
 pub mod kernel;
 pub mod rootfs;
+pub mod tools;
 
 pub use error::{Error, Result};

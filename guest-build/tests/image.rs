@@ -5,7 +5,7 @@
 use ext4_view::{Ext4, FileType};
 use flate2::{Compression, write::GzEncoder};
 use guest_build::Error;
-use guest_build::image::{Flavour, GuestImage, Package, ensure, ensure_flavour, packages};
+use guest_build::image::{Flavour, GuestImage, Package, ensure, ensure_flavour, packages, workspace};
 use sha2::{Digest, Sha512};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -34,6 +34,8 @@ impl World {
         let real = Path::new(env!("CARGO_MANIFEST_DIR")).join("../images");
         copy(&real.join("common"), &world.root().join("images/common"));
         copy(&real.join("alpine"), &world.root().join("images/alpine"));
+        copy(&real.join("tools"), &world.root().join("images/tools"));
+        copy(&real.join("workspace"), &world.root().join("images/workspace"));
         world.publish(&archive("root:*::0:::::\n"));
         world
     }
@@ -194,6 +196,38 @@ fn no_time_in_the_superblock_is_that_of_the_build() {
         let time = u32::from_le_bytes(image[1024 + offset..][..4].try_into().unwrap());
         assert_eq!(time, 1_725_580_800, "{name} is the epoch of image.toml");
     }
+}
+
+#[test]
+fn the_programs_of_ours_are_there_and_can_be_run() {
+    let fs = World::new().build_and_open();
+    assert_eq!(mode_and_owner(&fs, "/usr/lib/workbench/growfs"), (0o755, 0, 0));
+    assert!(fs.read("/usr/lib/workbench/growfs").unwrap().starts_with(b"\x7fELF"));
+}
+
+#[test]
+fn a_workspace_is_empty_always_the_same_and_can_grow_to_a_tebibyte() {
+    let world = World::new();
+    let out = world.directory.path().join("out");
+    let first = workspace(&world.root(), &out).unwrap();
+    let image = fs::read(&first.path).unwrap();
+    assert_eq!((first.size, image.len() as u64), (128 << 20, 128 << 20));
+    // Linux, Documentation/filesystems/ext4/super.rst; the superblock is at 1024.
+    let reserved = u16::from_le_bytes(image[1024 + 0xce..][..2].try_into().unwrap());
+    let groups_of_a_tebibyte = (1u64 << 40) / (128 << 20);
+    assert!(u64::from(reserved) + 1 >= groups_of_a_tebibyte * 32 / 4096, "{reserved} blocks of descriptors");
+    let read_only_compatible = u32::from_le_bytes(image[1024 + 0x64..][..4].try_into().unwrap());
+    assert_ne!(
+        read_only_compatible & 0x10,
+        0,
+        "descriptors have checksums, or inode tables could not be left unwritten"
+    );
+    let fs = Ext4::load_from_path(&first.path).unwrap();
+    let names: Vec<_> =
+        fs.read_dir("/").unwrap().map(|entry| entry.unwrap().file_name().as_str().unwrap().to_owned()).collect();
+    assert_eq!(names, [".", "..", "lost+found"]);
+    let again = workspace(&world.root(), &world.directory.path().join("elsewhere")).unwrap();
+    assert_eq!(again.sha256, first.sha256, "two builds differ");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::bridge::{log, text_of};
 use crate::webext::{get_url, set_badge_color, set_badge_text, tabs_create, tabs_update, windows_update};
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 use futures_util::StreamExt;
-use protocol::{HostCall, HostReply, InstanceId};
+use protocol::{DiskOrder, HostCall, HostReply, InstanceId, Problem, ProblemCode, Reply};
 use registry::Effect;
 use serde_json::json;
 use std::rc::Rc;
@@ -15,10 +15,12 @@ use wasm_bindgen_futures::spawn_local;
 enum Errand {
     Call(HostCall),
     Open,
+    RemoveFiles(InstanceId),
     CloseIfIdle,
 }
 
 /// Takes effects and sees to them, those for the host page strictly one after the other.
+#[derive(Clone)]
 pub struct Carrier {
     errands: UnboundedSender<Errand>,
     shared: Rc<Shared>,
@@ -34,6 +36,7 @@ impl Carrier {
                 match errand {
                     Errand::Call(call) => tell_host(&own, call).await,
                     Errand::Open => open_host(&own).await,
+                    Errand::RemoveFiles(id) => remove_files(&id).await,
                     Errand::CloseIfIdle if is_idle(&own) => host_page::close().await,
                     Errand::CloseIfIdle => {}
                 }
@@ -48,7 +51,13 @@ impl Carrier {
             match effect {
                 Effect::Host(call) => self.errand(Errand::Call(call)),
                 Effect::OpenConsole(id) => spawn_local(open_console(self.shared.clone(), id)),
-                Effect::RemoveFiles(id) => spawn_local(remove_files(id)),
+                Effect::RemoveFiles(id) => self.errand(Errand::RemoveFiles(id)),
+                Effect::Tidy(inventory) => {
+                    self.shared.tidying.set(true);
+                    self.errand(Errand::Call(HostCall::Tidy(inventory)));
+                }
+                // Only a page's call has this effect, and `page_call` sees to it.
+                Effect::Disks(_) => {}
             }
         }
     }
@@ -71,7 +80,9 @@ impl Carrier {
 }
 
 fn is_idle(shared: &Shared) -> bool {
-    shared.registry.borrow().live() == 0 && !shared.pages.borrow().may_launch()
+    let registry = shared.registry.borrow();
+    let works = registry.live() + registry.working() + shared.asking.get() > 0 || shared.tidying.get();
+    !works && !shared.pages.borrow().may_launch()
 }
 
 async fn open_host(shared: &Shared) {
@@ -92,7 +103,7 @@ async fn tell_host(shared: &Shared, call: HostCall) {
     };
     let problem = match answered {
         Ok(HostReply::Failed(problem)) | Err(problem) => problem,
-        Ok(HostReply::Done | HostReply::Machines(_)) => return,
+        Ok(HostReply::Done | HostReply::Machines(..) | HostReply::Disks(_)) => return,
     };
     shared.registry.borrow_mut().host_failed(&call, problem);
     if let Err(problem) = changed(shared).await {
@@ -117,8 +128,26 @@ async fn open_console(shared: Rc<Shared>, id: InstanceId) {
     }
 }
 
-async fn remove_files(id: InstanceId) {
-    if let Err(problem) = crate::machine::remove_instance(&id).await {
+/// Has the host page do something with disks. Does not wait for its turn: it may take seconds.
+pub async fn ask_disks(shared: &Shared, order: &DiskOrder) -> Result<Reply, Problem> {
+    shared.asking.set(shared.asking.get() + 1);
+    let call = HostCall::Disks(Box::new(order.clone()));
+    let answered = match host_page::open().await {
+        Ok(()) => host_page::call(&call).await,
+        Err(problem) => Err(problem),
+    };
+    shared.asking.set(shared.asking.get() - 1);
+    match answered? {
+        HostReply::Disks(reply) => Ok(Reply::Disks(reply)),
+        HostReply::Failed(problem) => Err(problem),
+        HostReply::Done | HostReply::Machines(..) => {
+            Err(Problem::new(ProblemCode::Internal, "The page that works on disks answered something else."))
+        }
+    }
+}
+
+async fn remove_files(id: &InstanceId) {
+    if let Err(problem) = crate::disks::opfs::remove_instance(id).await {
         log(&problem.message);
     }
 }

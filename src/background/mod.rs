@@ -15,9 +15,9 @@ use effects::Carrier;
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::StreamExt;
 use pages::Pages;
-use protocol::{Envelope, HostReply, PageCall, PageEvent, PageRequest, Problem};
-use registry::Registry;
-use std::cell::RefCell;
+use protocol::{DiskOrder, Envelope, HostReply, Notice, PageCall, PageEvent, PageRequest, Problem, Reply};
+use registry::{Effect, Registry};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -34,6 +34,10 @@ enum Input {
 struct Shared {
     registry: RefCell<Registry>,
     pages: RefCell<Pages>,
+    /// Whether layers are being merged and removed.
+    tidying: Cell<bool>,
+    /// How many requests about disks wait for the host page's answer.
+    asking: Cell<usize>,
 }
 
 /// The background's end towards `extension/background.js`.
@@ -105,22 +109,30 @@ async fn run(inputs: UnboundedReceiver<Input>) {
 }
 
 async fn start() -> Result<(Rc<Shared>, Carrier), Problem> {
-    let templates = store::templates().await?;
-    let mut registry = Registry::new(store::load().await?, templates)?;
+    let package = store::package().await?;
+    let mut registry = Registry::new(store::load().await?, package)?;
     let host_page_exists = host_page::exists().await;
-    let machines = match host_page_exists {
+    let (machines, jobs) = match host_page_exists {
         true => match host_page::call(&protocol::HostCall::List).await {
-            Ok(HostReply::Machines(machines)) => machines,
-            Ok(_) => vec![],
+            Ok(HostReply::Machines(machines, jobs)) => (machines, jobs),
+            Ok(_) => (vec![], vec![]),
             Err(problem) => {
                 log(&problem.message);
-                vec![]
+                (vec![], vec![])
             }
         },
-        false => vec![],
+        false => (vec![], vec![]),
     };
-    let effects = registry.reconcile(&machines);
-    let shared = Rc::new(Shared { registry: RefCell::new(registry), pages: RefCell::new(Pages::default()) });
+    let mut effects = registry.reconcile(&machines);
+    for job in jobs {
+        effects.extend(registry.job(job));
+    }
+    let shared = Rc::new(Shared {
+        registry: RefCell::new(registry),
+        pages: RefCell::new(Pages::default()),
+        tidying: Cell::new(false),
+        asking: Cell::new(0),
+    });
     let carrier = Carrier::start(shared.clone());
     changed(&shared).await?;
     carrier.carry(effects);
@@ -175,16 +187,34 @@ async fn page_call(shared: &Rc<Shared>, carrier: &Carrier, page: u32, message: &
     if let PageRequest::ShowsConsole(id) = &call.request {
         shared.pages.borrow_mut().shows_console(page, id.clone());
     }
-    let (now, random) = (js_sys::Date::now() as u64, random_bits());
+    let (now, random) = (js_sys::Date::now() as u64, crate::disks::random_bits());
     let decision = shared.registry.borrow_mut().request(call.request, now, random);
     let result = match decision {
-        Ok((id, effects)) => {
+        Ok((id, mut effects)) => {
+            if let Some(Effect::Disks(order)) = effects.pop_if(|effect| matches!(effect, Effect::Disks(_))) {
+                spawn_local(disk_call(shared.clone(), carrier.clone(), page, call.call, *order));
+                return;
+            }
             carrier.carry(effects);
-            changed(shared).await.map(|()| id)
+            changed(shared).await.map(|()| Reply::Machine(id))
         }
         Err(problem) => Err(problem),
     };
     shared.pages.borrow_mut().tell(page, &PageEvent::Answer { call: call.call, result });
+}
+
+/// Sees to a request about disks, which other calls need not wait for.
+async fn disk_call(shared: Rc<Shared>, carrier: Carrier, page: u32, call: u32, order: DiskOrder) {
+    let mut result = effects::ask_disks(&shared, &order).await;
+    if let Ok(Reply::Disks(reply)) = &result {
+        let effects = shared.registry.borrow_mut().disks_done(&order, reply);
+        carrier.carry(effects);
+        if let Err(problem) = changed(&shared).await {
+            result = Err(problem);
+        }
+    }
+    shared.pages.borrow_mut().tell(page, &PageEvent::Answer { call, result });
+    carrier.tidy();
 }
 
 async fn host_notice(shared: &Rc<Shared>, carrier: &Carrier, message: JsValue) {
@@ -193,7 +223,18 @@ async fn host_notice(shared: &Rc<Shared>, carrier: &Carrier, message: JsValue) {
         Ok(Envelope::Host(_)) => return,
         Err(problem) => return log(&problem.message),
     };
-    let effects = shared.registry.borrow_mut().notice(notice);
+    let effects = match notice {
+        Notice::Machine(notice) => shared.registry.borrow_mut().notice(notice),
+        Notice::Job(job) => shared.registry.borrow_mut().job(job),
+        Notice::JobGone(id) => {
+            shared.registry.borrow_mut().job_gone(&id);
+            vec![]
+        }
+        Notice::Tidied => {
+            shared.tidying.set(false);
+            vec![]
+        }
+    };
     carrier.carry(effects);
     if let Err(problem) = changed(shared).await {
         log(&problem.message);
@@ -220,12 +261,6 @@ async fn refuse(mut inputs: UnboundedReceiver<Input>, problem: Problem) {
             }
         }
     }
-}
-
-/// 60 random bits; an instance's identifier has to be new, not secret.
-fn random_bits() -> u64 {
-    let part = || (js_sys::Math::random() * f64::from(1 << 30)) as u64;
-    part() << 30 | part()
 }
 
 /// A JSON-like value for a browser API's options.

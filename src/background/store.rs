@@ -2,8 +2,10 @@
 
 use crate::bridge::{from_js, problem};
 use crate::webext::{get_url, storage_get, storage_set};
+use futures_util::try_join;
 use protocol::{Problem, ProblemCode};
-use registry::{Stored, TemplateEntry};
+use registry::{Package, Stored};
+use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Response;
@@ -41,10 +43,15 @@ pub async fn save(stored: &Stored) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The packaged templates, the default first.
-pub async fn templates() -> Result<Vec<TemplateEntry>, Problem> {
-    let failed = |error| problem(ProblemCode::ImageDamaged, "The packaged list of templates could not be read", &error);
-    let response: Response = fetch(&get_url("images/templates.json")).await.map_err(failed)?.unchecked_into();
+/// What the package has.
+pub async fn package() -> Result<Package, Problem> {
+    let (templates, workspace) = try_join!(json("images/templates.json"), json("images/workspace.json"))?;
+    Ok(Package { templates, workspace })
+}
+
+async fn json<T: DeserializeOwned>(path: &str) -> Result<T, Problem> {
+    let failed = |error| problem(ProblemCode::ImageDamaged, "A packaged list could not be read", &error);
+    let response: Response = fetch(&get_url(path)).await.map_err(failed)?.unchecked_into();
     let json = JsFuture::from(response.json().map_err(failed)?).await.map_err(failed)?;
     from_js(json)
 }

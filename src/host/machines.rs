@@ -3,9 +3,10 @@
 use super::worker::{FromWorker, MachineWorker, after, every};
 use crate::bridge::{log, text_of, to_js};
 use crate::webext::send_message;
+use futures_channel::oneshot;
 use protocol::{
-    Envelope, HostNotice, InstanceId, MachineEvent, MachineSpec, Problem, ProblemCode, RunningMachine, WorkerCommand,
-    WorkerNotice,
+    Envelope, HostNotice, InstanceId, MachineEvent, MachineSpec, NewSnapshot, Notice, Point, Problem, ProblemCode,
+    RunningMachine, WorkerCommand, WorkerNotice,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ struct Machine {
     silent_looks: u32,
     /// What to tell when the worker says that its disk is closed.
     closing: Option<MachineEvent>,
+    /// Who waits for the disks to be frozen, by the command's number. They hear of the worker's end, too.
+    freezing: BTreeMap<u32, oneshot::Sender<Result<Point, Problem>>>,
 }
 
 /// All machines of this host page.
@@ -90,7 +93,14 @@ impl Machines {
             }
         });
         worker.send(&WorkerCommand::Start(spec))?;
-        let machine = Machine { boot, worker: Some(worker), last: None, silent_looks: 0, closing: None };
+        let machine = Machine {
+            boot,
+            worker: Some(worker),
+            last: None,
+            silent_looks: 0,
+            closing: None,
+            freezing: BTreeMap::new(),
+        };
         self.machines.borrow_mut().insert(id, machine);
         Ok(())
     }
@@ -126,6 +136,36 @@ impl Machines {
         Ok(())
     }
 
+    /// Whether the machine has a worker.
+    pub fn has_worker(&self, id: &InstanceId) -> bool {
+        self.machines.borrow().get(id).is_some_and(|machine| machine.worker.is_some())
+    }
+
+    /// Whether no machine is just being started.
+    pub fn is_settled(&self) -> bool {
+        self.machines.borrow().values().all(|machine| machine.worker.is_none() || machine.last.is_some())
+    }
+
+    /// Has a running machine freeze its disks, with a snapshot if one is given.
+    pub async fn freeze(&self, id: &InstanceId, snapshot: Option<NewSnapshot>) -> Result<Point, Problem> {
+        let (send, answered) = oneshot::channel();
+        let call = {
+            let mut machines = self.machines.borrow_mut();
+            let machine = machines.get_mut(id).ok_or_else(no_such)?;
+            let call = machine.freezing.last_key_value().map_or(0, |(last, _)| last + 1);
+            let worker = machine.worker.as_ref().ok_or_else(no_such)?;
+            worker.send(&WorkerCommand::Freeze { call, snapshot })?;
+            machine.freezing.insert(call, send);
+            call
+        };
+        let ended = |_| Problem::new(ProblemCode::Interrupted, "The machine ended before its disks could be frozen.");
+        answered.await.map_err(ended).inspect_err(|_| {
+            if let Some(machine) = self.machines.borrow_mut().get_mut(id) {
+                machine.freezing.remove(&call);
+            }
+        })?
+    }
+
     fn send(&self, id: &InstanceId, command: &WorkerCommand) -> Result<(), Problem> {
         let machines = self.machines.borrow();
         machines.get(id).and_then(|machine| machine.worker.as_ref()).ok_or_else(no_such)?.send(command)
@@ -153,15 +193,22 @@ impl Machines {
         }
     }
 
-    fn receive(&self, id: &InstanceId, boot: u32, message: FromWorker) {
+    fn receive(&self, id: &InstanceId, boot: u32, message: FromWorker<WorkerNotice>) {
         match message {
             FromWorker::Notice(WorkerNotice::Alive) => {
                 self.with_run(id, boot, |machine| machine.silent_looks = 0);
             }
-            FromWorker::Notice(WorkerNotice::Closed) => {
+            FromWorker::Notice(WorkerNotice::Closed(lost)) => {
                 let closing = self.with_run(id, boot, |machine| machine.closing.take()).flatten();
                 if let Some(event) = closing {
-                    self.end(id, boot, event);
+                    self.end(id, boot, lost.map_or(event, MachineEvent::Crashed));
+                }
+            }
+            FromWorker::Notice(WorkerNotice::Frozen { call, result }) => {
+                let waiting = self.with_run(id, boot, |machine| machine.freezing.remove(&call)).flatten();
+                if let Some(waiting) = waiting {
+                    // Whoever asked may have gone meanwhile.
+                    drop(waiting.send(result));
                 }
             }
             FromWorker::Notice(WorkerNotice::Event(event)) => match event {
@@ -176,7 +223,10 @@ impl Machines {
 
     /// Ends the worker, if it has not ended, and tells the event.
     fn end(&self, id: &InstanceId, boot: u32, event: MachineEvent) {
-        let ended = self.with_run(id, boot, |machine| machine.worker.take().is_some());
+        let ended = self.with_run(id, boot, |machine| {
+            machine.freezing.clear();
+            machine.worker.take().is_some()
+        });
         if ended == Some(true) {
             self.tell(id, boot, event);
         }
@@ -221,7 +271,7 @@ impl Machines {
 }
 
 async fn tell_background(machines: Weak<Machines>, notice: HostNotice) {
-    let message = match to_js(&Envelope::Background(notice.clone())) {
+    let message = match to_js(&Envelope::Background(Notice::Machine(notice.clone()))) {
         Ok(message) => message,
         Err(problem) => return log(&problem.message),
     };

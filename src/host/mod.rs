@@ -4,22 +4,27 @@
 //! and finds here what runs when it has been started anew. What it has told and the background has not yet answered is
 //! kept, so that nothing that happened to a machine is lost.
 
+mod jobs;
 mod keep_alive;
 mod machines;
 mod worker;
 
 use crate::bridge::{from_js, to_js};
 use crate::webext::{MessageSender, is_ours};
+use jobs::Jobs;
+use js_sys::Promise;
 use machines::Machines;
 use protocol::{Envelope, HostCall, HostReply, Problem};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
 
 /// The host page's end towards `extension/host.js`.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Host {
     machines: Rc<Machines>,
+    jobs: Rc<Jobs>,
 }
 
 #[wasm_bindgen]
@@ -28,31 +33,41 @@ impl Host {
     #[wasm_bindgen(constructor)]
     pub fn new() -> Result<Self, JsValue> {
         keep_alive::start_if_asked()?;
-        Ok(Self { machines: Machines::watched()? })
+        let machines = Machines::watched()?;
+        let jobs = Jobs::new(machines.clone())?;
+        Ok(Self { machines, jobs })
     }
 
-    /// Does what the background asks, and answers it.
-    pub fn call(&self, message: JsValue, sender: MessageSender) -> Result<JsValue, JsValue> {
-        if !is_ours(Some(&sender)) {
-            return Err(JsValue::from_str("not from this extension"));
-        }
-        let reply = match from_js::<Envelope>(message) {
-            Ok(Envelope::Host(call)) => self.answer(call).unwrap_or_else(HostReply::Failed),
-            Ok(Envelope::Background(_)) => return Err(JsValue::from_str("not for the host page")),
-            Err(problem) => HostReply::Failed(problem),
-        };
-        to_js(&reply).map_err(|problem| JsValue::from_str(&problem.message))
+    /// Does what the background asks; the promise is of its answer.
+    pub fn call(&self, message: JsValue, sender: MessageSender) -> Promise {
+        let (machines, jobs) = (self.machines.clone(), self.jobs.clone());
+        future_to_promise(async move {
+            if !is_ours(Some(&sender)) {
+                return Err(JsValue::from_str("not from this extension"));
+            }
+            let reply = match from_js::<Envelope>(message) {
+                Ok(Envelope::Host(call)) => answer(&machines, &jobs, call).await.unwrap_or_else(HostReply::Failed),
+                Ok(Envelope::Background(_)) => return Err(JsValue::from_str("not for the host page")),
+                Err(problem) => HostReply::Failed(problem),
+            };
+            to_js(&reply).map_err(|problem| JsValue::from_str(&problem.message))
+        })
     }
+}
 
-    fn answer(&self, call: HostCall) -> Result<HostReply, Problem> {
-        match call {
-            HostCall::List => return Ok(HostReply::Machines(self.machines.list())),
-            HostCall::Start(spec) => self.machines.start(spec)?,
-            HostCall::Pause(id) => self.machines.pause(&id)?,
-            HostCall::Resume(id) => self.machines.resume(&id)?,
-            HostCall::Shutdown(id, force_after_ms) => self.machines.shutdown(&id, force_after_ms)?,
-            HostCall::Kill(id) => self.machines.kill(&id)?,
+async fn answer(machines: &Machines, jobs: &Rc<Jobs>, call: HostCall) -> Result<HostReply, Problem> {
+    match call {
+        HostCall::List => return Ok(HostReply::Machines(machines.list(), jobs.list())),
+        HostCall::Start(spec) => {
+            jobs.interrupt_tidying();
+            machines.start(spec)?;
         }
-        Ok(HostReply::Done)
+        HostCall::Disks(order) => return jobs.answer(*order).await.map(HostReply::Disks),
+        HostCall::Tidy(inventory) => jobs.tidy(inventory),
+        HostCall::Pause(id) => machines.pause(&id)?,
+        HostCall::Resume(id) => machines.resume(&id)?,
+        HostCall::Shutdown(id, force_after_ms) => machines.shutdown(&id, force_after_ms)?,
+        HostCall::Kill(id) => machines.kill(&id)?,
     }
+    Ok(HostReply::Done)
 }

@@ -1,9 +1,12 @@
-//! A machine's worker as the host page holds it.
+//! A dedicated worker as the host page holds it.
 
 use crate::bridge::{from_js, problem, text_of, to_js};
 use crate::webext::get_url;
-use protocol::{Problem, ProblemCode, WorkerCommand, WorkerNotice};
+use protocol::{Problem, ProblemCode, StorageCommand, StorageNotice, WorkerCommand, WorkerNotice};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 use wasm_bindgen::prelude::*;
@@ -11,44 +14,62 @@ use web_sys::{ErrorEvent, MessageEvent, WorkerOptions, WorkerType};
 
 /// What comes from a worker: a notice of its own, or the browser's word that it failed.
 #[derive(Debug)]
-pub enum FromWorker {
+pub enum FromWorker<Notice> {
     /// The worker says something.
-    Notice(WorkerNotice),
+    Notice(Notice),
     /// The worker could not be loaded, or something in it failed that it did not handle.
     Failed(Problem),
 }
 
 /// What a worker's messages are given to.
-type Receive = Box<dyn Fn(FromWorker)>;
+type Receive<Notice> = Box<dyn Fn(FromWorker<Notice>)>;
 
-/// A dedicated worker; dropping it ends it.
-///
-/// It can be started before there is a machine for it: it then loads and compiles what every machine needs.
-pub struct MachineWorker {
+/// A dedicated worker that takes commands and gives notices; dropping it ends it.
+pub struct Worker<Command, Notice> {
     worker: web_sys::Worker,
-    receive: Rc<RefCell<Option<Receive>>>,
+    receive: Rc<RefCell<Option<Receive<Notice>>>>,
     failed: Rc<Cell<bool>>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(JsValue)>,
+    commands: PhantomData<Command>,
 }
+
+/// A worker that runs a machine. It can be started before there is a machine for it: it then loads and compiles what every
+/// machine needs.
+pub type MachineWorker = Worker<WorkerCommand, WorkerNotice>;
+/// A worker that works on disks.
+pub type StorageWorker = Worker<StorageCommand, StorageNotice>;
 
 impl MachineWorker {
     /// Starts a worker that has no machine yet.
     pub fn start() -> Result<Self, Problem> {
+        Self::load("machine.js", "The machine’s worker")
+    }
+}
+
+impl StorageWorker {
+    /// Starts a worker that has nothing to do yet.
+    pub fn start() -> Result<Self, Problem> {
+        Self::load("storage.js", "The worker for disks")
+    }
+}
+
+impl<Command: Serialize, Notice: DeserializeOwned + 'static> Worker<Command, Notice> {
+    fn load(script: &str, name: &'static str) -> Result<Self, Problem> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
-        let receive = Rc::new(RefCell::new(None::<Receive>));
+        let receive = Rc::new(RefCell::new(None::<Receive<Notice>>));
         let failed = Rc::new(Cell::new(false));
         let give = {
             let (receive, failed) = (receive.clone(), failed.clone());
-            move |message: FromWorker| match &*receive.borrow() {
+            move |message: FromWorker<Notice>| match &*receive.borrow() {
                 Some(receive) => receive(message),
                 None if matches!(message, FromWorker::Failed(_)) => failed.set(true),
                 None => {}
             }
         };
-        let worker = web_sys::Worker::new_with_options(&get_url("machine.js"), &options)
-            .map_err(|error| problem(ProblemCode::WorkerDied, "The machine’s worker could not be started", &error))?;
+        let worker = web_sys::Worker::new_with_options(&get_url(script), &options)
+            .map_err(|error| problem(ProblemCode::WorkerDied, &format!("{name} could not be started"), &error))?;
         let on_notice = give.clone();
         let on_message = Closure::new(move |event: MessageEvent| match from_js(event.data()) {
             Ok(notice) => on_notice(FromWorker::Notice(notice)),
@@ -59,40 +80,40 @@ impl MachineWorker {
                 Some(event) if !event.message().is_empty() => event.message(),
                 _ => text_of(&event),
             };
-            let message = format!("The machine’s worker failed: {said}");
+            let message = format!("{name} failed: {said}");
             give(FromWorker::Failed(Problem::new(ProblemCode::WorkerDied, message)));
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        Ok(Self { worker, receive, failed, _on_message: on_message, _on_error: on_error })
+        Ok(Self { worker, receive, failed, _on_message: on_message, _on_error: on_error, commands: PhantomData })
     }
 
-    /// Whether it failed while it had no machine.
+    /// Whether it failed while nobody listened.
     pub fn has_failed(&self) -> bool {
         self.failed.get()
     }
 
     /// From now on what comes from the worker goes to `receive`.
-    pub fn listen(&self, receive: impl Fn(FromWorker) + 'static) {
+    pub fn listen(&self, receive: impl Fn(FromWorker<Notice>) + 'static) {
         *self.receive.borrow_mut() = Some(Box::new(receive));
     }
 
     /// Tells the worker what to do.
-    pub fn send(&self, command: &WorkerCommand) -> Result<(), Problem> {
+    pub fn send(&self, command: &Command) -> Result<(), Problem> {
         let message = to_js(command)?;
         self.worker
             .post_message(&message)
-            .map_err(|error| problem(ProblemCode::WorkerDied, "The machine’s worker can’t be reached", &error))
+            .map_err(|error| problem(ProblemCode::WorkerDied, "A worker can’t be reached", &error))
     }
 }
 
-impl std::fmt::Debug for MachineWorker {
+impl<Command, Notice> std::fmt::Debug for Worker<Command, Notice> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("MachineWorker")
+        f.write_str("Worker")
     }
 }
 
-impl Drop for MachineWorker {
+impl<Command, Notice> Drop for Worker<Command, Notice> {
     fn drop(&mut self) {
         self.worker.set_onmessage(None);
         self.worker.set_onerror(None);

@@ -58,6 +58,17 @@ impl Console {
         }))
     }
 
+    /// What the two terminals have put out, as far as it is kept.
+    pub fn scrollback(&self) -> [Vec<u8>; 2] {
+        self.send_gathered();
+        Stream::ALL.map(|stream| self.terminal(stream).borrow().ring.replay().1)
+    }
+
+    /// Puts back what a terminal had put out in an earlier run.
+    pub fn put_back(&self, stream: Stream, output: &[u8]) {
+        self.terminal(stream).borrow_mut().ring.push(output);
+    }
+
     /// Begins to answer the viewers, with `keyboard` taking what they type, and tells those who wait for it.
     pub fn serve(self: &Rc<Self>, keyboard: Rc<impl Keyboard>) {
         let own = self.clone();

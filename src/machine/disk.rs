@@ -100,6 +100,16 @@ impl GuestDisk {
         self.state.borrow_mut().take().map_or(Ok(()), |mut state| state.settle())
     }
 
+    /// Closes the disk for another to be [put in](Self::put_in); the guest must stand still meanwhile.
+    pub fn take_out(&self) {
+        self.state.borrow_mut().take();
+    }
+
+    /// Goes on with this disk, which holds the same bytes.
+    pub fn put_in(&self, disk: Box<dyn Disk>) {
+        *self.state.borrow_mut() = Some(State { disk, waiting: vec![], dirty: false });
+    }
+
     fn read(&self, offset: u64, count: usize) -> Option<Uint8Array> {
         let mut bytes = vec![0; count];
         let read = self.state.borrow_mut().as_mut()?.read(offset, &mut bytes);

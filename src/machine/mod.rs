@@ -7,14 +7,11 @@
 mod console;
 mod disk;
 mod drives;
-mod opfs;
-mod package;
 mod run;
 mod supplies;
 mod v86;
 
 use crate::bridge::{from_js, log, text_of, to_js};
-use block::BlockError;
 use protocol::{MachineEvent, Problem, ProblemCode, WorkerCommand, WorkerNotice};
 use run::Run;
 use std::cell::RefCell;
@@ -23,8 +20,6 @@ use supplies::Order;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::DedicatedWorkerGlobalScope;
-
-pub use opfs::remove_instance;
 
 /// How often the worker shows that it is alive.
 const ALIVE_MS: i32 = 1_000;
@@ -97,10 +92,18 @@ impl Machine {
             (WorkerCommand::Shutdown, None) => self.over(MachineEvent::Halted),
             (WorkerCommand::Close, run) => {
                 *self.stage.borrow_mut() = Stage::Over;
-                if let Some(run) = run {
-                    run.close().await;
-                }
-                tell(&WorkerNotice::Closed);
+                let lost = match run {
+                    Some(run) => run.close().await,
+                    None => None,
+                };
+                tell(&WorkerNotice::Closed(lost));
+            }
+            (WorkerCommand::Freeze { call, snapshot }, run) => {
+                let result = match run {
+                    Some(run) => run.freeze(snapshot).await,
+                    None => Err(Problem::new(ProblemCode::Refused, "The machine does not run.")),
+                };
+                tell(&WorkerNotice::Frozen { call, result });
             }
             (WorkerCommand::Start(_), Some(_)) | (WorkerCommand::Pause | WorkerCommand::Resume, None) => {}
         }
@@ -113,7 +116,8 @@ impl Machine {
         // It may have been told to stop meanwhile, or have failed inside.
         let over = !matches!(*self.stage.borrow(), Stage::Starting);
         match started {
-            Ok(run) if over => run.close().await,
+            // It has not run, so there is nothing that could be lost.
+            Ok(run) if over => drop(run.close().await),
             Ok(run) => {
                 *self.stage.borrow_mut() = Stage::Running(run.clone());
                 run.begin().await;
@@ -128,8 +132,7 @@ impl Machine {
         match stage {
             Stage::Over => {}
             Stage::Running(run) => spawn_local(async move {
-                run.close().await;
-                tell(&WorkerNotice::Event(event));
+                tell(&WorkerNotice::Event(run.close().await.map_or(event, MachineEvent::Crashed)));
             }),
             Stage::Waiting | Stage::Starting => tell(&WorkerNotice::Event(event)),
         }
@@ -164,16 +167,6 @@ fn engine_problem(thrown: Option<&JsValue>, starting: bool) -> Problem {
         return Problem::new(ProblemCode::NoMemory, format!("The browser gave no memory for this machine: {said}."));
     }
     Problem::new(ProblemCode::EngineTrap, format!("The emulator failed inside: {said}."))
-}
-
-/// What a failed disk means to the user.
-pub(crate) fn disk_problem(what: &str, error: &BlockError) -> Problem {
-    let code = match error {
-        BlockError::NoSpace => ProblemCode::NoSpace,
-        BlockError::OutOfRange { .. } | BlockError::Corrupt(_) => ProblemCode::DiskDamaged,
-        BlockError::ReadOnly | BlockError::Io(_) => ProblemCode::DiskDamaged,
-    };
-    Problem::new(code, format!("{what}: {error}."))
 }
 
 fn scope() -> DedicatedWorkerGlobalScope {

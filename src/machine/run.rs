@@ -1,13 +1,17 @@
 //! One run of a machine, from its start to its end.
 
 use super::console::{Console, Keyboard};
-use super::disk::{DiskTrouble, GuestDisk};
+use super::disk::DiskTrouble;
+use super::drives::{Drives, SavedMemory};
 use super::supplies::Order;
 use super::v86::{Emulator, Listener, Parts};
-use super::{after, disk_problem, drives, tell};
-use crate::bridge::{log, problem};
+use super::{after, tell};
+use crate::bridge::problem;
+use crate::disks::disk_problem;
 use futures_util::try_join;
-use protocol::{MachineEvent, MachineSpec, Problem, ProblemCode, Stream, TerminalSize, WorkerNotice};
+use protocol::{
+    MachineEvent, MachineSpec, NewSnapshot, Point, Problem, ProblemCode, StartFrom, Stream, TerminalSize, WorkerNotice,
+};
 use scrollback::PanicWatch;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
@@ -28,13 +32,14 @@ struct Holds {
     user: bool,
     disk: bool,
     console: bool,
+    freeze: bool,
 }
 
 /// What the emulator's callbacks and the run share.
 pub struct Run {
     spec: MachineSpec,
     emulator: OnceCell<Emulator>,
-    disk: GuestDisk,
+    drives: Drives,
     console: Rc<Console>,
     panic: RefCell<PanicWatch>,
     input: RefCell<VecDeque<u8>>,
@@ -46,26 +51,29 @@ pub struct Run {
 }
 
 impl Run {
-    /// Opens the disk and makes the machine; it does not run yet. `over` is called when the run is over.
+    /// Opens the disks and makes the machine; it does not run yet. `over` is called when the run is over.
     pub async fn start(
         spec: MachineSpec,
         supplies: &Order,
         over: impl Fn(MachineEvent) + 'static,
     ) -> Result<Rc<Self>, Problem> {
-        let (drive, supplies) = try_join!(drives::system(&spec), supplies.delivery())?;
-        let failed = |error| problem(ProblemCode::Internal, "The console could not be opened", &error);
-        let console = Console::open(&spec.id, spec.boot).map_err(failed)?;
         let trouble_of = Rc::new(OnceCell::<std::rc::Weak<Self>>::new());
         let tell_run = trouble_of.clone();
-        let disk = GuestDisk::new(drive, move |trouble| {
+        let drives = Drives::open(&spec, move |trouble| {
             if let Some(run) = tell_run.get().and_then(std::rc::Weak::upgrade) {
                 run.disk_trouble(trouble);
             }
         });
+        let (drives, supplies) = try_join!(drives, supplies.delivery())?;
+        let failed = |error| problem(ProblemCode::Internal, "The console could not be opened", &error);
+        let console = Console::open(&spec.id, spec.boot).map_err(failed)?;
+        let saved = drives.saved_memory().await?;
+        let memory = saved.as_ref().map_or(spec.memory, |saved| saved.memory);
+        let spec = MachineSpec { memory, ..spec };
         let run = Rc::new(Self {
             emulator: OnceCell::new(),
             console,
-            disk,
+            drives,
             panic: RefCell::default(),
             input: RefCell::default(),
             input_scheduled: Cell::new(false),
@@ -79,11 +87,20 @@ impl Run {
         let failed = |error| problem(ProblemCode::Internal, "The disk could not be attached", &error);
         let parts = Parts {
             supplies,
-            cmdline: format!("{} workbench.hostname={}", run.spec.cmdline, run.spec.name),
+            cmdline: command_line(&run.spec),
             memory: run.spec.memory.bytes(),
-            disk: run.disk.to_js().map_err(failed)?,
+            disk: run.drives.system.to_js().map_err(failed)?,
+            second_disk: run.drives.workspace.as_ref().map(|disk| disk.to_js()).transpose().map_err(failed)?,
+            firmware: run.spec.start_from == StartFrom::Firmware,
         };
         let emulator = Emulator::new(&parts, Rc::new(Ears(run.clone()))).await?;
+        // Whether or not it can go on from there: it must never do so again, for the disks change now.
+        run.drives.forget_saved_memory().await?;
+        if let Some(SavedMemory { serial, shell, state, .. }) = saved {
+            emulator.restore_state(&state).await?;
+            run.console.put_back(Stream::Serial, &serial);
+            run.console.put_back(Stream::Shell, &shell);
+        }
         emulator.resize(DEFAULT_SIZE);
         let _ = run.emulator.set(emulator);
         run.console.serve(Rc::new(Ears(run.clone())));
@@ -106,7 +123,7 @@ impl Run {
 
     /// Lets the processor go on, if the disk can.
     pub async fn resume(self: &Rc<Self>) {
-        if let Err(error) = self.disk.retry() {
+        if let Err(error) = self.drives.retry() {
             let paused = disk_problem("The machine’s disk still can’t be written", &error);
             return tell(&WorkerNotice::Event(MachineEvent::Paused(Some(paused))));
         }
@@ -127,8 +144,49 @@ impl Run {
         }
     }
 
-    /// Ends the run: the processor stands still, the disk is durable and free.
-    pub async fn close(self: &Rc<Self>) {
+    /// Freezes the disks, and goes on upon new layers; with a snapshot it can be gone back to. The guest stands still
+    /// meanwhile and notices nothing.
+    pub async fn freeze(self: &Rc<Self>, snapshot: Option<NewSnapshot>) -> Result<Point, Problem> {
+        if self.holds.get().freeze {
+            return Err(Problem::new(ProblemCode::Refused, "The machine’s disks are being frozen already."));
+        }
+        self.hold(|holds| holds.freeze = true);
+        self.switch().await;
+        let frozen = self.freeze_now(snapshot).await;
+        self.hold(|holds| holds.freeze = false);
+        self.switch().await;
+        frozen.map_err(|(problem, lost)| {
+            if lost {
+                (self.over)(MachineEvent::Crashed(problem.clone()));
+            }
+            problem
+        })
+    }
+
+    async fn freeze_now(&self, snapshot: Option<NewSnapshot>) -> Result<Point, (Problem, bool)> {
+        let keep = |problem| (problem, false);
+        let gone = || keep(Problem::new(ProblemCode::Refused, "The machine is just being stopped."));
+        let emulator = self.emulator.get().ok_or_else(gone)?;
+        while emulator.is_running() {
+            emulator.stop().await;
+        }
+        let full = |error| keep(disk_problem("The disk could not be written back", &error));
+        self.drives.retry().map_err(full)?;
+        let memory = match &snapshot {
+            Some(snapshot) if snapshot.memory => {
+                let state = emulator.save_state().await.map_err(keep)?;
+                let [serial, shell] = self.console.scrollback();
+                let terminals = [&serial[..], &shell[..]];
+                let saved = self.drives.save_memory(snapshot, self.spec.memory, terminals, &state).await;
+                Some(saved.map_err(keep)?)
+            }
+            _ => None,
+        };
+        self.drives.freeze(snapshot, memory).await
+    }
+
+    /// Ends the run: the processor stands still, the disks are durable and free. Comes with what was lost, if anything was.
+    pub async fn close(self: &Rc<Self>) -> Option<Problem> {
         self.hold(|holds| holds.user = true);
         if let Some(emulator) = self.emulator.get().filter(|emulator| emulator.is_running()) {
             // An engine that has panicked never says that it stands still, and must not be waited for.
@@ -136,17 +194,21 @@ impl Run {
             spawn_local(async move { stop.stop().await });
         }
         self.console.send_gathered();
-        if let Err(error) = self.disk.close() {
-            log(&disk_problem("The disk could not be written back at the end", &error).message);
-        }
+        let closed = self.drives.close();
+        closed.err().map(|error| disk_problem("The last of what the guest wrote did not reach its disk", &error))
     }
 
     /// Comes once a second: sees whether readers have stalled, and makes durable what a guest wrote without asking for it.
     pub fn look(self: &Rc<Self>) {
         self.readers_changed();
-        if !self.holds.get().disk {
-            self.disk.flush();
+        let holds = self.holds.get();
+        if !holds.disk && !holds.freeze {
+            self.flush();
         }
+    }
+
+    fn flush(&self) {
+        self.drives.all().for_each(super::disk::GuestDisk::flush);
     }
 
     fn hold(&self, change: impl FnOnce(&mut Holds)) {
@@ -163,7 +225,7 @@ impl Run {
         }
         loop {
             let holds = self.holds.get();
-            let run = !(holds.user || holds.disk || holds.console);
+            let run = !(holds.user || holds.disk || holds.console || holds.freeze);
             if run == emulator.is_running() {
                 break;
             }
@@ -220,6 +282,15 @@ impl Run {
     }
 }
 
+/// The kernel's command line: the template's, with what is this machine's own.
+fn command_line(spec: &MachineSpec) -> String {
+    let cmdline = match spec.start_from {
+        StartFrom::Partition(number) => spec.cmdline.replace("root=/dev/sda", &format!("root=/dev/sda{number}")),
+        StartFrom::Disk | StartFrom::Firmware => spec.cmdline.clone(),
+    };
+    format!("{cmdline} workbench.hostname={}", spec.name)
+}
+
 /// The run as the emulator and the console know it.
 struct Ears(Rc<Run>);
 
@@ -248,7 +319,7 @@ impl Listener for Ears {
     }
 
     fn flush(&self) {
-        self.0.disk.flush();
+        self.0.flush();
     }
 }
 

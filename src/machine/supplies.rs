@@ -1,8 +1,8 @@
 //! What every machine needs, whichever it is: fetched and compiled as soon as the worker is there, so that it is ready, or
 //! nearly, when the worker is told which machine it is to run.
 
-use super::package;
 use crate::bridge::{log, problem, text_of};
+use crate::package;
 use futures_channel::oneshot;
 use futures_util::try_join;
 use js_sys::{ArrayBuffer, WebAssembly};

@@ -31,6 +31,12 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn is_running(this: &V86) -> bool;
 
+    #[wasm_bindgen(method, catch)]
+    async fn save_state(this: &V86) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    async fn restore_state(this: &V86, state: &ArrayBuffer) -> Result<JsValue, JsValue>;
+
     #[wasm_bindgen(method)]
     fn add_listener(this: &V86, event: &str, listener: &Function);
 
@@ -70,6 +76,10 @@ pub struct Parts {
     pub memory: u64,
     /// The first disk, as v86 wants it (see `disk.rs`).
     pub disk: JsValue,
+    /// The second one, if there is one.
+    pub second_disk: Option<JsValue>,
+    /// Whether the disk brings what it is started with, instead of the kernel.
+    pub firmware: bool,
 }
 
 /// Called by the emulator when something happens in it.
@@ -159,9 +169,14 @@ fn options(parts: &Parts) -> Object {
     set(&options, "vga_memory_size", &JsValue::from_f64(f64::from(1 << 20)));
     set(&options, "bios", &buffer(&parts.supplies.bios));
     set(&options, "vga_bios", &buffer(&parts.supplies.vga_bios));
-    set(&options, "bzimage", &buffer(&parts.supplies.kernel));
-    set(&options, "cmdline", &JsValue::from_str(&parts.cmdline));
+    if !parts.firmware {
+        set(&options, "bzimage", &buffer(&parts.supplies.kernel));
+        set(&options, "cmdline", &JsValue::from_str(&parts.cmdline));
+    }
     set(&options, "hda", &parts.disk);
+    if let Some(disk) = &parts.second_disk {
+        set(&options, "hdb", disk);
+    }
     set(&options, "virtio_console", &JsValue::TRUE);
     for unused in ["disable_keyboard", "disable_mouse", "disable_speaker"] {
         set(&options, unused, &JsValue::TRUE);
@@ -216,6 +231,18 @@ impl Emulator {
         if let Err(error) = self.v86.stop().await {
             log(&format!("v86 did not stop: {}", text_of(&error)));
         }
+    }
+
+    /// The state of everything but the disks, of a processor that stands still.
+    pub async fn save_state(&self) -> Result<ArrayBuffer, Problem> {
+        let failed = |error| problem(ProblemCode::EngineTrap, "The machine’s memory could not be saved", &error);
+        self.v86.save_state().await.map_err(failed)?.dyn_into().map_err(failed)
+    }
+
+    /// Goes back to a saved state, which must be one of a machine with the same memory and disks.
+    pub async fn restore_state(&self, state: &ArrayBuffer) -> Result<(), Problem> {
+        let failed = |error| problem(ProblemCode::EngineTrap, "The machine can’t go on from where it was", &error);
+        self.v86.restore_state(state).await.map(drop).map_err(failed)
     }
 
     /// Whether the processor runs.

@@ -92,6 +92,8 @@ pub enum Notice {
     Job(Job),
     /// A job was cancelled or dismissed.
     JobGone(JobId),
+    /// What [`crate::HostCall::Tidy`] asked for is done, as far as it can be.
+    Tidied,
 }
 
 /// Runtime messages reach every page of the extension: the envelope says whom one is for.

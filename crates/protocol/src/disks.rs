@@ -185,7 +185,7 @@ pub enum DiskReply {
 }
 
 /// An instance's disks and snapshots.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disks {
     /// Size of the first disk as the guest sees it, in bytes.
     pub system_size: u64,

@@ -1,5 +1,6 @@
 use crate::{
-    DiskReply, DiskRequest, Instance, InstanceId, Job, MemoryMib, Point, Problem, SnapshotId, StartFrom, TemplateId,
+    DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, MemoryMib, Point, Problem, SnapshotId, StartFrom,
+    TemplateId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -185,6 +186,49 @@ pub enum WorkerCommand {
     Close,
 }
 
+/// What the host page tells a storage worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StorageCommand {
+    /// Does what is asked and is done soon.
+    Do {
+        /// The answer carries it.
+        call: u32,
+        /// What.
+        order: Box<DiskOrder>,
+        /// The layers to begin from, if the machine's worker has frozen them for it.
+        frozen: Option<Point>,
+    },
+    /// Does what takes long: the worker's only command.
+    Work {
+        /// What the job is called.
+        job: JobId,
+        /// What.
+        order: Box<DiskOrder>,
+        /// The layers to begin from, if the machine's worker has frozen them for it.
+        frozen: Option<Point>,
+    },
+    /// Merges and removes what need not be there: the worker's only command.
+    Tidy(Inventory),
+    /// Removes what a job that was cut short has left behind.
+    Discard(JobId),
+}
+
+/// What a storage worker tells the host page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StorageNotice {
+    /// The answer to [`StorageCommand::Do`].
+    Done {
+        /// The command's number.
+        call: u32,
+        /// What came of it.
+        result: Result<DiskReply, Problem>,
+    },
+    /// How far [`StorageCommand::Work`] is.
+    Job(Job),
+    /// The answer to [`StorageCommand::Tidy`]: how many bytes it freed.
+    Tidied(u64),
+}
+
 /// What a machine worker tells the host page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WorkerNotice {
@@ -192,8 +236,8 @@ pub enum WorkerNotice {
     Event(MachineEvent),
     /// The worker is alive; comes once a second while it is.
     Alive,
-    /// The disk is written back and closed.
-    Closed,
+    /// The disks are closed; comes with what was lost, if they could not be written back.
+    Closed(Option<Problem>),
     /// The answer to [`WorkerCommand::Freeze`]: the layers that will not change any more.
     Frozen {
         /// The command's number.

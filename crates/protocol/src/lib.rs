@@ -28,7 +28,7 @@ pub use disks::{
 };
 pub use host::{
     DiskOrder, HostCall, HostNotice, HostReply, ImageFile, Inventory, MachineEvent, MachineSpec, NewSnapshot,
-    RunningMachine, Subject, WorkerCommand, WorkerNotice,
+    RunningMachine, StorageCommand, StorageNotice, Subject, WorkerCommand, WorkerNotice,
 };
 pub use ids::{IdError, InstanceId, JobId, LayerId, NameError, SnapshotId, TemplateId, check_name};
 pub use model::{

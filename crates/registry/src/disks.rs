@@ -112,11 +112,11 @@ impl Registry {
                 }
                 vec![]
             }
-            (DiskRequest::CancelJob(id) | DiskRequest::DismissJob(id), _) => {
+            (DiskRequest::CancelJob(id), _) => {
                 self.job_gone(id);
-                vec![]
+                vec![Effect::Tidy(self.inventory())]
             }
-            (DiskRequest::Free(Removable::Export(id)), _) => {
+            (DiskRequest::DismissJob(id) | DiskRequest::Free(Removable::Export(id)), _) => {
                 self.job_gone(id);
                 vec![]
             }

@@ -17,12 +17,16 @@ use std::process::Command;
 /// The Debian package that has the tools.
 const PACKAGE: &str = "e2fsprogs";
 
-/// What the guest's kernel needs and no more: no checksums that an emulated CPU would have to compute, no room reserved for
-/// growth (up to 16 GiB needs none), no 64-bit block numbers. `none` first: the build machine's `mke2fs.conf` must not matter.
-const FEATURES: &str = "none,has_journal,ext_attr,dir_index,filetype,extent,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize";
+/// What the guest's kernel needs and no more: no checksums of data that an emulated CPU would have to compute, and no 64-bit block
+/// numbers. `uninit_bg` lets the file system grow without writing its new inode tables (see `images/tools/growfs.c`). `none` first:
+/// the build machine's `mke2fs.conf` must not matter.
+const FEATURES: &str = "none,has_journal,ext_attr,dir_index,filetype,extent,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,uninit_bg";
 
 /// The smallest journal that ext4 accepts is 4 MiB; a bigger one is more to copy and to replay.
 const JOURNAL_MIB: u32 = 4;
+
+/// Bytes of a block, whatever the size: the size of the guest's pages.
+const BLOCK_BYTES: u64 = 4096;
 
 /// One inode for so many bytes. Twice mke2fs's density: source trees and node_modules are small files.
 const BYTES_PER_INODE: u32 = 8192;
@@ -48,6 +52,17 @@ pub struct Settings {
     pub hash_seed: String,
     /// The time at which the file system says it was made, in seconds since 1970.
     pub epoch: u64,
+    /// Size of the journal in MiB.
+    #[serde(default = "small_journal")]
+    pub journal_mib: u32,
+    /// The size in GiB up to which it can grow while it is mounted. 16 GiB, as far as one block of group descriptors reaches, if not
+    /// given; more takes room.
+    #[serde(default)]
+    pub grows_to_gib: Option<u64>,
+}
+
+fn small_journal() -> u32 {
+    JOURNAL_MIB
 }
 
 /// Writes the image at `path`; what was there is replaced only by a whole and clean file system.
@@ -104,11 +119,16 @@ pub fn tool_version() -> Result<String> {
 fn make_empty(settings: &Settings, image: &Path) -> Result<()> {
     let file = File::create(image).map_err(Error::io("create", image))?;
     file.set_len(settings.size_mib << 20).map_err(Error::io("set the size of", image))?;
-    let extended =
+    let mut features = FEATURES.to_owned();
+    let mut extended =
         format!("hash_seed={},lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0", settings.hash_seed);
+    if let Some(gib) = settings.grows_to_gib {
+        features.push_str(",resize_inode");
+        extended.push_str(&format!(",resize={}", (gib << 30) / BLOCK_BYTES));
+    }
     let mut mke2fs = at_time(tool("mke2fs", PACKAGE)?, settings);
-    mke2fs.args(["-q", "-F", "-b", "4096", "-I", "256", "-m", "0", "-O", FEATURES, "-E", &extended]);
-    mke2fs.arg("-i").arg(BYTES_PER_INODE.to_string()).arg("-J").arg(format!("size={JOURNAL_MIB}"));
+    mke2fs.args(["-q", "-F", "-b", &BLOCK_BYTES.to_string(), "-I", "256", "-m", "0", "-O", &features, "-E", &extended]);
+    mke2fs.arg("-i").arg(BYTES_PER_INODE.to_string()).arg("-J").arg(format!("size={}", settings.journal_mib));
     mke2fs.args(["-U", &settings.uuid, "-L", &settings.label]).arg(image);
     run(&mut mke2fs).map(drop)
 }

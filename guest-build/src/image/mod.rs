@@ -10,9 +10,11 @@ mod debian;
 mod packages;
 mod recipe;
 mod source;
+mod workspace;
 
 pub use packages::{Package, packages};
 pub use recipe::Recipe;
+pub use workspace::{Workspace, workspace};
 
 use crate::rootfs::Rootfs;
 use crate::{Error, Result, digest, ext4, files};

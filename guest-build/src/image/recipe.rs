@@ -1,6 +1,6 @@
 use super::Flavour;
 use crate::rootfs::{self, Rootfs};
-use crate::{Error, Result, ext4};
+use crate::{Error, Result, ext4, tools};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,12 +25,13 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// What all flavours share, and over it what this one has of its own.
+    /// What all flavours share, over it what this one has of its own, and the programs of ours.
     pub(super) fn overlay(&self, root: &Path, flavour: Flavour) -> Result<Rootfs> {
         let images = root.join("images");
         let mut overlay = rootfs::from_overlay(&images.join("common/overlay"), self.file_system.epoch)?;
         overlay
             .overlay(rootfs::from_overlay(&images.join(flavour.to_string()).join("overlay"), self.file_system.epoch)?);
+        overlay.overlay(tools::overlay(root, self.file_system.epoch)?);
         Ok(overlay)
     }
 

@@ -27,9 +27,10 @@ const KERNEL_TOOLS: [(&str, &str); 8] = [
     ("xz-utils", "xz"),
 ];
 
-/// Builds the kernel from source into `images/kernel`.
+/// Builds the kernel and our small programs from source into `images/kernel` and `images/tools`.
 pub fn kernel(root: &Path) -> Result<KernelInfo> {
     setup::apt(&KERNEL_TOOLS)?;
+    guest_build::tools::build(root)?;
     Ok(guest_build::kernel::build(root)?)
 }
 
@@ -69,16 +70,27 @@ pub fn package(root: &Path, out: &Path) -> Result<GuestImage> {
     eprintln!("packaged: {} ({})", image.title, image.version);
     let entries = [template(&image, out)?];
     fs::write(out.join("templates.json"), serde_json::to_string_pretty(&entries)?)?;
+    fs::write(out.join("workspace.json"), serde_json::to_string_pretty(&workspace(root, out)?)?)?;
     Ok(image)
+}
+
+/// Makes the image that every new workspace disk is an overlay on.
+fn workspace(root: &Path, out: &Path) -> Result<ImageFile> {
+    let workspace = guest_build::image::workspace(root, &root.join("target/guest"))?;
+    image_file(&workspace.path, workspace.size, "workspace.qcow2", out)
+}
+
+/// A raw image as a packaged file.
+fn image_file(raw: &Path, disk_bytes: u64, name: &str, out: &Path) -> Result<ImageFile> {
+    let path = out.join(name);
+    convert(raw, &path).with_context(|| format!("{name} can't be made"))?;
+    let bytes = fs::read(&path)?;
+    let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(ImageFile { path: format!("images/{name}"), sha256, bytes: bytes.len() as u64, disk_bytes })
 }
 
 /// Makes the template's base image and its entry in the list.
 fn template(image: &GuestImage, out: &Path) -> Result<TemplateEntry> {
-    let name = format!("{}.qcow2", image.name);
-    let path = out.join(&name);
-    convert(&image.path, &path).with_context(|| format!("{name} can't be made"))?;
-    let bytes = fs::read(&path)?;
-    let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(TemplateEntry {
         template: Template {
             id: image.name.clone().try_into()?,
@@ -86,7 +98,7 @@ fn template(image: &GuestImage, out: &Path) -> Result<TemplateEntry> {
             description: description(image.flavour).to_owned(),
         },
         cmdline: image.cmdline.clone(),
-        image: ImageFile { path: format!("images/{name}"), sha256, bytes: bytes.len() as u64, disk_bytes: image.size },
+        image: image_file(&image.path, image.size, &format!("{}.qcow2", image.name), out)?,
     })
 }
 

@@ -1,18 +1,15 @@
-//! Files in the origin private file system.
-//!
-//! Layout: `images/SHA256.qcow2` (immutable, shared by machines) and `instances/ID/system.qcow2` (one machine's own).
-//! An own file is held by a synchronous access handle, which locks it; a shared one is read as a `File`, without a lock.
+//! Files in the origin private file system. A worker's own file is held by a synchronous access handle, which locks it; a shared one is read as a `File`, without a lock.
 
 use crate::bridge::{name_of, problem, text_of};
 use block::{BlockError, BlockFile, check_range};
-use js_sys::Uint8Array;
+use js_sys::{ArrayBuffer, Uint8Array};
 use protocol::{InstanceId, Problem, ProblemCode};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     File, FileReaderSync, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions,
-    FileSystemGetFileOptions, FileSystemReadWriteOptions, FileSystemRemoveOptions, FileSystemSyncAccessHandle,
-    StorageManager,
+    FileSystemGetFileOptions, FileSystemHandle, FileSystemHandleKind, FileSystemReadWriteOptions,
+    FileSystemRemoveOptions, FileSystemSyncAccessHandle, StorageManager,
 };
 
 #[wasm_bindgen]
@@ -25,6 +22,18 @@ extern "C" {
 
     #[wasm_bindgen(method, catch, js_name = "move")]
     async fn rename(this: &Movable, name: &str) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = "move")]
+    async fn move_to(this: &Movable, to: &FileSystemDirectoryHandle, name: &str) -> Result<JsValue, JsValue>;
+}
+
+/// What a directory has in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a directory itself.
+    pub directory: bool,
 }
 
 /// A directory of the private file system.
@@ -103,6 +112,41 @@ impl Directory {
         Ok(())
     }
 
+    /// Moves a file into another directory, under a name that nothing has there.
+    pub async fn move_to(&self, from: &str, to: &Self, name: &str) -> Result<(), Problem> {
+        let failed =
+            |error: JsValue| storage_problem(&format!("The file {name} could not be put in its place"), &error);
+        let handle = self.handle(from, false).await.map_err(failed)?;
+        handle.unchecked_into::<Movable>().move_to(&to.0, name).await.map_err(failed)?;
+        Ok(())
+    }
+
+    /// All that is in it, in no order.
+    pub async fn entries(&self) -> Result<Vec<Entry>, Problem> {
+        let failed = |error: JsValue| storage_problem("A directory could not be read", &error);
+        let handles = self.0.values();
+        let mut entries = vec![];
+        loop {
+            let next = JsFuture::from(handles.next_iterator().map_err(failed)?).await.map_err(failed)?;
+            let next: js_sys::IteratorNext = next.unchecked_into();
+            if next.done() {
+                return Ok(entries);
+            }
+            let handle: FileSystemHandle = next.value().unchecked_into();
+            let directory = handle.kind() == FileSystemHandleKind::Directory;
+            entries.push(Entry { name: handle.name(), directory });
+        }
+    }
+
+    /// The directory of this name in it, made if it is not there.
+    pub async fn directory(&self, name: &str) -> Result<Self, Problem> {
+        let options = FileSystemGetDirectoryOptions::new();
+        options.set_create(true);
+        let handle = JsFuture::from(self.0.get_directory_handle_with_options(name, &options)).await;
+        let handle = handle.map_err(|error| storage_problem("A directory could not be made", &error))?;
+        Ok(Self(handle.unchecked_into()))
+    }
+
     /// Removes what has this name, if anything, with all that is in it.
     pub async fn remove(&self, name: &str) -> Result<(), Problem> {
         let options = FileSystemRemoveOptions::new();
@@ -129,6 +173,15 @@ pub struct LockedFile {
 impl Drop for LockedFile {
     fn drop(&mut self) {
         self.access.close();
+    }
+}
+
+impl LockedFile {
+    /// Writes bytes that are JavaScript's, without bringing them into this module's memory.
+    pub fn write_js(&mut self, offset: u64, bytes: &Uint8Array) -> Result<(), BlockError> {
+        let written = self.access.write_with_buffer_source_and_options(bytes, &at(offset));
+        let written = written.map_err(|error| block_error(&error))? as u32;
+        if written == bytes.length() { Ok(()) } else { Err(BlockError::NoSpace) }
     }
 }
 
@@ -192,6 +245,12 @@ impl SharedFile {
             .map_err(|error| problem(ProblemCode::Internal, "The base image can’t be read here", &error))?;
         let len = file.size() as u64;
         Ok(Self { file, reader, len, windows: vec![] })
+    }
+
+    /// All bytes from this offset on, as JavaScript's.
+    pub fn rest(&self, from: u64) -> Result<ArrayBuffer, BlockError> {
+        let blob = self.file.slice_with_f64_and_f64(from as f64, self.len as f64);
+        blob.and_then(|blob| self.reader.read_as_array_buffer(&blob)).map_err(|error| block_error(&error))
     }
 
     fn window(&mut self, index: u64) -> Result<Uint8Array, BlockError> {

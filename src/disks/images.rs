@@ -1,37 +1,20 @@
-//! What a machine takes from the extension's package: kernel, BIOS, and the base image, which is put into the private
-//! file system once and then shared.
+//! Base images: put from the extension's package into the private file system once, and then shared.
 
+use super::locks::Lock;
 use super::opfs::{Directory, SharedFile};
-use crate::bridge::{log, problem, text_of};
-
+use crate::bridge::problem;
+use crate::package;
 use block::BlockFile;
 use js_sys::{ArrayBuffer, Uint8Array};
 use protocol::{ImageFile, Problem, ProblemCode};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{File, Response, SubtleCrypto};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{File, SubtleCrypto};
 
 #[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(catch)]
-    async fn fetch(url: &str) -> Result<JsValue, JsValue>;
-
     #[wasm_bindgen(thread_local_v2, js_namespace = crypto, js_name = subtle)]
     static SUBTLE: SubtleCrypto;
-
-    #[wasm_bindgen(js_namespace = ["navigator", "locks"], js_name = request, catch)]
-    async fn request_lock(name: &str, work: &JsValue) -> Result<JsValue, JsValue>;
-}
-
-/// A file of the package, whole.
-pub async fn file(path: &str) -> Result<ArrayBuffer, Problem> {
-    let failed = |error| problem(ProblemCode::ImageDamaged, &format!("The packaged file {path} can’t be read"), &error);
-    let response: Response = fetch(&format!("/{path}")).await.map_err(failed)?.unchecked_into();
-    if !response.ok() {
-        return Err(failed(JsValue::from_str(&format!("status {}", response.status()))));
-    }
-    let bytes = JsFuture::from(response.array_buffer().map_err(failed)?).await.map_err(failed)?;
-    Ok(bytes.unchecked_into())
 }
 
 /// The name that a base image has in the private file system, and under which overlays refer to it.
@@ -78,7 +61,7 @@ async fn installed(directory: &Directory, name: &str, image: &ImageFile) -> Resu
 }
 
 async fn install(directory: &Directory, name: &str, image: &ImageFile) -> Result<File, Problem> {
-    let bytes = file(&image.path).await?;
+    let bytes = package::file(&image.path).await?;
     let found = sha256(&bytes).await?;
     if found != image.sha256 {
         let message = format!("The packaged base image {} is damaged: its SHA-256 is {found}.", image.path);
@@ -115,44 +98,4 @@ async fn sha256(bytes: &ArrayBuffer) -> Result<String, Problem> {
     let promise = SUBTLE.with(|subtle| subtle.digest_with_str_and_buffer_source("SHA-256", bytes)).map_err(failed)?;
     let digest = Uint8Array::new(&JsFuture::from(promise).await.map_err(failed)?).to_vec();
     Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// A lock by name among all contexts of the extension; dropping it gives it free.
-struct Lock {
-    release: js_sys::Function,
-}
-
-impl Lock {
-    async fn take(name: &str) -> Result<Self, Problem> {
-        let (send, taken) = futures_channel::oneshot::channel();
-        let work = Closure::once_into_js(move |_lock: JsValue| {
-            js_sys::Promise::new(&mut {
-                let mut send = Some(send);
-                move |resolve, _| {
-                    if let Some(send) = send.take() {
-                        // Nobody waits for it any more: then it is free again at once.
-                        if let Err(release) = send.send(resolve) {
-                            let _ = release.call0(&JsValue::NULL);
-                        }
-                    }
-                }
-            })
-        });
-        let name = name.to_owned();
-        // Settles only when the lock is given free again.
-        spawn_local(async move {
-            if let Err(error) = request_lock(&name, &work).await {
-                log(&format!("the lock {name} was not given: {}", text_of(&error)));
-            }
-        });
-        let release = taken.await;
-        let release = release.map_err(|_| Problem::new(ProblemCode::Internal, "A lock could not be taken."))?;
-        Ok(Self { release })
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        let _ = self.release.call0(&JsValue::NULL);
-    }
 }

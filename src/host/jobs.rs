@@ -1,0 +1,294 @@
+//! Work on disks: the storage workers, and what is known of the work that takes long.
+//!
+//! One worker answers what is done soon, in the order in which it comes. Each piece of long work has a worker of its own,
+//! and so has tidying up; ending it is how such work is cancelled.
+
+use super::machines::Machines;
+use super::worker::{FromWorker, StorageWorker, every};
+use crate::bridge::{log, text_of, to_js};
+use crate::webext::send_message;
+use futures_channel::oneshot;
+use protocol::{
+    DiskOrder, DiskReply, DiskRequest, Envelope, ImportWhat, Inventory, Job, JobId, JobStage, NewSnapshot, Notice,
+    Point, Problem, ProblemCode, SnapshotId, StorageCommand, StorageNotice, Subject,
+};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
+
+/// How often a notice that the background did not take is sent again.
+const NOTICE_TRIES: u32 = 5;
+/// How often is looked whether there is time to tidy up.
+const TIDY_MS: i32 = 1_000;
+
+struct Work {
+    job: Job,
+    /// `None` once it is over.
+    worker: Option<StorageWorker>,
+}
+
+/// Who waits for an answer of the worker.
+type Waiting = BTreeMap<u32, oneshot::Sender<Result<DiskReply, Problem>>>;
+
+/// All work on disks.
+#[derive(Default)]
+pub struct Jobs {
+    machines: Rc<Machines>,
+    worker: RefCell<Option<StorageWorker>>,
+    waiting: RefCell<Waiting>,
+    last_call: Cell<u32>,
+    works: RefCell<BTreeMap<JobId, Work>>,
+    tidying: RefCell<Option<StorageWorker>>,
+    /// What is to be tidied up when there is time for it.
+    untidy: RefCell<Option<Inventory>>,
+    own: RefCell<Weak<Self>>,
+}
+
+impl std::fmt::Debug for Jobs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Jobs")
+    }
+}
+
+impl Jobs {
+    /// Nothing to do yet.
+    pub fn new(machines: Rc<Machines>) -> Result<Rc<Self>, JsValue> {
+        let jobs = Rc::new(Self { machines, ..Self::default() });
+        *jobs.own.borrow_mut() = Rc::downgrade(&jobs);
+        let own = jobs.clone();
+        every(TIDY_MS, move || own.tidy_if_idle())?;
+        Ok(jobs)
+    }
+
+    /// The long work that goes on, or is over and not dismissed.
+    pub fn list(&self) -> Vec<Job> {
+        self.works.borrow().values().map(|work| work.job.clone()).collect()
+    }
+
+    /// Does what a page asks.
+    pub async fn answer(self: &Rc<Self>, order: DiskOrder) -> Result<DiskReply, Problem> {
+        match &order.request {
+            DiskRequest::CancelJob(id) => {
+                self.cancel(id);
+                return Ok(DiskReply::Done);
+            }
+            DiskRequest::DismissJob(id) => self.works.borrow_mut().retain(|job, _| job != id),
+            _ => {}
+        }
+        let frozen = self.freeze(&order).await?;
+        if let (DiskRequest::TakeSnapshot { .. }, Some(_)) = (&order.request, &frozen) {
+            return Ok(DiskReply::Done);
+        }
+        if let Some(title) = title(&order) {
+            return self.begin(title, order, frozen).map(DiskReply::Job);
+        }
+        self.ask(order, frozen).await
+    }
+
+    /// Has the instance's own worker freeze its disks, if it runs and the request is about its present state.
+    async fn freeze(&self, order: &DiskOrder) -> Result<Option<Point>, Problem> {
+        let Some(Subject { instance, .. }) = &order.subject else { return Ok(None) };
+        if !self.machines.has_worker(&instance.id) {
+            return Ok(None);
+        }
+        let snapshot = match &order.request {
+            DiskRequest::TakeSnapshot { name, memory, .. } => Some(NewSnapshot {
+                id: SnapshotId::from_random(order.random),
+                name: name.clone(),
+                created: order.now,
+                memory: *memory,
+            }),
+            DiskRequest::Clone { snapshot: None, .. } | DiskRequest::Export { snapshot: None, .. } => None,
+            _ => return Ok(None),
+        };
+        self.interrupt_tidying();
+        self.machines.freeze(&instance.id, snapshot).await.map(Some)
+    }
+
+    async fn ask(self: &Rc<Self>, order: DiskOrder, frozen: Option<Point>) -> Result<DiskReply, Problem> {
+        self.interrupt_tidying();
+        let call = self.last_call.get().wrapping_add(1);
+        self.last_call.set(call);
+        let (send, answered) = oneshot::channel();
+        self.waiting.borrow_mut().insert(call, send);
+        let sent = self.tell_worker(&StorageCommand::Do { call, order: Box::new(order), frozen });
+        if let Err(problem) = sent {
+            self.waiting.borrow_mut().remove(&call);
+            return Err(problem);
+        }
+        let ended = |_| Problem::new(ProblemCode::WorkerDied, "The worker for disks ended before it was done.");
+        let answer = answered.await.map_err(ended)?;
+        self.tidy_if_idle();
+        answer
+    }
+
+    fn tell_worker(self: &Rc<Self>, command: &StorageCommand) -> Result<(), Problem> {
+        let mut worker = self.worker.borrow_mut();
+        let worker = match &mut *worker {
+            Some(worker) => worker,
+            none => {
+                let worker = StorageWorker::start()?;
+                let own = self.own.borrow().clone();
+                worker.listen(move |message| {
+                    if let Some(own) = own.upgrade() {
+                        own.answered(message);
+                    }
+                });
+                none.insert(worker)
+            }
+        };
+        worker.send(command)
+    }
+
+    fn answered(&self, message: FromWorker<StorageNotice>) {
+        match message {
+            FromWorker::Notice(StorageNotice::Done { call, result }) => {
+                let waiting = self.waiting.borrow_mut().remove(&call);
+                if let Some(waiting) = waiting {
+                    // Whoever asked may have gone meanwhile.
+                    drop(waiting.send(result));
+                }
+            }
+            FromWorker::Notice(StorageNotice::Job(_) | StorageNotice::Tidied(_)) => {}
+            FromWorker::Failed(problem) => {
+                // The next request starts another one. It can't be dropped while its own message is handled.
+                let failed = self.worker.borrow_mut().take();
+                spawn_local(async move { drop(failed) });
+                for (_, waiting) in std::mem::take(&mut *self.waiting.borrow_mut()) {
+                    drop(waiting.send(Err(problem.clone())));
+                }
+            }
+        }
+    }
+
+    /// Starts a worker for long work.
+    fn begin(&self, title: String, order: DiskOrder, frozen: Option<Point>) -> Result<JobId, Problem> {
+        self.interrupt_tidying();
+        let id = JobId::from_random(order.random);
+        let stage = match order.request {
+            DiskRequest::Import { .. } => JobStage::WaitingForFile,
+            _ => JobStage::Working { step: "Beginning".to_owned(), done: 0, total: None },
+        };
+        let instance = order.subject.as_ref().map(|subject| subject.instance.id.clone());
+        let job = Job { id: id.clone(), title, instance, stage };
+        let worker = StorageWorker::start()?;
+        let (own, of) = (self.own.borrow().clone(), id.clone());
+        worker.listen(move |message| {
+            if let Some(own) = own.upgrade() {
+                own.heard(&of, message);
+            }
+        });
+        worker.send(&StorageCommand::Work { job: id.clone(), order: Box::new(order), frozen })?;
+        tell_background(Notice::Job(job.clone()));
+        self.works.borrow_mut().insert(id.clone(), Work { job, worker: Some(worker) });
+        Ok(id)
+    }
+
+    fn heard(self: &Rc<Self>, id: &JobId, message: FromWorker<StorageNotice>) {
+        let stage = match message {
+            FromWorker::Notice(StorageNotice::Job(job)) => job.stage,
+            FromWorker::Notice(StorageNotice::Done { .. } | StorageNotice::Tidied(_)) => return,
+            FromWorker::Failed(problem) => JobStage::Failed(problem),
+        };
+        let over = stage.is_over();
+        let mut works = self.works.borrow_mut();
+        let Some(work) = works.get_mut(id).filter(|work| work.worker.is_some()) else { return };
+        work.job.stage = stage;
+        tell_background(Notice::Job(work.job.clone()));
+        if over {
+            let ended = work.worker.take();
+            spawn_local(async move { drop(ended) });
+            drop(works);
+            self.discard(id);
+        }
+    }
+
+    fn cancel(self: &Rc<Self>, id: &JobId) {
+        let work = self.works.borrow_mut().remove(id);
+        if work.is_some_and(|work| work.worker.is_some()) {
+            self.discard(id);
+        }
+    }
+
+    /// Removes what the work has made and nothing refers to.
+    fn discard(self: &Rc<Self>, id: &JobId) {
+        if let Err(problem) = self.tell_worker(&StorageCommand::Discard(id.clone())) {
+            log(&problem.message);
+        }
+    }
+
+    /// Merges and removes what need not be there, when there is time for it.
+    pub fn tidy(self: &Rc<Self>, inventory: Inventory) {
+        *self.untidy.borrow_mut() = Some(inventory);
+        self.tidy_if_idle();
+    }
+
+    fn tidy_if_idle(self: &Rc<Self>) {
+        let works = self.works.borrow().values().any(|work| work.worker.is_some());
+        let busy = works || !self.waiting.borrow().is_empty() || !self.machines.is_settled();
+        if busy || self.tidying.borrow().is_some() {
+            return;
+        }
+        let Some(inventory) = self.untidy.borrow().clone() else { return };
+        let started = StorageWorker::start().and_then(|worker| {
+            let own = self.own.borrow().clone();
+            worker.listen(move |message| {
+                if let Some(own) = own.upgrade() {
+                    own.tidied(message);
+                }
+            });
+            worker.send(&StorageCommand::Tidy(inventory))?;
+            Ok(worker)
+        });
+        match started {
+            Ok(worker) => *self.tidying.borrow_mut() = Some(worker),
+            Err(problem) => log(&problem.message),
+        }
+    }
+
+    fn tidied(&self, message: FromWorker<StorageNotice>) {
+        if let FromWorker::Failed(problem) = &message {
+            log(&problem.message);
+        }
+        self.untidy.borrow_mut().take();
+        let ended = self.tidying.borrow_mut().take();
+        spawn_local(async move { drop(ended) });
+        tell_background(Notice::Tidied);
+    }
+
+    /// Something is to be done for which tidying up holds the locks. It is begun anew later.
+    pub fn interrupt_tidying(&self) {
+        self.tidying.borrow_mut().take();
+    }
+}
+
+/// What long work is called; `None` for what is done soon.
+fn title(order: &DiskOrder) -> Option<String> {
+    let name = order.subject.as_ref().map_or("", |subject| subject.instance.name.as_str());
+    match &order.request {
+        DiskRequest::Export { .. } => Some(format!("Export from {name}")),
+        DiskRequest::Import { what: ImportWhat::Workspace(_), name: file } => {
+            Some(format!("Import {file} into {name}"))
+        }
+        DiskRequest::Import { name: file, .. } => Some(format!("Import {file}")),
+        _ => None,
+    }
+}
+
+fn tell_background(notice: Notice) {
+    spawn_local(async move {
+        let message = match to_js(&Envelope::Background(notice)) {
+            Ok(message) => message,
+            Err(problem) => return log(&problem.message),
+        };
+        for _ in 0..NOTICE_TRIES {
+            match send_message(&message).await {
+                Ok(answer) if answer.is_truthy() => return,
+                Ok(_) => log("the background did not take a notice"),
+                Err(error) => log(&format!("a notice did not reach the background: {}", text_of(&error))),
+            }
+        }
+    });
+}

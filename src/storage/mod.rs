@@ -1,0 +1,70 @@
+//! A storage worker: work on disks that no running machine has open.
+//!
+//! The host page keeps one for what is done soon, and starts one of its own for each piece of long work, so that ending the
+//! worker is all that it takes to cancel it: layers count only once a record names them.
+
+mod report;
+mod requests;
+mod tidy;
+
+use crate::bridge::{from_js, log, text_of, to_js};
+use protocol::{DiskOrder, DiskReply, Point, Problem, StorageCommand, StorageNotice};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::DedicatedWorkerGlobalScope;
+
+/// The storage worker's end towards `extension/storage.js`.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Storage;
+
+#[wasm_bindgen]
+impl Storage {
+    /// Waits for commands.
+    #[wasm_bindgen(constructor)]
+    #[expect(clippy::new_without_default, reason = "as the other contexts' objects")]
+    pub fn new() -> Self {
+        Self
+    }
+
+    /// Does what the host page says.
+    pub fn command(&self, message: JsValue) {
+        match from_js::<StorageCommand>(message) {
+            Ok(command) => spawn_local(carry_out(command)),
+            Err(problem) => log(&problem.message),
+        }
+    }
+}
+
+async fn carry_out(command: StorageCommand) {
+    match command {
+        StorageCommand::Do { call, order, frozen } => {
+            let result = answer(&order, frozen).await;
+            tell(&StorageNotice::Done { call, result });
+        }
+        StorageCommand::Work { .. } => {}
+        StorageCommand::Tidy(inventory) => {
+            let freed = tidy::tidy(&inventory).await.unwrap_or_else(|problem| {
+                log(&problem.message);
+                0
+            });
+            tell(&StorageNotice::Tidied(freed));
+        }
+        StorageCommand::Discard(_) => {}
+    }
+}
+
+async fn answer(order: &DiskOrder, frozen: Option<Point>) -> Result<DiskReply, Problem> {
+    requests::answer(order, frozen).await
+}
+
+/// Tells the host page.
+fn tell(notice: &StorageNotice) {
+    let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    let sent = to_js(notice).map(|message| scope.post_message(&message));
+    match sent {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => log(&text_of(&error)),
+        Err(problem) => log(&problem.message),
+    }
+}

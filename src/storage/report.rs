@@ -1,0 +1,202 @@
+//! What disks, snapshots and everything else take up.
+
+use crate::bridge::problem;
+use crate::disks::locks::Structure;
+use crate::disks::opfs::Directory;
+use crate::disks::{images, layers, records};
+use ::layers::{Graph, Record};
+use protocol::{
+    DiskOrder, Disks, InstanceId, Inventory, JobId, LayerId, Point, Problem, ProblemCode, Removable, SnapshotInfo,
+    StorageItem, StorageKind, StorageReport, Subject,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{StorageEstimate, StorageManager};
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(thread_local_v2, js_namespace = navigator, js_name = storage)]
+    static STORAGE: StorageManager;
+}
+
+/// An instance's disks and snapshots.
+pub async fn disks(subject: &Subject) -> Result<Disks, Problem> {
+    let right = Structure::take().await?;
+    let id = &subject.instance.id;
+    let directory = records::directory(id).await?;
+    let Some(stored) = records::load(&right, &directory).await? else {
+        let system_size = subject.image.disk_bytes;
+        return Ok(Disks { system_size, ..Disks::default() });
+    };
+    let record = stored.record;
+    let graph = layers::graph(&right).await?;
+    let system_size = layers::header(&record.current.system).await?.size;
+    let workspace_size = match &record.current.workspace {
+        Some(layer) => Some(layers::header(layer).await?.size),
+        None => None,
+    };
+    let others = all_records(&right).await?;
+    let shared: BTreeSet<LayerId> = graph.reach(others.iter().filter(|(of, _)| of != id).flat_map(|(_, of)| of.tops()));
+    let own = graph.reach(record.tops());
+    let memories: BTreeMap<_, _> = record.memories().map(|memory| (&memory.file, memory.bytes)).collect();
+    let waiting = directory.directory(INBOX).await?.entries().await?.len();
+    Ok(Disks {
+        system_size,
+        workspace_size,
+        parent: record.parent.clone(),
+        bytes: above(&graph, &record, &record.current, record.parent.as_ref()),
+        own_bytes: graph.bytes(own.difference(&shared)) + memories.values().sum::<u64>(),
+        resumes: record.memory.is_some(),
+        waiting_archives: u32::try_from(waiting).unwrap_or(u32::MAX),
+        snapshots: record
+            .snapshots
+            .iter()
+            .map(|snapshot| SnapshotInfo {
+                id: snapshot.id.clone(),
+                name: snapshot.name.clone(),
+                created: snapshot.created,
+                parent: snapshot.parent.clone(),
+                bytes: above(&graph, &record, &snapshot.point, snapshot.parent.as_ref()),
+                memory_bytes: snapshot.memory.as_ref().map(|memory| memory.bytes),
+            })
+            .collect(),
+    })
+}
+
+/// Where archives wait for the machine's next start.
+pub const INBOX: &str = "inbox";
+
+/// What a point's layers take up, without those of the snapshot before it.
+fn above(graph: &Graph, record: &Record, point: &Point, before: Option<&protocol::SnapshotId>) -> u64 {
+    let tops = |point: &Point| std::iter::once(point.system.clone()).chain(point.workspace.clone()).collect::<Vec<_>>();
+    let before = before.and_then(|id| record.snapshot(id).ok());
+    let before = before.map(|snapshot| graph.reach(&tops(&snapshot.point))).unwrap_or_default();
+    graph.bytes(graph.reach(&tops(point)).difference(&before))
+}
+
+/// The records of all instances that have one. A damaged one is told: what it needs is not known.
+pub async fn all_records(right: &Structure) -> Result<Vec<(InstanceId, Record)>, Problem> {
+    let mut all = vec![];
+    for entry in Directory::open(&["instances"]).await?.entries().await? {
+        let (Ok(id), true) = (InstanceId::try_from(entry.name), entry.directory) else { continue };
+        if let Some(stored) = records::load(right, &records::directory(&id).await?).await? {
+            all.push((id, stored.record));
+        }
+    }
+    Ok(all)
+}
+
+/// Removes a file that an export wrote.
+pub async fn remove_export(job: &JobId) -> Result<(), Problem> {
+    let exports = Directory::open(&["exports"]).await?;
+    exports.remove(&format!("{job}.name")).await?;
+    exports.remove(job.as_str()).await
+}
+
+async fn size(directory: &Directory, name: &str) -> Result<u64, Problem> {
+    Ok(directory.shared(name).await?.map_or(0, |file| file.size() as u64))
+}
+
+/// What the storage is used for.
+pub async fn storage(order: &DiskOrder) -> Result<StorageReport, Problem> {
+    let right = Structure::take().await?;
+    let graph = layers::graph(&right).await?;
+    let records = all_records(&right).await?;
+    let mut items = vec![];
+    for (id, record) in records.iter().filter(|(id, _)| order.inventory.known.contains(id)) {
+        instance_items(&graph, id, record, &mut items);
+    }
+    image_items(&graph, &records, &order.inventory, &mut items).await?;
+    export_items(&mut items).await?;
+    let leftover = super::tidy::leftover_bytes(&right, &order.inventory).await?;
+    if leftover > 0 {
+        items.push(item(StorageKind::Leftover, "", None, leftover, Some(Removable::Leftovers)));
+    }
+    let (usage, quota) = estimate().await?;
+    let known: u64 = items.iter().map(|item| item.bytes).sum();
+    if usage > known {
+        items.push(item(StorageKind::Other, "", None, usage - known, None));
+    }
+    Ok(StorageReport { usage, quota, items })
+}
+
+async fn estimate() -> Result<(u64, u64), Problem> {
+    let failed = |error| problem(ProblemCode::Internal, "The browser did not say how much storage is used", &error);
+    let promise = STORAGE.with(StorageManager::estimate).map_err(failed)?;
+    let estimate: StorageEstimate = JsFuture::from(promise).await.map_err(failed)?.unchecked_into();
+    Ok((estimate.get_usage().unwrap_or(0.0) as u64, estimate.get_quota().unwrap_or(0.0) as u64))
+}
+
+fn item(
+    kind: StorageKind,
+    title: &str,
+    instance: Option<&InstanceId>,
+    bytes: u64,
+    removable: Option<Removable>,
+) -> StorageItem {
+    StorageItem { kind, title: title.to_owned(), instance: instance.cloned(), bytes, removable }
+}
+
+/// An instance's present disks, its snapshots and saved memories. A layer that several share counts once, for the oldest.
+fn instance_items(graph: &Graph, id: &InstanceId, record: &Record, items: &mut Vec<StorageItem>) {
+    let mut counted = BTreeSet::new();
+    let mut own = |tops: &[&LayerId]| {
+        let reached = graph.reach(tops.iter().copied());
+        let bytes = graph.bytes(reached.difference(&counted));
+        counted.extend(reached);
+        bytes
+    };
+    for snapshot in &record.snapshots {
+        let tops: Vec<_> = std::iter::once(&snapshot.point.system).chain(&snapshot.point.workspace).collect();
+        let removable = Some(Removable::Snapshot(id.clone(), snapshot.id.clone()));
+        items.push(item(StorageKind::Snapshot, &snapshot.name, Some(id), own(&tops), removable));
+    }
+    items.push(item(StorageKind::Disk, "", Some(id), own(&[&record.current.system]), None));
+    if let Some(layer) = &record.current.workspace {
+        items.push(item(StorageKind::Workspace, "", Some(id), own(&[layer]), None));
+    }
+    let memories: BTreeMap<_, _> = record.memories().map(|memory| (&memory.file, memory.bytes)).collect();
+    if !memories.is_empty() {
+        items.push(item(StorageKind::Memory, "", Some(id), memories.values().sum(), None));
+    }
+}
+
+async fn image_items(
+    graph: &Graph,
+    records: &[(InstanceId, Record)],
+    inventory: &Inventory,
+    items: &mut Vec<StorageItem>,
+) -> Result<(), Problem> {
+    let used = graph.images(&graph.reach(records.iter().flat_map(|(_, record)| record.tops())));
+    let directory = Directory::open(&["images"]).await?;
+    for entry in directory.entries().await? {
+        let bytes = size(&directory, &entry.name).await?;
+        let packaged = inventory.images.iter().find(|(_, image)| images::image_name(image) == entry.name);
+        let title = match packaged {
+            Some((title, _)) => title.clone(),
+            None if entry.name == images::image_name(&inventory.workspace) => "Empty workspace".to_owned(),
+            None if used.contains(&entry.name) => "Image of an earlier version".to_owned(),
+            None => continue,
+        };
+        items.push(item(StorageKind::Image, &title, None, bytes, None));
+    }
+    Ok(())
+}
+
+async fn export_items(items: &mut Vec<StorageItem>) -> Result<(), Problem> {
+    let directory = Directory::open(&["exports"]).await?;
+    for entry in directory.entries().await? {
+        let Ok(job) = JobId::try_from(entry.name.clone()) else { continue };
+        let title = match directory.shared(&format!("{job}.name")).await? {
+            Some(name) => {
+                let text = JsFuture::from(name.text()).await;
+                text.ok().and_then(|text| text.as_string()).unwrap_or_default()
+            }
+            None => String::new(),
+        };
+        let bytes = size(&directory, &entry.name).await?;
+        items.push(item(StorageKind::Export, &title, None, bytes, Some(Removable::Export(job))));
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! Merging layers that need not be apart, and removing what nothing refers to.
+//!
+//! All of it happens under the right to change the structure, so nothing else may begin meanwhile; the host page ends the
+//! worker as soon as anything else is to be done. Every step leaves all disks as they were, and is done again next time.
+
+use super::report::all_records;
+use crate::disks::locks::{Lock, Structure, busy_instances};
+use crate::disks::opfs::Directory;
+use crate::disks::{disk_problem, image_problem, images, layers, records};
+use ::layers::{Graph, Merge, Record};
+use block::Disk;
+use protocol::{InstanceId, Inventory, JobId, LayerId, Problem};
+use qcow2::Qcow2;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+/// Merges and removes; returns how many bytes that freed.
+pub async fn tidy(inventory: &Inventory) -> Result<u64, Problem> {
+    // While files are exported or imported there are layers in use that no record names.
+    let Some(_no_jobs) = Lock::try_take("jobs").await? else { return Ok(0) };
+    let right = Structure::take().await?;
+    let before = bytes(&right).await?;
+    loop {
+        let graph = layers::graph(&right).await?;
+        let records = all_records(&right).await?;
+        let tops: BTreeSet<LayerId> = records.iter().flat_map(|(_, record)| record.tops()).cloned().collect();
+        let busy = busy_layers(&graph, &records).await?;
+        match graph.merge(&tops, &busy) {
+            Some(step) => merge(&right, &step, &records, inventory).await?,
+            None => break,
+        }
+    }
+    remove_unused(&right, inventory).await?;
+    Ok(before.saturating_sub(bytes(&right).await?))
+}
+
+async fn bytes(right: &Structure) -> Result<u64, Problem> {
+    let graph = layers::graph(right).await?;
+    Ok(graph.bytes(&graph.garbage(&BTreeSet::new())))
+}
+
+/// The layers that running machines read and write.
+async fn busy_layers(graph: &Graph, records: &[(InstanceId, Record)]) -> Result<BTreeSet<LayerId>, Problem> {
+    let busy = busy_instances().await?;
+    let current = records.iter().filter(|(id, _)| busy.contains(id)).map(|(_, record)| &record.current);
+    Ok(graph.reach(current.flat_map(|point| std::iter::once(&point.system).chain(&point.workspace))))
+}
+
+async fn merge(
+    right: &Structure,
+    step: &Merge,
+    records: &[(InstanceId, Record)],
+    inventory: &Inventory,
+) -> Result<(), Problem> {
+    let packaged = packaged(inventory);
+    let failed = |error| image_problem("Two layers of a disk could not be merged", &error);
+    let mut into = layers::open(&step.into, &packaged).await?;
+    let layer = layers::shared(&step.layer).await?;
+    qcow2::merge_down(layer, &mut into, &mut |_, _| ControlFlow::Continue(())).map_err(failed)?;
+    into.flush().map_err(|error| disk_problem("Two layers of a disk could not be merged", &error))?;
+    drop(into);
+    for child in &step.children {
+        let below = layers::below(&layers::header(child).await?, &packaged).await?;
+        let file = layers::directory().await?.locked(&layers::file_name(child)).await?;
+        let mut image = Qcow2::open(file, below).map_err(failed)?;
+        image.set_backing(&layers::backing_on(&step.into)).map_err(failed)?;
+        image.close().map_err(|error| failed(error.into()))?;
+    }
+    for (id, record) in records.iter().filter(|(_, record)| record.tops().any(|top| *top == step.layer)) {
+        let directory = records::directory(id).await?;
+        let stored = records::existing(right, &directory).await?;
+        let record = record.replaced(&step.layer, &step.into);
+        records::store(right, &directory, Some(&stored), record).await?;
+    }
+    layers::remove(&step.layer).await
+}
+
+fn packaged(inventory: &Inventory) -> Vec<protocol::ImageFile> {
+    let workspace = std::iter::once(inventory.workspace.clone());
+    inventory.images.iter().map(|(_, image)| image.clone()).chain(workspace).collect()
+}
+
+/// A file that nothing refers to.
+struct Unused {
+    directory: Directory,
+    name: String,
+    bytes: u64,
+}
+
+/// Everything that no instance needs: layers, memories and images that no record reaches.
+async fn unused(right: &Structure, inventory: &Inventory) -> Result<Vec<Unused>, Problem> {
+    let mut unused = vec![];
+    let graph = layers::graph(right).await?;
+    let records = all_records(right).await?;
+    let kept = graph.reach(records.iter().flat_map(|(_, record)| record.tops()));
+    let directory = layers::directory().await?;
+    for id in graph.garbage(&kept) {
+        let bytes = graph.get(&id).map_or(0, |layer| layer.bytes);
+        unused.push(Unused { directory: directory.clone(), name: layers::file_name(&id), bytes });
+    }
+    for (id, record) in &records {
+        let directory = records::directory(id).await?;
+        let memories: BTreeSet<_> = record.memories().map(|memory| &memory.file).collect();
+        for entry in directory.entries().await? {
+            if entry.name.starts_with("memory-") && !memories.contains(&entry.name) {
+                unused.push(file(&directory, entry.name).await?);
+            }
+        }
+    }
+    let images = Directory::open(&["images"]).await?;
+    let mut needed = graph.images(&kept);
+    needed.extend(packaged(inventory).iter().map(images::image_name));
+    for entry in images.entries().await? {
+        // One that ends so is just being put in place.
+        if !needed.contains(&entry.name) && !entry.name.ends_with(".part") {
+            unused.push(file(&images, entry.name).await?);
+        }
+    }
+    Ok(unused)
+}
+
+async fn file(directory: &Directory, name: String) -> Result<Unused, Problem> {
+    let bytes = directory.shared(&name).await?.map_or(0, |file| file.size() as u64);
+    Ok(Unused { directory: directory.clone(), name, bytes })
+}
+
+async fn remove_unused(right: &Structure, inventory: &Inventory) -> Result<(), Problem> {
+    for Unused { directory, name, .. } in unused(right, inventory).await? {
+        directory.remove(&name).await?;
+    }
+    // Work that was cut short by the browser's end: none goes on now.
+    let jobs = Directory::open(&["jobs"]).await?;
+    for entry in jobs.entries().await? {
+        jobs.remove(&entry.name).await?;
+    }
+    Ok(())
+}
+
+/// What instances that nobody knows of take up, with all else that is unused, in bytes.
+pub async fn leftover_bytes(right: &Structure, inventory: &Inventory) -> Result<u64, Problem> {
+    let graph = layers::graph(right).await?;
+    let records = all_records(right).await?;
+    let (known, unknown): (Vec<_>, Vec<_>) = records.iter().partition(|(id, _)| inventory.known.contains(id));
+    let kept = graph.reach(known.iter().flat_map(|(_, record)| record.tops()));
+    let lost = graph.reach(unknown.iter().flat_map(|(_, record)| record.tops()));
+    let unused: u64 = unused(right, inventory).await?.iter().map(|file| file.bytes).sum();
+    Ok(unused + graph.bytes(lost.difference(&kept)))
+}
+
+/// Removes instances that nobody knows of, with all else that is unused.
+pub async fn leftovers(inventory: &Inventory) -> Result<(), Problem> {
+    let instances = Directory::open(&["instances"]).await?;
+    for entry in instances.entries().await? {
+        let Ok(id) = InstanceId::try_from(entry.name.clone()) else { continue };
+        if inventory.known.contains(&id) {
+            continue;
+        }
+        // One that is worked on is about to become known.
+        if Lock::try_instance(&id).await?.is_some() {
+            instances.remove(&entry.name).await?;
+        }
+    }
+    tidy(inventory).await.map(drop)
+}
+
+/// Removes what a job that was cut short has made so far.
+pub async fn discard(job: &JobId) -> Result<(), Problem> {
+    Directory::open(&["jobs"]).await?.remove(job.as_str()).await
+}
