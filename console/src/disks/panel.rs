@@ -83,13 +83,16 @@ pub(crate) fn Panel(props: &PanelProps) -> Html {
                     onclick={props.on_close.reform(|_| ())} />
             </header>
             <div class="side-body">
-                if let Some(problem) = show.problem.clone() {
-                    <Notice {problem}><Button label="Try again" class="small" onclick={retry} /></Notice>
-                }
-                if let Some(id) = (*made).clone() {
-                    <Made {id} on_dismiss={Callback::from({ let made = made.setter(); move |()| made.set(None) })} />
-                }
-                <Jobs {jobs} />
+                // In a place of their own: Yew loses the place of what comes before a component that shows nothing.
+                <div class="side-notes">
+                    if let Some(problem) = show.problem.clone() {
+                        <Notice {problem}><Button label="Try again" class="small" onclick={retry} /></Notice>
+                    }
+                    if let Some(id) = (*made).clone() {
+                        <Made {id} on_dismiss={Callback::from({ let made = made.setter(); move |()| made.set(None) })} />
+                    }
+                    if !jobs.is_empty() { <Jobs {jobs} /> }
+                </div>
                 if let Some(subject) = subject {
                     <SnapshotSection subject={subject.clone()} pose={pose.clone()} made={end.reform(Some)} />
                     <DiskSection subject={subject.clone()} pose={pose.clone()} />
