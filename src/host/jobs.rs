@@ -10,7 +10,7 @@ use crate::webext::send_message;
 use futures_channel::oneshot;
 use protocol::{
     DiskOrder, DiskReply, DiskRequest, Envelope, ImportWhat, Inventory, Job, JobId, JobStage, NewSnapshot, Notice,
-    Point, Problem, ProblemCode, SnapshotId, StorageCommand, StorageNotice, Subject,
+    Point, Problem, ProblemCode, StorageCommand, StorageNotice, Subject,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -95,7 +95,7 @@ impl Jobs {
         }
         let snapshot = match &order.request {
             DiskRequest::TakeSnapshot { name, memory, .. } => Some(NewSnapshot {
-                id: SnapshotId::from_random(order.random),
+                id: order.fresh.snapshot.clone(),
                 name: name.clone(),
                 created: order.now,
                 memory: *memory,
@@ -166,7 +166,7 @@ impl Jobs {
     /// Starts a worker for long work.
     fn begin(&self, title: String, order: DiskOrder, frozen: Option<Point>) -> Result<JobId, Problem> {
         self.interrupt_tidying();
-        let id = JobId::from_random(order.random);
+        let id = order.fresh.job.clone();
         let stage = match order.request {
             DiskRequest::Import { .. } => JobStage::WaitingForFile,
             _ => JobStage::Working { step: "Beginning".to_owned(), done: 0, total: None },

@@ -30,7 +30,7 @@ pub async fn answer(order: &DiskOrder, frozen: Option<Point>) -> Result<DiskRepl
             change(id, |record| record.without(snapshot)).await?;
         }
         DiskRequest::Clone { snapshot, .. } => {
-            let made = InstanceId::from_random(order.random);
+            let made = order.fresh.instance.clone();
             clone(&subject()?.instance, snapshot.as_ref(), frozen, &made).await?;
             return Ok(DiskReply::Instance(made));
         }
@@ -48,7 +48,7 @@ pub async fn answer(order: &DiskOrder, frozen: Option<Point>) -> Result<DiskRepl
 }
 
 fn new_snapshot(order: &DiskOrder, name: &str) -> NewSnapshot {
-    NewSnapshot { id: SnapshotId::from_random(order.random), name: name.to_owned(), created: order.now, memory: false }
+    NewSnapshot { id: order.fresh.snapshot.clone(), name: name.to_owned(), created: order.now, memory: false }
 }
 
 /// The right to work on a stopped instance's disks.

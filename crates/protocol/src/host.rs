@@ -43,8 +43,8 @@ pub struct DiskOrder {
     pub request: DiskRequest,
     /// The instance that it is about, if about one.
     pub subject: Option<Subject>,
-    /// Random bits for the identifier of what it makes.
-    pub random: u64,
+    /// The identifier of what it makes.
+    pub fresh: Fresh,
     /// The time, in milliseconds since 1970.
     pub now: u64,
     /// The template of an instance that is made from a disk of the user's.
@@ -64,6 +64,28 @@ pub struct Inventory {
     pub workspace: ImageFile,
     /// All instances that there are.
     pub known: Vec<InstanceId>,
+}
+
+/// New identifiers, of which one is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fresh {
+    /// For an instance.
+    pub instance: InstanceId,
+    /// For a snapshot.
+    pub snapshot: SnapshotId,
+    /// For a job.
+    pub job: JobId,
+}
+
+impl Fresh {
+    /// Makes them out of random bits.
+    pub fn from_random(bits: u64) -> Self {
+        Self {
+            instance: InstanceId::from_random(bits),
+            snapshot: SnapshotId::from_random(bits),
+            job: JobId::from_random(bits),
+        }
+    }
 }
 
 /// The instance that a [`DiskOrder`] is about.

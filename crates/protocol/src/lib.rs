@@ -27,7 +27,7 @@ pub use disks::{
     StorageReport, WORKSPACE_MIN, file_channel,
 };
 pub use host::{
-    DiskOrder, HostCall, HostNotice, HostReply, ImageFile, Inventory, MachineEvent, MachineSpec, NewSnapshot,
+    DiskOrder, Fresh, HostCall, HostNotice, HostReply, ImageFile, Inventory, MachineEvent, MachineSpec, NewSnapshot,
     RunningMachine, StorageCommand, StorageNotice, Subject, WorkerCommand, WorkerNotice,
 };
 pub use ids::{IdError, InstanceId, JobId, LayerId, NameError, SnapshotId, TemplateId, check_name};

@@ -3,8 +3,8 @@
 use crate::requests::{Granted, INSTANCES_MAX, refused};
 use crate::{Effect, Registry};
 use protocol::{
-    DISK_MAX, DiskOrder, DiskReply, DiskRequest, ImportWhat, Instance, InstanceId, Job, JobId, JobStage, Outcome,
-    Problem, ProblemCode, Removable, SNAPSHOT_NAME_MAX, State, Subject, WORKSPACE_MIN,
+    DISK_MAX, DiskOrder, DiskReply, DiskRequest, Fresh, ImportWhat, Instance, InstanceId, Job, JobId, JobStage,
+    Outcome, Problem, ProblemCode, Removable, SNAPSHOT_NAME_MAX, State, Subject, WORKSPACE_MIN,
 };
 
 /// Disks have a size that is a multiple of this.
@@ -18,7 +18,7 @@ impl Registry {
         let order = DiskOrder {
             request,
             subject,
-            random,
+            fresh: Fresh::from_random(random),
             now,
             template: self.settings.template.clone(),
             memory: self.settings.memory,
@@ -174,7 +174,8 @@ impl Registry {
             forced_at: None,
             restarting: false,
             problem: None,
-            disks: 0,
+            // Others may lie on the same layers, which can be merged one day.
+            disks: 1,
             ..made
         });
     }
@@ -313,7 +314,7 @@ mod tests {
         let mut registry = registry();
         let id = running(&mut registry);
         let order = ask(&mut registry, DiskRequest::Clone { id: id.clone(), snapshot: None }).unwrap();
-        let made = InstanceId::from_random(order.random);
+        let made = order.fresh.instance.clone();
         registry.disks_done(&order, &DiskReply::Instance(made.clone()));
         registry.disks_done(&order, &DiskReply::Instance(made.clone()));
         let world = registry.world();

@@ -2,7 +2,7 @@ use crate::{Console, Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use protocol::Stream;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Stands around the output of a command (ASCII's record separator); the terminal's echo of the command has it only as
 /// `\036`.
@@ -11,9 +11,10 @@ const MARK: char = '\u{1e}';
 const LINE: usize = 700;
 
 /// A line that keeps a piece of the encoded command, and runs the command if it is the last.
-fn typed(piece: &str, last: bool) -> String {
-    let run = r#"; stty -echo -opost; printf '\036B\036'; sh -c "$(echo "$C" | base64 -d)" </dev/null; printf '\036E%d\036' $?; stty echo opost"#;
-    format!(" C=\"{piece}\"{}\r", if last { run } else { "" })
+fn typed(piece: &str, last: bool, nonce: u32) -> String {
+    let begin = format!(r"; stty -echo -opost; printf '\036B{nonce}\036'");
+    let run = r#"; sh -c "$(echo "$C" | base64 -d)" </dev/null; printf '\036E%d\036' $?; stty echo opost"#;
+    if last { format!(" C=\"{piece}\"{begin}{run}\r") } else { format!(" C=\"{piece}\"\r") }
 }
 
 /// What became of a command in the guest.
@@ -35,6 +36,8 @@ impl Finished {
 /// Takes the console's output apart at the marks.
 #[derive(Debug, Default)]
 struct Parser {
+    /// Tells this command from one of which the scrollback is shown again.
+    nonce: u32,
     pending: Vec<u8>,
     begun: bool,
 }
@@ -44,7 +47,7 @@ impl Parser {
     fn push(&mut self, bytes: &[u8]) -> (Vec<u8>, Option<u8>) {
         self.pending.extend_from_slice(bytes);
         if !self.begun {
-            let begin = format!("{MARK}B{MARK}");
+            let begin = format!("{MARK}B{}{MARK}", self.nonce);
             let Some(at) = find(&self.pending, begin.as_bytes()) else { return (vec![], None) };
             self.pending.drain(..at + begin.len());
             self.begun = true;
@@ -82,16 +85,17 @@ impl Console<'_> {
     /// prints as it comes.
     pub async fn exec_with(&mut self, command: &str, timeout: Duration, mut output: impl FnMut(&[u8])) -> Result<u8> {
         let encoded = STANDARD.encode(command);
+        let nonce = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
         // In one line if at all possible: the shell asks the terminal for its cursor at each prompt, and an answer that
         // comes between two lines would be taken for a part of the second.
         let pieces = encoded.len().div_ceil(LINE).max(1);
         for piece in 0..pieces {
             let before = if piece == 0 { "" } else { "${C}" };
             let now = &encoded[piece * LINE..((piece + 1) * LINE).min(encoded.len())];
-            let line = typed(&format!("{before}{now}"), piece + 1 == pieces);
+            let line = typed(&format!("{before}{now}"), piece + 1 == pieces, nonce);
             self.send(Stream::Shell, line.as_bytes()).await?;
         }
-        let (mut parser, started) = (Parser::default(), Instant::now());
+        let (mut parser, started) = (Parser { nonce, ..Parser::default() }, Instant::now());
         loop {
             let (bytes, status) = parser.push(&self.read(Stream::Shell).await?);
             output(&bytes);
@@ -135,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_output_is_what_stands_between_the_marks_however_it_comes() {
-        let text = "$ printf '\\036B\\036'\r\n\u{1e}B\u{1e}one\ntwo\n\u{1e}E3\u{1e}$ ";
+        let text = "$ printf '\\036B\\036'\r\n\u{1e}B0\u{1e}one\ntwo\n\u{1e}E3\u{1e}$ ";
         for piece in 1..text.len() {
             assert_eq!(parse_in_pieces(text, piece), ("one\ntwo\n".to_owned(), Some(3)), "{piece}");
         }
@@ -143,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_mark_in_the_output_is_output() {
-        let text = "\u{1e}B\u{1e}a\u{1e}b\u{1e}\u{1e}E0\u{1e}";
+        let text = "\u{1e}B0\u{1e}a\u{1e}b\u{1e}\u{1e}E0\u{1e}";
         for piece in 1..text.len() {
             assert_eq!(parse_in_pieces(text, piece), ("a\u{1e}b\u{1e}".to_owned(), Some(0)), "{piece}");
         }

@@ -1,6 +1,9 @@
 use crate::{Console, Error, Result};
 use driver::Browser;
-use protocol::{Instance, InstanceId, PageRequest, Problem, State, World};
+use protocol::{
+    DiskReply, DiskRequest, Disks, Instance, InstanceId, JobId, JobStage, Outcome, PageRequest, Problem, Reply, State,
+    World,
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -48,11 +51,53 @@ impl<'a> Workbench<'a> {
         parse(world)
     }
 
-    /// Asks the background.
-    pub async fn call(&self, request: &PageRequest) -> Result<Option<InstanceId>> {
+    async fn ask(&self, request: &PageRequest) -> Result<Reply> {
         let request = serde_json::to_value(request).map_err(|error| Error::Answer(error.to_string()))?;
         let answer = self.eval("return window.remote.call(arguments[0])", vec![request]).await?;
-        parse::<std::result::Result<Option<InstanceId>, Problem>>(answer)?.map_err(Error::Problem)
+        parse::<std::result::Result<Reply, Problem>>(answer)?.map_err(Error::Problem)
+    }
+
+    /// Asks the background.
+    pub async fn call(&self, request: &PageRequest) -> Result<Option<InstanceId>> {
+        Ok(self.ask(request).await?.instance().cloned())
+    }
+
+    /// Asks the background about disks.
+    pub async fn disks(&self, request: DiskRequest) -> Result<DiskReply> {
+        match self.ask(&PageRequest::Disks(request)).await? {
+            Reply::Disks(reply) => Ok(reply),
+            other => Err(Error::Answer(format!("{other:?}"))),
+        }
+    }
+
+    /// A machine's disks and snapshots.
+    pub async fn show_disks(&self, id: &InstanceId) -> Result<Disks> {
+        match self.disks(DiskRequest::Show(id.clone())).await? {
+            DiskReply::Disks(disks) => Ok(disks),
+            other => Err(Error::Answer(format!("{other:?}"))),
+        }
+    }
+
+    /// Begins long work.
+    pub async fn begin(&self, request: DiskRequest) -> Result<JobId> {
+        match self.disks(request).await? {
+            DiskReply::Job(job) => Ok(job),
+            other => Err(Error::Answer(format!("{other:?}"))),
+        }
+    }
+
+    /// Waits until long work is over.
+    pub async fn wait_for_job(&self, id: &JobId, timeout: Duration) -> Result<Outcome> {
+        let over = async || {
+            let Ok(world) = self.world().await else { return Ok(None) };
+            let job = world.jobs.into_iter().find(|job| job.id == *id);
+            Ok(job.map(|job| job.stage).filter(JobStage::is_over))
+        };
+        match self.browser.wait_for(&format!("the end of job {id}"), timeout, over).await? {
+            JobStage::Done(outcome) => Ok(outcome),
+            JobStage::Failed(problem) => Err(Error::Problem(problem)),
+            other => Err(Error::Answer(format!("{other:?}"))),
+        }
     }
 
     /// How often the background has gone away under this page.
