@@ -295,6 +295,7 @@ impl Desk {
             Command::FindNext => again(Step::Next),
             Command::FindBefore => again(Step::Before),
             Command::Copy => self.copy(),
+            Command::Disks => self.listener.emit(Signal::ToggleDisks),
             Command::Leave => leave_terminal(),
             // The browser does it.
             Command::Paste => {}

@@ -22,6 +22,8 @@ pub(crate) enum Command {
     FindBefore,
     /// Copies the selection.
     Copy,
+    /// Opens the panel with the disks, or closes it.
+    Disks,
     /// Leaves the key to the browser, whose own paste needs no permission.
     Paste,
     /// Moves the focus out of the terminal, to the tool bar.
@@ -37,6 +39,7 @@ pub(crate) fn command(key: Key<'_>, searching: bool) -> Option<Command> {
     match key {
         "F" | "f" if both => Some(Command::Find),
         "C" | "c" if both => Some(Command::Copy),
+        "D" | "d" if both => Some(Command::Disks),
         "V" | "v" if both => Some(Command::Paste),
         "ArrowUp" if both => Some(Command::Leave),
         "F3" if searching && plain && shift => Some(Command::FindBefore),
@@ -57,13 +60,14 @@ mod tests {
     fn control_and_shift_make_a_letter_the_pages_own() {
         assert_eq!(command(with_both("F"), false), Some(Command::Find));
         assert_eq!(command(with_both("C"), false), Some(Command::Copy));
+        assert_eq!(command(with_both("D"), false), Some(Command::Disks));
         assert_eq!(command(with_both("V"), false), Some(Command::Paste));
         assert_eq!(command(with_both("ArrowUp"), false), Some(Command::Leave));
     }
 
     #[test]
     fn what_a_shell_needs_stays_the_machines() {
-        for key in ["c", "v", "f", "z", "ArrowUp", "Tab", "Escape"] {
+        for key in ["c", "d", "v", "f", "z", "ArrowUp", "Tab", "Escape"] {
             assert_eq!(command(Key { key, ctrl: true, ..Key::default() }, true), None, "Ctrl+{key}");
             assert_eq!(command(Key { key, ..Key::default() }, true), None, "{key}");
         }

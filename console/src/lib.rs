@@ -2,13 +2,15 @@
 //!
 //! What comes from the machine goes [`channel`] → [`session`] → [`flow`] → [`screen`]; what a person types goes the
 //! other way without [`flow`]. [`desk`] holds them together and is all that the components in [`page`] know of them;
-//! it tells them what they show by [`view::Signal`]s. Control (start, stop, …) goes through `ui` to the background.
+//! it tells them what they show by [`view::Signal`]s. Control (start, stop, …) goes through `ui` to the background, and so
+//! does what the side panel in [`disks`] asks.
 
 mod answers;
 mod channel;
 mod clipboard;
 mod cover;
 mod desk;
+mod disks;
 mod find;
 mod flow;
 mod input;

@@ -1,5 +1,6 @@
 use crate::{
     cover::Cover,
+    disks::{Drop, Panel, use_intent},
     find::FindBar,
     stage::{DeskHandle, Stage},
     store,
@@ -63,6 +64,7 @@ fn Console(props: &ConsoleProps) -> Html {
         let view = view.dispatcher();
         Callback::from(move |signal| view.dispatch(signal))
     };
+    use_intent(&props.id, signal.reform(|()| Signal::ShowDisks));
     if workbench.world.is_some() && instance.is_none() {
         return html! { <Missing /> };
     }
@@ -77,6 +79,15 @@ fn Console(props: &ConsoleProps) -> Html {
             let (signal, spoken) = (signal.clone(), !view.spoken);
             Callback::from(move |()| signal.emit(Signal::Speak(spoken)))
         },
+    };
+    let close = {
+        let (signal, desk) = (signal.clone(), (*desk).clone());
+        Callback::from(move |()| {
+            signal.emit(Signal::HideDisks);
+            if let Some(DeskHandle(desk)) = &desk {
+                desk.focus(desk.tab());
+            }
+        })
     };
     let ready = {
         let desk = desk.setter();
@@ -97,17 +108,25 @@ fn Console(props: &ConsoleProps) -> Html {
             if let Some(problem) = workbench.problem.clone() {
                 <div class="bar-problem"><Notice {problem} on_dismiss={workbench.dismissal()} /></div>
             }
+            <div class="room">
             <main class="main">
                 <div class="view">
                 <Stage id={props.id.clone()} view={(*view).clone()} {run} {dark} dim={instance.as_ref().is_some_and(is_still)}
                     signal={signal.clone()} {ready} />
                 if let (true, Some(desk)) = (view.searching, &*desk) {
-                    <FindBar desk={desk.clone()} tab={view.tab()} found={view.found} {signal} />
+                    <FindBar desk={desk.clone()} tab={view.tab()} found={view.found} signal={signal.clone()} />
                 }
                 <Corner view={(*view).clone()} />
                 </div>
-                <Cover {instance} has_output={view.has_output()} />
+                <Cover instance={instance.clone()} has_output={view.has_output()} />
             </main>
+            if let (true, Some(instance)) = (view.disks, instance.clone()) {
+                <Panel {instance} on_close={close} />
+            }
+            </div>
+            if let Some(instance) = instance {
+                <Drop {instance} signal={signal.clone()} />
+            }
         </div>
     }
 }

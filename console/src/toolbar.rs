@@ -100,6 +100,9 @@ pub(crate) fn Tools(props: &ToolsProps) -> Html {
                 disabled={view.font <= FONTS[0]} onclick={font(-1)} />
             <Button label="Larger text" icon={Icon::TextLarger} icon_only=true kind={Kind::Ghost}
                 disabled={view.font >= FONTS[2]} onclick={font(1)} />
+            <span class="tools-gap" />
+            <Button label="Disks" icon={Icon::Disk} icon_only=true kind={Kind::Ghost} pressed={view.disks}
+                onclick={signal.reform(|_| Signal::ToggleDisks)} />
         </div>
     }
 }

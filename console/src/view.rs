@@ -40,6 +40,12 @@ pub(crate) enum Signal {
     Find,
     /// The search is closed.
     EndSearch,
+    /// The panel with the disks is opened.
+    ShowDisks,
+    /// The panel with the disks is closed.
+    HideDisks,
+    /// The panel with the disks is opened or closed.
+    ToggleDisks,
     /// The font gets this size.
     Font(u32),
     /// The terminals are to be readable for a screen reader, or need not be.
@@ -67,6 +73,8 @@ pub(crate) struct View {
     pub(crate) found: Option<Found>,
     /// Whether the search is open.
     pub(crate) searching: bool,
+    /// Whether the panel with the disks is open.
+    pub(crate) disks: bool,
     /// Size of the font.
     pub(crate) font: u32,
     /// Whether the terminals are readable for a screen reader.
@@ -87,6 +95,7 @@ impl View {
             link: None,
             found: None,
             searching: false,
+            disks: false,
             font: font.clamp(FONTS[0], FONTS[2]),
             spoken,
             hint: None,
@@ -122,6 +131,9 @@ impl View {
             Signal::Found(found) => self.found = Some(found),
             Signal::Find => self.searching = true,
             Signal::EndSearch => (self.searching, self.found) = (false, None),
+            Signal::ShowDisks => self.disks = true,
+            Signal::HideDisks => self.disks = false,
+            Signal::ToggleDisks => self.disks = !self.disks,
             Signal::Font(font) => self.font = font.clamp(FONTS[0], FONTS[2]),
             Signal::Speak(spoken) => self.spoken = spoken,
             Signal::Say(hint) => self.hint = Some(hint),

@@ -57,6 +57,13 @@ fn Options() -> Html {
                         <div class="bone bone-section" /><div class="bone bone-section" />
                     </div>
                 }
+                <section class="section">
+                    <h2>{ "Storage" }</h2>
+                    <div class="panel about">
+                        <p>{ "See what machines take up, free some of it, and import disks and machines." }</p>
+                        <p><a href="../storage/index.html" target="_blank">{ "Open storage" }</a></p>
+                    </div>
+                </section>
                 <About />
             </main>
         </div>

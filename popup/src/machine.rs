@@ -1,8 +1,8 @@
 use crate::name::{objection, tidy};
-use protocol::{Instance, PageRequest, State};
+use protocol::{DiskReply, DiskRequest, Instance, PageRequest, State};
 use ui::{
-    Button, ConfirmDialog, Icon, Kind, MachineControls, MenuItem, Notice, StateGlyph, StoppingNote, close_if_popup,
-    memory, state_label, uptime, use_now, use_world,
+    Button, ConfirmDialog, Icon, Kind, MachineControls, MenuItem, Notice, Remark, StateGlyph, StoppingNote, Tone,
+    close_if_popup, leave_disks_note, memory, state_label, uptime, use_asking, use_now, use_world,
 };
 use web_sys::{HtmlElement, HtmlInputElement};
 use yew::prelude::*;
@@ -36,7 +36,7 @@ pub(crate) fn Machine(props: &MachineProps) -> Html {
     let Instance { id, name, state, .. } = &props.instance;
     let open = {
         let (workbench, id) = (workbench.clone(), id.clone());
-        Callback::from(move |_: MouseEvent| {
+        Callback::from(move |()| {
             workbench.ask(PageRequest::OpenConsole(id.clone()), |_, well| {
                 if well {
                     close_if_popup();
@@ -56,7 +56,32 @@ pub(crate) fn Machine(props: &MachineProps) -> Html {
         let flag = flag.setter();
         Callback::from(move |()| flag.set(to))
     };
-    let mut more = vec![item("Rename", Icon::Pencil, false, set(&renaming, true))];
+    let cloned = use_state(|| None);
+    let cloning = use_asking({
+        let cloned = cloned.setter();
+        Callback::from(move |reply| {
+            if let DiskReply::Instance(made) = reply {
+                cloned.set(Some(made));
+            }
+        })
+    });
+    let clone = {
+        let (ask, id) = (cloning.ask.clone(), id.clone());
+        Callback::from(move |()| ask.emit(DiskRequest::Clone { id: id.clone(), snapshot: None }))
+    };
+    let clone_name = cloned.as_ref().and_then(|made| Some(workbench.world.as_ref()?.instance(made)?.name.clone()));
+    let snapshots = {
+        let (open, id) = (open.clone(), id.clone());
+        Callback::from(move |()| {
+            leave_disks_note(&id);
+            open.emit(());
+        })
+    };
+    let mut more = vec![
+        item("Snapshots…", Icon::Snapshot, false, snapshots),
+        item("Clone", Icon::Clone, false, clone),
+        item("Rename", Icon::Pencil, false, set(&renaming, true)),
+    ];
     if !state.is_live() {
         more.push(item("Delete", Icon::Trash, true, set(&deleting, true)));
     }
@@ -74,7 +99,7 @@ pub(crate) fn Machine(props: &MachineProps) -> Html {
             } else {
                 <div class="machine-row">
                     <button ref={row} type="button" class="machine-open" aria-label={format!("Open console of {name}")}
-                        aria-describedby={format!("about-{id}")} onclick={open}>
+                        aria-describedby={format!("about-{id}")} onclick={open.reform(|_: MouseEvent| ())}>
                         <StateGlyph state={*state} />
                         <span class="machine-text">
                             <span class="machine-name">{ name }</span>
@@ -87,6 +112,15 @@ pub(crate) fn Machine(props: &MachineProps) -> Html {
             <StoppingNote instance={props.instance.clone()} />
             if let Some(problem) = props.instance.problem.clone() {
                 <div class="machine-problem"><Notice {problem} /></div>
+            }
+            if let Some(problem) = cloning.problem.clone() {
+                <div class="machine-problem"><Notice {problem} on_dismiss={cloning.dismiss.clone()} /></div>
+            }
+            if let Some(clone) = clone_name {
+                <div class="machine-problem">
+                    <Remark tone={Tone::Good} message={format!("{clone} is a clone of {name}.")}
+                        on_dismiss={Callback::from({ let cloned = cloned.setter(); move |()| cloned.set(None) })} />
+                </div>
             }
             if *deleting && !state.is_live() {
                 <ConfirmDialog title={format!("Delete {name}?")} confirm="Delete"

@@ -1,7 +1,10 @@
 use crate::{launch::Launch, machine::Machine};
-use protocol::{PageRequest, State, World};
-use ui::{EmptyState, Icon, Logo, Notice, WorldProvider, use_world};
+use protocol::{InstanceId, Job, JobId, JobStage, PageRequest, State, World};
+use ui::{EmptyState, Icon, Logo, Notice, Progress, RoomWarning, WorldProvider, use_room, use_world};
 use yew::prelude::*;
+
+/// The storage page's place, seen from the popup.
+const STORAGE: &str = "../storage/index.html";
 
 /// The popup.
 #[component]
@@ -27,12 +30,73 @@ fn Popup() -> Html {
             <main>
                 if let Some(world) = &workbench.world {
                     <Launch world={(**world).clone()} />
+                    <Warning world={(**world).clone()} />
+                    <Tasks jobs={world.jobs.clone()} />
                     <Machines world={(**world).clone()} />
                 } else {
                     <Skeleton />
                 }
             </main>
+            <nav class="bottom" aria-label="Storage">
+                <a class="button ghost small" href={STORAGE} target="_blank">{ Html::from(Icon::Disk) }{ "Storage" }</a>
+                <a class="button ghost small" href={format!("{STORAGE}#import")} target="_blank">
+                    { Html::from(Icon::Import) }{ "Import…" }
+                </a>
+            </nav>
         </div>
+    }
+}
+
+/// Says that the storage is nearly full.
+#[component]
+fn Warning(props: &MachinesProps) -> Html {
+    // What fills the storage: disks that change, and files that tasks write.
+    let disks: Vec<(InstanceId, u32, State)> =
+        props.world.instances.iter().map(|one| (one.id.clone(), one.disks, one.state)).collect();
+    let jobs: Vec<(JobId, bool)> = props.world.jobs.iter().map(|job| (job.id.clone(), job.stage.is_over())).collect();
+    let Some(room) = use_room((disks, jobs)).filter(|room| room.is_short()) else { return Html::default() };
+    html! {
+        <div class="warning-place">
+            <RoomWarning {room} advice="Free something before a disk runs out of room.">
+                <a class="button secondary small" href={STORAGE} target="_blank">{ "Open storage" }</a>
+            </RoomWarning>
+        </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct TasksProps {
+    jobs: Vec<Job>,
+}
+
+/// Long work in short; the storage page has what can be done about it.
+#[component]
+fn Tasks(props: &TasksProps) -> Html {
+    if props.jobs.is_empty() {
+        return Html::default();
+    }
+    let task = |job: &Job| {
+        let state = match &job.stage {
+            JobStage::Done(outcome) if outcome.file.is_some() => "Done: save the file",
+            JobStage::Done(_) => "Done",
+            JobStage::Failed(_) => "Failed",
+            JobStage::WaitingForFile | JobStage::Working { .. } => "",
+        };
+        html! {
+            <li key={job.id.as_str()} class="task">
+                <a href={STORAGE} target="_blank">
+                    <span class="task-title">{ &job.title }</span>
+                    if !state.is_empty() { <span class="task-state">{ state }</span> }
+                </a>
+                <Progress job={job.clone()} brief=true />
+            </li>
+        }
+    };
+    html! {
+        <section class="tasks">
+            <h2 id="tasks">{ "Tasks" }</h2>
+            <ul aria-labelledby="tasks">{ for props.jobs.iter().map(task) }</ul>
+        </section>
     }
 }
 

@@ -7,18 +7,27 @@
 //!
 //! Pages know nothing of the background, the host page or a machine but what `protocol` says.
 
+mod asking;
 mod browser;
+mod hand_over;
 mod link;
 mod mount;
+mod note;
 mod parts;
+mod room;
+mod save;
 mod theme;
 mod time;
 mod world;
 
+pub use asking::{Asking, use_asking};
 pub use browser::{close_if_popup, version};
 pub use link::{Client, Link};
 pub use mount::mount;
+pub use note::{leave_disks_note, take_disks_note};
 pub use parts::*;
+pub use room::{Persistence, Room, use_persistence, use_room};
+pub use save::{Download, save};
 pub use theme::{use_dark, use_theme};
-pub use time::{countdown, now, uptime, use_now};
+pub use time::{countdown, moment, now, uptime, use_now};
 pub use world::{Workbench, WorldProvider, use_world};

@@ -21,6 +21,30 @@ pub fn uptime(since: u64, now: u64) -> String {
     }
 }
 
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// A point in time on the wall: year, month from 0, day, hour, minute.
+type Wall = (u32, u32, u32, u32, u32);
+
+fn wall(time: u64) -> Wall {
+    let date = js_sys::Date::new(&(time as f64).into());
+    (date.get_full_year(), date.get_month(), date.get_date(), date.get_hours(), date.get_minutes())
+}
+
+/// A point in time (in milliseconds since 1970) as people read it here and today.
+pub fn moment(time: u64) -> String {
+    on_the_wall(wall(time), wall(now()))
+}
+
+fn on_the_wall((year, month, day, hour, minute): Wall, (this_year, this_month, today, ..): Wall) -> String {
+    let month_name = MONTHS.get(month as usize).copied().unwrap_or_default();
+    match (year == this_year, month == this_month && day == today) {
+        (true, true) => format!("Today, {hour:02}:{minute:02}"),
+        (true, false) => format!("{day} {month_name}, {hour:02}:{minute:02}"),
+        (false, _) => format!("{day} {month_name} {year}, {hour:02}:{minute:02}"),
+    }
+}
+
 /// Whole seconds from `now` until `then` (both in milliseconds since 1970), rounded up; none when it has passed.
 pub fn countdown(then: u64, now: u64) -> u64 {
     then.saturating_sub(now).div_ceil(1000)
@@ -51,6 +75,14 @@ mod tests {
         assert_eq!(after(3600), "1 h 00 min");
         assert_eq!(after(86_399), "23 h 59 min");
         assert_eq!(after(90_000), "1 d 1 h");
+    }
+
+    #[test]
+    fn a_moment_leaves_out_what_is_plain() {
+        let now = (2026, 2, 12, 18, 0);
+        assert_eq!(on_the_wall((2026, 2, 12, 9, 5), now), "Today, 09:05");
+        assert_eq!(on_the_wall((2026, 1, 12, 9, 5), now), "12 Feb, 09:05");
+        assert_eq!(on_the_wall((2025, 2, 12, 23, 59), now), "12 Mar 2025, 23:59");
     }
 
     #[test]

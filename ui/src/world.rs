@@ -1,6 +1,7 @@
 //! The state of everything, for every component of a page.
 
 use crate::{
+    hand_over,
     link::{Client, Link, Update, silent},
     theme::use_theme,
 };
@@ -70,7 +71,10 @@ pub fn WorldProvider(props: &WorldProviderProps) -> Html {
     let client = use_memo((), {
         let (world, link, problem) = (world.setter(), link.setter(), problem.setter());
         let listener = move |update| match update {
-            Update::World(now) => world.set(Some(now)),
+            Update::World(now) => {
+                hand_over::settle(&now.jobs);
+                world.set(Some(now));
+            }
             Update::Link(now) => link.set(now),
             Update::Unavailable(now) => problem.set(Some(now)),
         };

@@ -13,10 +13,20 @@ pub enum Icon {
     ChevronUp,
     /// An eraser.
     Clear,
+    /// Two machines out of one.
+    Clone,
     /// A cross.
     Close,
     /// Two sheets.
     Copy,
+    /// A disk drive.
+    Disk,
+    /// An arrow out of a tray.
+    Export,
+    /// An arrow into a tray.
+    Import,
+    /// A chip.
+    Memory,
     /// A dark theme.
     Moon,
     /// Three dots.
@@ -45,6 +55,8 @@ pub enum Icon {
     Stop,
     /// A light theme.
     Sun,
+    /// A camera.
+    Snapshot,
     /// A prompt.
     Terminal,
     /// A letter with a plus.
@@ -53,6 +65,8 @@ pub enum Icon {
     TextSmaller,
     /// A bin.
     Trash,
+    /// An arrow back to the left.
+    Undo,
     /// A triangle with an exclamation mark.
     Warning,
 }
@@ -68,11 +82,25 @@ impl Icon {
                 "M7 13.25h6.25M9.6 3.1l3.3 3.3a1 1 0 0 1 0 1.4l-5.1 5.1a1 1 0 0 1-.7.3H5.9a1 1 0 0 1-.7-.3L3.1 \
                  10.8a1 1 0 0 1 0-1.4l5.1-6.3a1 1 0 0 1 1.4 0zM5.7 6.4l4.4 4.2"
             }
+            Self::Clone => {
+                "M4.5 2.5a1.75 1.75 0 1 0 0 3.5a1.75 1.75 0 1 0 0-3.5M4.5 10a1.75 1.75 0 1 0 0 3.5a1.75 1.75 0 1 0 \
+                 0-3.5M11.5 4.5a1.75 1.75 0 1 0 0 3.5a1.75 1.75 0 1 0 0-3.5M4.5 6v4M11.5 8c0 2-7 .5-7 2"
+            }
             Self::Close => "M4 4l8 8M12 4l-8 8",
             Self::Copy => {
                 "M6.75 5.5h5a1.25 1.25 0 0 1 1.25 1.25v5A1.25 1.25 0 0 1 11.75 13h-5a1.25 1.25 0 0 \
                  1-1.25-1.25v-5A1.25 1.25 0 0 1 6.75 5.5zM3.3 10.2A1.25 1.25 0 0 1 3 9.4V4.25A1.25 1.25 0 0 1 4.25 \
                  3h5.1c.3 0 .6.1.8.3"
+            }
+            Self::Disk => {
+                "M3.5 9L4.6 3.8a1 1 0 0 1 1-.8h4.8a1 1 0 0 1 1 .8L12.5 9M3.5 9h9a1 1 0 0 1 1 1v2a1 1 0 0 1-1 1h-9a1 1 0 0 \
+                 1-1-1v-2a1 1 0 0 1 1-1zM10.75 11h.01"
+            }
+            Self::Export => "M8 9.75V2.75M5.25 5.25L8 2.5l2.75 2.75M2.75 10v2.25a1 1 0 0 0 1 1h8.5a1 1 0 0 0 1-1V10",
+            Self::Import => "M8 2.75v7M5.25 7.25L8 10l2.75-2.75M2.75 10v2.25a1 1 0 0 0 1 1h8.5a1 1 0 0 0 1-1V10",
+            Self::Memory => {
+                "M5 4h6a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1zM6.5 2v2M9.5 2v2M6.5 12v2M9.5 \
+                 12v2M2 6.5h2M2 9.5h2M12 6.5h2M12 9.5h2"
             }
             Self::Moon => "M13.2 9.6A5.5 5.5 0 1 1 6.4 2.8a4.4 4.4 0 0 0 6.8 6.8z",
             Self::More => "M3.5 8h.01M8 8h.01M12.5 8h.01",
@@ -98,6 +126,10 @@ impl Icon {
                 "M3.75 3h8.5a1.25 1.25 0 0 1 1.25 1.25v5.5A1.25 1.25 0 0 1 12.25 11H8l-3 2.5V11H3.75A1.25 1.25 0 0 1 2.5 \
                  9.75v-5.5A1.25 1.25 0 0 1 3.75 3zM5.5 7h5"
             }
+            Self::Snapshot => {
+                "M3.5 4.75h1.9l.7-1.2a.6.6 0 0 1 .5-.3h2.8a.6.6 0 0 1 .5.3l.7 1.2h1.9a1 1 0 0 1 1 1v5.75a1 1 0 0 1-1 \
+                 1h-9a1 1 0 0 1-1-1V5.75a1 1 0 0 1 1-1zM8 6.25a2.25 2.25 0 1 0 0 4.5a2.25 2.25 0 1 0 0-4.5"
+            }
             Self::Stop => {
                 "M4.75 4h6.5a.75.75 0 0 1 .75.75v6.5a.75.75 0 0 1-.75.75h-6.5a.75.75 0 0 1-.75-.75v-6.5A.75.75 0 0 1 4.75 4z"
             }
@@ -112,6 +144,7 @@ impl Icon {
                 "M2.75 4.5h10.5M6.25 4.25V3a.5.5 0 0 1 .5-.5h2.5a.5.5 0 0 1 .5.5v1.25M4.25 4.5l.5 8.1a1 1 0 0 0 1 \
                  .9h4.5a1 1 0 0 0 1-.9l.5-8.1M6.75 7.25v3.5M9.25 7.25v3.5"
             }
+            Self::Undo => "M5.75 3L2.75 6l3 3M3 6h6.25a3.5 3.5 0 0 1 0 7H6",
             Self::Warning => {
                 "M7.4 2.9L2.1 12a.7.7 0 0 0 .6 1.05h10.6a.7.7 0 0 0 .6-1.05L8.6 2.9a.7.7 0 0 0-1.2 0zM8 6.5v3M8 11.25h.01"
             }

@@ -20,7 +20,7 @@ pub struct Dist {
 }
 
 /// Pages, each a crate with its HTML and CSS beside it.
-const PAGES: [&str; 3] = ["popup", "console", "options"];
+const PAGES: [&str; 4] = ["popup", "console", "options", "storage"];
 /// What of a page's folder is packaged.
 const PAGE_FILES: [&str; 3] = ["html", "css", "js"];
 

@@ -1,0 +1,26 @@
+//! Why something can't be done in the machine's state, before it is asked.
+
+use protocol::{Instance, State};
+
+/// Why the disks can't be changed from outside; none when they can.
+pub(super) fn not_stopped(instance: &Instance) -> Option<String> {
+    match instance.state {
+        State::Stopped | State::Crashed => None,
+        State::Stopping => Some(format!("{} is stopping.", instance.name)),
+        State::Starting | State::Running | State::Paused => Some(format!("Stop {} first.", instance.name)),
+    }
+}
+
+/// Why the disks can't be read; none when they can.
+pub(super) fn not_settled(instance: &Instance) -> Option<String> {
+    match instance.state {
+        State::Starting => Some(format!("{} is starting.", instance.name)),
+        State::Stopping => Some(format!("{} is stopping.", instance.name)),
+        State::Stopped | State::Running | State::Paused | State::Crashed => None,
+    }
+}
+
+/// Whether there is a memory that a snapshot could keep.
+pub(super) fn has_memory(instance: &Instance) -> bool {
+    matches!(instance.state, State::Running | State::Paused)
+}
