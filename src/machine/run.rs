@@ -1,9 +1,10 @@
 //! One run of a machine, from its start to its end.
 
+use super::agent::GuestAgent;
 use super::console::{Console, Keyboard};
 use super::disk::{DiskTrouble, GuestDisk};
 use super::supplies::Order;
-use super::v86::{Emulator, Listener, Parts};
+use super::v86::{Emulator, Listener, Parts, Port};
 use super::{after, disk_problem, drives, tell};
 use crate::bridge::{log, problem};
 use futures_util::try_join;
@@ -36,6 +37,7 @@ pub struct Run {
     emulator: OnceCell<Emulator>,
     disk: GuestDisk,
     console: Rc<Console>,
+    agent: Rc<GuestAgent>,
     panic: RefCell<PanicWatch>,
     input: RefCell<VecDeque<u8>>,
     input_scheduled: Cell<bool>,
@@ -65,6 +67,7 @@ impl Run {
         let run = Rc::new(Self {
             emulator: OnceCell::new(),
             console,
+            agent: GuestAgent::new(),
             disk,
             panic: RefCell::default(),
             input: RefCell::default(),
@@ -85,6 +88,7 @@ impl Run {
         };
         let emulator = Emulator::new(&parts, Rc::new(Ears(run.clone()))).await?;
         emulator.resize(DEFAULT_SIZE);
+        run.agent.attach(emulator.clone());
         let _ = run.emulator.set(emulator);
         run.console.serve(Rc::new(Ears(run.clone())));
         Ok(run)
@@ -116,6 +120,11 @@ impl Run {
         });
         self.switch().await;
         tell(&WorkerNotice::Event(MachineEvent::Running { started: self.started.get() }));
+        // Its clock has stood still. A guest without an agent keeps its own time.
+        let agent = self.agent.clone();
+        spawn_local(async move {
+            let _ = agent.set_time().await;
+        });
     }
 
     /// Asks the guest to shut down; a paused machine goes on to do so.
@@ -144,6 +153,7 @@ impl Run {
     /// Comes once a second: sees whether readers have stalled, and makes durable what a guest wrote without asking for it.
     pub fn look(self: &Rc<Self>) {
         self.readers_changed();
+        self.agent.look();
         if !self.holds.get().disk {
             self.disk.flush();
         }
@@ -208,7 +218,7 @@ impl Run {
     fn type_in(self: &Rc<Self>) {
         let Some(emulator) = self.emulator.get() else { return };
         let mut input = self.input.borrow_mut();
-        let given = emulator.shell_input(input.make_contiguous());
+        let given = emulator.input(Port::Shell, input.make_contiguous());
         input.drain(..given);
         if !input.is_empty() && !self.input_scheduled.replace(true) {
             let own = self.clone();
@@ -234,9 +244,14 @@ impl Listener for Ears {
         self.0.readers_changed();
     }
 
-    fn shell_output(&self, bytes: Vec<u8>) {
-        self.0.console.output(Stream::Shell, &bytes);
-        self.0.readers_changed();
+    fn output(&self, port: Port, bytes: Vec<u8>) {
+        match port {
+            Port::Shell => {
+                self.0.console.output(Stream::Shell, &bytes);
+                self.0.readers_changed();
+            }
+            Port::Control | Port::Bulk => self.0.agent.output(port, &bytes),
+        }
     }
 
     fn halted(&self) {
