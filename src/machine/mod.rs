@@ -4,6 +4,7 @@
 //! is ready before it is told which machine it runs, and starts one machine once; when its run is over it closes the disk, says so, and is ended. It knows nothing of other
 //! machines or of pages.
 
+mod agent;
 mod console;
 mod disk;
 mod drives;

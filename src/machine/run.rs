@@ -1,10 +1,11 @@
 //! One run of a machine, from its start to its end.
 
+use super::agent::GuestAgent;
 use super::console::{Console, Keyboard};
 use super::disk::DiskTrouble;
 use super::drives::{Drives, SavedMemory};
 use super::supplies::Order;
-use super::v86::{Emulator, Listener, Parts};
+use super::v86::{Emulator, Listener, Parts, Port};
 use super::{after, tell};
 use crate::bridge::problem;
 use crate::disks::disk_problem;
@@ -41,6 +42,7 @@ pub struct Run {
     emulator: OnceCell<Emulator>,
     drives: Drives,
     console: Rc<Console>,
+    agent: Rc<GuestAgent>,
     panic: RefCell<PanicWatch>,
     input: RefCell<VecDeque<u8>>,
     input_scheduled: Cell<bool>,
@@ -74,6 +76,7 @@ impl Run {
             emulator: OnceCell::new(),
             console,
             drives,
+            agent: GuestAgent::new(),
             panic: RefCell::default(),
             input: RefCell::default(),
             input_scheduled: Cell::new(false),
@@ -102,6 +105,7 @@ impl Run {
             run.console.put_back(Stream::Shell, &shell);
         }
         emulator.resize(DEFAULT_SIZE);
+        run.agent.attach(emulator.clone());
         let _ = run.emulator.set(emulator);
         run.console.serve(Rc::new(Ears(run.clone())));
         Ok(run)
@@ -133,6 +137,11 @@ impl Run {
         });
         self.switch().await;
         tell(&WorkerNotice::Event(MachineEvent::Running { started: self.started.get() }));
+        // Its clock has stood still. A guest without an agent keeps its own time.
+        let agent = self.agent.clone();
+        spawn_local(async move {
+            let _ = agent.set_time().await;
+        });
     }
 
     /// Asks the guest to shut down; a paused machine goes on to do so.
@@ -201,6 +210,7 @@ impl Run {
     /// Comes once a second: sees whether readers have stalled, and makes durable what a guest wrote without asking for it.
     pub fn look(self: &Rc<Self>) {
         self.readers_changed();
+        self.agent.look();
         let holds = self.holds.get();
         if !holds.disk && !holds.freeze {
             self.flush();
@@ -270,7 +280,7 @@ impl Run {
     fn type_in(self: &Rc<Self>) {
         let Some(emulator) = self.emulator.get() else { return };
         let mut input = self.input.borrow_mut();
-        let given = emulator.shell_input(input.make_contiguous());
+        let given = emulator.input(Port::Shell, input.make_contiguous());
         input.drain(..given);
         if !input.is_empty() && !self.input_scheduled.replace(true) {
             let own = self.clone();
@@ -305,9 +315,14 @@ impl Listener for Ears {
         self.0.readers_changed();
     }
 
-    fn shell_output(&self, bytes: Vec<u8>) {
-        self.0.console.output(Stream::Shell, &bytes);
-        self.0.readers_changed();
+    fn output(&self, port: Port, bytes: Vec<u8>) {
+        match port {
+            Port::Shell => {
+                self.0.console.output(Stream::Shell, &bytes);
+                self.0.readers_changed();
+            }
+            Port::Control | Port::Bulk => self.0.agent.output(port, &bytes),
+        }
     }
 
     fn halted(&self) {
