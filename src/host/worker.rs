@@ -1,5 +1,6 @@
 //! A machine's worker as the host page holds it.
 
+use super::engine::Engine;
 use crate::bridge::{from_js, problem, text_of, to_js};
 use crate::webext::get_url;
 use protocol::{Problem, ProblemCode, WorkerCommand, WorkerNotice};
@@ -23,7 +24,7 @@ type Receive = Box<dyn Fn(FromWorker)>;
 
 /// A dedicated worker; dropping it ends it.
 ///
-/// It can be started before there is a machine for it: it then loads and compiles what every machine needs.
+/// It can be started before there is a machine for it: it then loads what every machine needs.
 pub struct MachineWorker {
     worker: web_sys::Worker,
     receive: Rc<RefCell<Option<Receive>>>,
@@ -33,8 +34,8 @@ pub struct MachineWorker {
 }
 
 impl MachineWorker {
-    /// Starts a worker that has no machine yet.
-    pub fn start() -> Result<Self, Problem> {
+    /// Starts a worker that has no machine yet, and gives it the engine.
+    pub fn start(engine: &Engine) -> Result<Self, Problem> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         let receive = Rc::new(RefCell::new(None::<Receive>));
@@ -43,7 +44,7 @@ impl MachineWorker {
             let (receive, failed) = (receive.clone(), failed.clone());
             move |message: FromWorker| match &*receive.borrow() {
                 Some(receive) => receive(message),
-                None if matches!(message, FromWorker::Failed(_)) => failed.set(true),
+                None if is_end(&message) => failed.set(true),
                 None => {}
             }
         };
@@ -64,6 +65,7 @@ impl MachineWorker {
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        engine.give(&worker);
         Ok(Self { worker, receive, failed, _on_message: on_message, _on_error: on_error })
     }
 
@@ -84,6 +86,11 @@ impl MachineWorker {
             .post_message(&message)
             .map_err(|error| problem(ProblemCode::WorkerDied, "The machine’s worker can’t be reached", &error))
     }
+}
+
+/// Whether the worker can run no machine any more.
+fn is_end(message: &FromWorker) -> bool {
+    matches!(message, FromWorker::Failed(_) | FromWorker::Notice(WorkerNotice::Event(_)))
 }
 
 impl std::fmt::Debug for MachineWorker {
