@@ -11,6 +11,7 @@ mod cover;
 mod desk;
 mod find;
 mod flow;
+mod gpu;
 mod input;
 mod js;
 mod keys;
