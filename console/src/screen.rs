@@ -2,6 +2,7 @@
 
 use crate::{
     answers::Answers,
+    gpu,
     js::{number, object, set},
     palette,
     xterm::{FitAddon, SearchAddon, Terminal, Unicode11Addon, WebLinksAddon, WebglAddon},
@@ -113,9 +114,10 @@ impl Screen {
         self.terminal.reset();
     }
 
-    /// Draws with WebGL from now on where the browser has it, and with elements where it has not or has lost it.
+    /// Draws with WebGL from now on where the browser has it in hardware, and with elements where it has not or has lost
+    /// it: WebGL in software takes the processor that the machine needs.
     pub(crate) fn use_webgl(&self) {
-        if self.webgl.borrow().is_some() {
+        if self.webgl.borrow().is_some() || !gpu::draws() {
             return;
         }
         let Ok(addon) = WebglAddon::new() else { return };

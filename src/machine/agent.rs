@@ -2,7 +2,7 @@
 //!
 //! Dropping a future cancels its request. Patience is counted in seconds in which the machine runs, so a paused machine fails nothing; and no
 //! guest, silent or hostile, holds anything up but the one future that waits for it.
-#![allow(dead_code, reason = "what copies files, applies profiles and shows health comes after this")]
+#![allow(dead_code, reason = "what applies profiles and shows health comes after this")]
 
 use super::after;
 use super::v86::{Emulator, Port};

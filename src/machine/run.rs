@@ -7,7 +7,7 @@ use super::drives::{Drives, SavedMemory};
 use super::supplies::Order;
 use super::v86::{Emulator, Listener, Parts, Port};
 use super::{after, tell};
-use crate::bridge::problem;
+use crate::bridge::{log, problem};
 use crate::disks::disk_problem;
 use futures_util::try_join;
 use protocol::{
@@ -24,6 +24,9 @@ const INPUT_RETRY_MS: i32 = 10;
 /// The most typed bytes that wait for a guest that does not read; more are dropped, as a serial line does.
 const INPUT_MAX: usize = 4 << 20;
 
+/// How long a guest may take to write back its files before they are frozen, in milliseconds.
+const SYNC_MS: u64 = 15_000;
+
 /// The shell's size until somebody looks at it.
 const DEFAULT_SIZE: TerminalSize = TerminalSize { cols: 80, rows: 25 };
 
@@ -36,6 +39,18 @@ struct Holds {
     freeze: bool,
 }
 
+/// Whether archives wait to be unpacked, as far as is known.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Unpacking {
+    /// Looks as soon as the agent is there: at the start, and when one has come.
+    #[default]
+    Wanted,
+    /// Is at it; whatever comes meanwhile is seen.
+    Going,
+    /// Nothing waits.
+    Idle,
+}
+
 /// What the emulator's callbacks and the run share.
 pub struct Run {
     spec: MachineSpec,
@@ -46,6 +61,7 @@ pub struct Run {
     panic: RefCell<PanicWatch>,
     input: RefCell<VecDeque<u8>>,
     input_scheduled: Cell<bool>,
+    unpacking: Cell<Unpacking>,
     holds: Cell<Holds>,
     switching: Cell<bool>,
     started: Cell<u64>,
@@ -80,6 +96,7 @@ impl Run {
             panic: RefCell::default(),
             input: RefCell::default(),
             input_scheduled: Cell::new(false),
+            unpacking: Cell::default(),
             holds: Cell::default(),
             switching: Cell::new(false),
             started: Cell::new(0),
@@ -97,6 +114,7 @@ impl Run {
             firmware: run.spec.start_from == StartFrom::Firmware,
         };
         let emulator = Emulator::new(&parts, Rc::new(Ears(run.clone()))).await?;
+        let resumes = saved.is_some();
         // Whether or not it can go on from there: it must never do so again, for the disks change now.
         run.drives.forget_saved_memory().await?;
         if let Some(SavedMemory { serial, shell, state, .. }) = saved {
@@ -106,6 +124,9 @@ impl Run {
         }
         emulator.resize(DEFAULT_SIZE);
         run.agent.attach(emulator.clone());
+        if resumes {
+            run.agent.greet();
+        }
         let _ = run.emulator.set(emulator);
         run.console.serve(Rc::new(Ears(run.clone())));
         Ok(run)
@@ -159,6 +180,10 @@ impl Run {
         if self.holds.get().freeze {
             return Err(Problem::new(ProblemCode::Refused, "The machine’s disks are being frozen already."));
         }
+        // A snapshot with the memory has what is not written yet in there.
+        if !snapshot.as_ref().is_some_and(|snapshot| snapshot.memory) {
+            self.sync_guest().await;
+        }
         self.hold(|holds| holds.freeze = true);
         self.switch().await;
         let frozen = self.freeze_now(snapshot).await;
@@ -170,6 +195,17 @@ impl Run {
             }
             problem
         })
+    }
+
+    /// Has the guest write what it holds back. One that does not, or can't, is as one whose plug is pulled: its file system's
+    /// journal makes it whole, and what it had not written is not there.
+    async fn sync_guest(&self) {
+        if self.agent.is_up() && self.emulator.get().is_some_and(Emulator::is_running) {
+            let synced = self.agent.call(&agent::Request::Sync, SYNC_MS).await;
+            if let Err(error) = synced {
+                log(&format!("the guest did not write its files back: {error}"));
+            }
+        }
     }
 
     async fn freeze_now(&self, snapshot: Option<NewSnapshot>) -> Result<Point, (Problem, bool)> {
@@ -211,10 +247,37 @@ impl Run {
     pub fn look(self: &Rc<Self>) {
         self.readers_changed();
         self.agent.look();
+        self.unpack_if_wanted();
         let holds = self.holds.get();
         if !holds.disk && !holds.freeze {
             self.flush();
         }
+    }
+
+    /// An archive has come that waits to be unpacked.
+    pub fn unpack_soon(self: &Rc<Self>) {
+        self.unpacking.set(Unpacking::Wanted);
+        self.unpack_if_wanted();
+    }
+
+    fn unpack_if_wanted(self: &Rc<Self>) {
+        let ready = self.drives.workspace.is_some() && self.agent.is_up();
+        if self.unpacking.get() != Unpacking::Wanted || !ready {
+            return;
+        }
+        self.unpacking.set(Unpacking::Going);
+        let own = self.clone();
+        spawn_local(async move {
+            let unpacked = super::inbox::unpack(&own.drives, &own.agent).await;
+            if own.unpacking.get() == Unpacking::Going {
+                own.unpacking.set(Unpacking::Idle);
+            }
+            match unpacked {
+                Ok(0) => {}
+                Ok(_) => tell(&WorkerNotice::Event(MachineEvent::Unpacked(None))),
+                Err(problem) => tell(&WorkerNotice::Event(MachineEvent::Unpacked(Some(problem)))),
+            }
+        });
     }
 
     fn flush(&self) {

@@ -107,7 +107,7 @@ pub struct Parts {
     pub cmdline: String,
     /// Memory in bytes.
     pub memory: u64,
-    /// The first disk, as v86 wants it (see `disk.rs`).
+    /// The first disk, as v86 wants it (see `disk.rs`); `undefined` for none.
     pub disk: JsValue,
     /// The second one, if there is one.
     pub second_disk: Option<JsValue>,
@@ -238,16 +238,24 @@ fn options(parts: &Parts) -> Object {
     options
 }
 
+fn unmade(error: &JsValue) -> Problem {
+    problem(ProblemCode::EngineTrap, "The machine could not be made", error)
+}
+
 impl Emulator {
     /// Makes the machine and returns when it can run.
     pub async fn new(parts: &Parts, listener: std::rc::Rc<impl Listener>) -> Result<Self, Problem> {
-        let failed = |error: JsValue| problem(ProblemCode::EngineTrap, "The machine could not be made", &error);
-        let v86 = V86::new(&options(parts)).map_err(failed)?;
-        let ready = Promise::new(&mut |resolve, _| v86.add_listener("emulator-ready", &resolve));
-        JsFuture::from(ready).await.map_err(failed)?;
-        let emulator = Self { v86 };
-        emulator.listen(listener).map_err(failed)?;
+        let emulator = Self::bare(parts).await?;
+        emulator.listen(listener).map_err(|error| unmade(&error))?;
         Ok(emulator)
+    }
+
+    /// The same without anybody who listens.
+    pub async fn bare(parts: &Parts) -> Result<Self, Problem> {
+        let v86 = V86::new(&options(parts)).map_err(|error| unmade(&error))?;
+        let ready = Promise::new(&mut |resolve, _| v86.add_listener("emulator-ready", &resolve));
+        JsFuture::from(ready).await.map_err(|error| unmade(&error))?;
+        Ok(Self { v86 })
     }
 
     fn listen(&self, listener: std::rc::Rc<impl Listener>) -> Result<(), JsValue> {

@@ -99,7 +99,7 @@ async fn archive(job: &JobId, place: &Directory, order: &DiskOrder, name: &str) 
     let summary = summary.map_err(|error| transfer_problem(&format!("{name} can’t be unpacked"), &error))?;
     out.finish()?;
     // Named by time, so that archives are unpacked in the order in which they came.
-    let inbox = records::directory(&subject.instance.id).await?.directory(report::INBOX).await?;
+    let inbox = records::directory(&subject.instance.id).await?.directory(records::INBOX).await?;
     place.move_to("archive", &inbox, &format!("{:015}-{job}", order.now)).await?;
     let mut message = format!("{} files and {} directories.", summary.files, summary.directories);
     if summary.dropped_bits > 0 {
