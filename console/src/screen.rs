@@ -206,11 +206,11 @@ impl Screen {
         self.terminal.focus();
     }
 
-    /// Everything in it as text, a line for each line that was printed.
-    pub(crate) fn text(&self) -> String {
+    /// The newest lines in it as text, a line for each line that was printed; `lines` counts those of the screen.
+    pub(crate) fn text(&self, lines: u32) -> String {
         let buffer = self.terminal.buffer().active();
         let mut text = String::new();
-        for y in 0..buffer.length() {
+        for y in buffer.length().saturating_sub(lines)..buffer.length() {
             let Some(line) = buffer.get_line(y) else { break };
             let continues = buffer.get_line(y + 1).is_some_and(|next| next.is_wrapped());
             text.push_str(&line.translate_to_string(!continues));
