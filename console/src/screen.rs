@@ -15,7 +15,7 @@ use web_sys::{Element, KeyboardEvent};
 
 /// Lines that can be scrolled back to.
 const SCROLLBACK: u32 = 10_000;
-/// System fonts for terminals, best first; the same as `--mono` in `theme.css`.
+/// System fonts for terminals, best first; the same as `--mono` in `tokens.css`.
 const FONTS: &str = "ui-monospace, 'SF Mono', 'Cascadia Mono', 'Segoe UI Mono', Menlo, Consolas, 'Noto Sans Mono', \
                      'DejaVu Sans Mono', 'Liberation Mono', monospace";
 
