@@ -64,7 +64,7 @@ fn Machine(props: &MachineProps) -> Html {
         <li class="panel machine" aria-label={name.clone()}>
             <div class="machine-head">
                 <h3>{ name }</h3>
-                <StateBadge state={*state} />
+                <StateBadge instance={instance.clone()} />
                 <span class="machine-size number">{ bytes(*size) }</span>
                 <Button label="Disks" name={format!("Disks of {name}")} icon={Icon::Disk} class="small" onclick={open} />
                 if !state.is_live() {
