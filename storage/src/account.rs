@@ -77,7 +77,8 @@ pub(crate) fn by_machine(items: &[StorageItem], world: &World) -> (Vec<MachineUs
 
 fn used_by(instance: &Instance, items: &[StorageItem]) -> MachineUse {
     let own = items.iter().filter(|item| item.instance.as_ref() == Some(&instance.id));
-    let items: Vec<StorageItem> = own.cloned().collect();
+    let mut items: Vec<StorageItem> = own.cloned().collect();
+    items.sort_by_key(|item| (item.kind, Reverse(item.bytes)));
     MachineUse { instance: instance.clone(), bytes: items.iter().map(|item| item.bytes).sum(), items }
 }
 

@@ -66,11 +66,13 @@ fn Machine(props: &MachineProps) -> Html {
                 <h3>{ name }</h3>
                 <StateBadge state={*state} />
                 <span class="machine-size number">{ bytes(*size) }</span>
+                <div class="machine-actions">
                 <Button label="Disks" name={format!("Disks of {name}")} icon={Icon::Disk} class="small" onclick={open} />
                 if !state.is_live() {
                     <Button label="Delete…" name={format!("Delete… {name}")} icon={Icon::Trash} class="small"
                         onclick={set(true).reform(|_| ())} />
                 }
+                </div>
             </div>
             <Items items={items.clone()} />
             if *deleting && !state.is_live() {

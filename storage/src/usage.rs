@@ -62,7 +62,7 @@ pub(crate) fn Protection() -> Html {
                         { "The browser keeps this storage, also when the computer’s disk runs full." }
                     </p>
                 } else {
-                    <p>{ "The browser may clear this storage when the computer’s disk runs full." }</p>
+                    <p>{ "The browser has not promised to keep this storage when the computer’s disk runs full." }</p>
                     if refused {
                         <p class="refused" role="status">
                             { "The browser has not agreed. Keep copies of what matters: export the machines." }
