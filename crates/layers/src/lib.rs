@@ -16,6 +16,7 @@
 //! This crate decides; it touches no file.
 
 mod graph;
+pub mod manifest;
 mod record;
 pub mod saved;
 pub mod slots;

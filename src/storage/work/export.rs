@@ -1,16 +1,17 @@
 //! What goes out to a file of the user's.
 
 use super::files::NewFile;
-use super::{Reporter, transfer_problem};
+use super::{Reporter, machine_out, transfer_problem};
 use crate::disks::layers;
 use crate::disks::opfs::Directory;
 use crate::storage::requests;
 use protocol::{
-    DiskFormat, DiskName, DiskOrder, ExportWhat, ExportedFile, ImageFile, JobId, LayerId, Outcome, Point, Problem,
-    ProblemCode, SnapshotId, Subject,
+    ArchiveFormat, DiskFormat, DiskName, DiskOrder, ExportWhat, ExportedFile, ImageFile, JobId, LayerId, Outcome,
+    Point, Problem, ProblemCode, SnapshotId, Subject,
 };
 use std::io::Write;
 use transfer::disk::{ExportFormat, Packing};
+use transfer::workspace::Format;
 
 /// The level of deflate for packed clusters: more costs much time and gains little.
 const DEFLATE_LEVEL: u32 = 6;
@@ -34,8 +35,13 @@ pub async fn export(
             self::disk(layer, &packaged, format, &mut out).await?;
             String::new()
         }
-        ExportWhat::Workspace(_) | ExportWhat::Machine => {
-            return Err(Problem::new(ProblemCode::Internal, "This can’t be exported yet."));
+        ExportWhat::Workspace(format) => {
+            let layer = layer(&point, DiskName::Workspace)?;
+            workspace(layer, &packaged, format, &mut out).await?
+        }
+        ExportWhat::Machine => {
+            out = machine_out::write(instance, snapshot, &point, out).await?;
+            String::new()
         }
     };
     let bytes = out.finish()?;
@@ -73,6 +79,30 @@ async fn disk(layer: &LayerId, packaged: &[ImageFile], format: DiskFormat, out: 
     written.map(drop).map_err(|error| transfer_problem("The disk could not be written to a file", &error))
 }
 
+/// Returns what there is to say of it.
+async fn workspace(
+    layer: &LayerId,
+    packaged: &[ImageFile],
+    format: ArchiveFormat,
+    out: &mut NewFile,
+) -> Result<String, Problem> {
+    let disk = layers::open_frozen(layer, packaged).await?;
+    let format = match format {
+        ArchiveFormat::Tar => Format::Tar(None),
+        ArchiveFormat::TarGzip => Format::Tar(Some(Packing::Gzip)),
+        ArchiveFormat::Zip => Format::Zip,
+    };
+    let mut reporter = Reporter::new("Packing the files");
+    let exported = transfer::workspace::export(Box::new(disk), format, out, &mut |progress| reporter.tell(progress));
+    let exported = exported.map_err(|error| transfer_problem("The workspace’s files could not be packed", &error))?;
+    let mut message = format!("{} files and {} directories.", exported.files, exported.directories);
+    if exported.left_out > 0 {
+        let names = exported.left_out_names.join(", ");
+        message.push_str(&format!(" Left out, being no files: {} ({names}).", exported.left_out));
+    }
+    Ok(message)
+}
+
 /// What the file's name ends with.
 fn ending(what: ExportWhat) -> String {
     match what {
@@ -89,9 +119,9 @@ fn ending(what: ExportWhat) -> String {
             };
             format!("{disk}.{format}")
         }
-        ExportWhat::Workspace(protocol::ArchiveFormat::Tar) => "-workspace.tar".to_owned(),
-        ExportWhat::Workspace(protocol::ArchiveFormat::TarGzip) => "-workspace.tar.gz".to_owned(),
-        ExportWhat::Workspace(protocol::ArchiveFormat::Zip) => "-workspace.zip".to_owned(),
+        ExportWhat::Workspace(ArchiveFormat::Tar) => "-workspace.tar".to_owned(),
+        ExportWhat::Workspace(ArchiveFormat::TarGzip) => "-workspace.tar.gz".to_owned(),
+        ExportWhat::Workspace(ArchiveFormat::Zip) => "-workspace.zip".to_owned(),
         ExportWhat::Machine => ".machine.tar".to_owned(),
     }
 }

@@ -1,16 +1,27 @@
 //! What comes in from a file of the user's.
 
-use super::{Reporter, received, transfer_problem};
+use super::files::NewFile;
+use super::{Reporter, machine_in, received, transfer_problem};
 use crate::disks::locks::Structure;
 use crate::disks::opfs::Directory;
 use crate::disks::{layers, records};
 use crate::storage::report;
 use ::layers::Record;
 use protocol::{DiskOrder, ImportWhat, Instance, JobId, Outcome, Problem, ProblemCode, StartFrom, State, check_name};
+use transfer::archive;
 use transfer::disk::{Boots, Imported, Limits};
 
 /// Room that an import leaves, in bytes: running machines write too.
 const RESERVE: u64 = 64 << 20;
+
+/// Entries of an archive that are unpacked at most: each takes an inode of the workspace, and memory while it is checked.
+const ENTRIES_MAX: u64 = 200_000;
+
+/// What an import may take, in bytes.
+async fn room() -> Result<u64, Problem> {
+    let (usage, quota) = report::estimate().await?;
+    Ok(quota.saturating_sub(usage).saturating_sub(RESERVE))
+}
 
 /// Reads the file that the page hands over, and makes of it what is wanted.
 pub async fn import(
@@ -22,16 +33,14 @@ pub async fn import(
 ) -> Result<Outcome, Problem> {
     match what {
         ImportWhat::Disk => disk(job, place, order, name).await,
-        ImportWhat::Machine | ImportWhat::Workspace(_) => {
-            Err(Problem::new(ProblemCode::Internal, "This can’t be imported yet."))
-        }
+        ImportWhat::Machine => machine(job, place, order, name).await,
+        ImportWhat::Workspace(_) => archive(job, place, order, name).await,
     }
 }
 
 async fn disk(job: &JobId, place: &Directory, order: &DiskOrder, name: &str) -> Result<Outcome, Problem> {
     let mut source = received::file(job).await?;
-    let (usage, quota) = report::estimate().await?;
-    let limits = Limits::room(quota.saturating_sub(usage).saturating_sub(RESERVE));
+    let limits = Limits::room(room().await?);
     let layer = layers::fresh();
     let imported = {
         let mut target = place.locked(&layers::file_name(&layer)).await?;
@@ -64,6 +73,39 @@ async fn disk(job: &JobId, place: &Directory, order: &DiskOrder, name: &str) -> 
         disks: 0,
     };
     Ok(Outcome { message, file: None, made: Some(Box::new(made)) })
+}
+
+async fn machine(job: &JobId, place: &Directory, order: &DiskOrder, name: &str) -> Result<Outcome, Problem> {
+    let mut source = received::file(job).await?;
+    let made = machine_in::read(&mut source, place, order, room().await?).await;
+    let made = made.map_err(|problem| Problem { message: format!("{name}: {}", problem.message), ..problem })?;
+    Ok(Outcome { message: String::new(), file: None, made: Some(Box::new(made)) })
+}
+
+/// Checks the archive, and puts what is in it where the machine finds it.
+async fn archive(job: &JobId, place: &Directory, order: &DiskOrder, name: &str) -> Result<Outcome, Problem> {
+    let none = || Problem::new(ProblemCode::NotFound, "This machine does not exist any more.");
+    let subject = order.subject.as_ref().ok_or_else(none)?;
+    let disks = report::disks(subject).await?;
+    let size = disks.workspace_size.ok_or_else(|| {
+        let message = format!("{} has no workspace: give it one first.", subject.instance.name);
+        Problem::new(ProblemCode::Refused, message)
+    })?;
+    let mut source = received::file(job).await?;
+    let limits = archive::Limits { bytes: size.min(room().await?), entries: ENTRIES_MAX };
+    let mut out = NewFile::create(place, "archive").await?;
+    let mut reporter = Reporter::new("Checking the archive");
+    let summary = archive::import(&mut source, &mut out, &limits, &mut |progress| reporter.tell(progress));
+    let summary = summary.map_err(|error| transfer_problem(&format!("{name} can’t be unpacked"), &error))?;
+    out.finish()?;
+    // Named by time, so that archives are unpacked in the order in which they came.
+    let inbox = records::directory(&subject.instance.id).await?.directory(report::INBOX).await?;
+    place.move_to("archive", &inbox, &format!("{:015}-{job}", order.now)).await?;
+    let mut message = format!("{} files and {} directories.", summary.files, summary.directories);
+    if summary.dropped_bits > 0 {
+        message.push_str(&format!(" {} set-user-id bits were dropped.", summary.dropped_bits));
+    }
+    Ok(Outcome { message, file: None, made: None })
 }
 
 /// What a machine with this disk is started with, and what its owner should know.

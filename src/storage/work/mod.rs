@@ -6,6 +6,8 @@
 mod export;
 mod files;
 mod import;
+mod machine_in;
+mod machine_out;
 mod received;
 
 use super::tell;

@@ -29,6 +29,13 @@ pub struct Member {
     sum: Sum,
 }
 
+impl Member {
+    /// The SHA-256 that its data has to have, in lower-case hexadecimal.
+    pub fn sha256(&self) -> String {
+        self.sum.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 /// Reads a machine out of one file.
 pub struct MachineReader<'a> {
     reader: FileReader<'a>,

@@ -1,7 +1,11 @@
 //! A workspace's files on their way out.
 //!
-//! [`export`] reads the ext4 file system on a disk (ext2 and ext3 too), without a running machine, and writes its files as a tar or a zip.
-//! A file system that was not unmounted is read as it would be after its journal was replayed; the disk is not written.
+//! [`export`] reads the ext4 file system on a disk, without a running machine, and writes its files as a tar or a zip. A file system that was
+//! not unmounted is read as it would be after its journal was replayed; the disk is not written. Refused by name are inodes of less
+//! than 256 bytes, and journals with `async_commit` or `fast_commit`, none of which `mke2fs` makes unless it is told to.
+//!
+//! The files are found by the crate `ext4-view`. Between it and the disk, `layout`, `journal`, `extents` and `unwritten` supply what it lacks:
+//! the journals of file systems without checksums, and blocks that were allocated but never written.
 //!
 //! | | tar | zip |
 //! | --- | --- | --- |

@@ -1,0 +1,366 @@
+//! Disks, files and whole machines going out to a file and coming in from one.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure fails the test")]
+
+mod common;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use common::{BOOT, SOON, browser, run};
+use driver::thirtyfour::By;
+use driver::{Browser, Kind};
+use e2e::{Console, Error, Workbench};
+use protocol::{
+    ArchiveFormat, DiskFormat, DiskName, DiskRequest, ExportWhat, ImportWhat, InstanceId, JobId, Outcome, PageRequest,
+    Problem, ProblemCode, State,
+};
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// Reading and writing a disk of some megabytes on a busy machine.
+const WORK: Duration = Duration::from_secs(180);
+/// How much of an exported file is asked for at once, in bytes.
+const PIECE: u64 = 4 << 20;
+
+async fn launched<'a>(workbench: &Workbench<'a>) -> (InstanceId, Console<'a>) {
+    let id = workbench.launch().await.unwrap();
+    let mut console = workbench.console(&id).await.unwrap();
+    console.wait_for_prompt(BOOT).await.unwrap();
+    (id, console)
+}
+
+async fn started<'a>(workbench: &Workbench<'a>, id: &InstanceId) -> Console<'a> {
+    workbench.call(&PageRequest::Start(id.clone())).await.unwrap();
+    workbench.wait_for_state(id, &[State::Running], BOOT).await.unwrap();
+    let mut console = workbench.console(id).await.unwrap();
+    console.wait_for_prompt(BOOT).await.unwrap();
+    console
+}
+
+async fn stop(workbench: &Workbench<'_>, id: &InstanceId) {
+    workbench.call(&PageRequest::Stop(id.clone())).await.unwrap();
+    workbench.wait_for_state(id, &[State::Stopped], BOOT).await.unwrap();
+}
+
+async fn text(console: &mut Console<'_>, command: &str) -> String {
+    console.exec(command, WORK).await.unwrap().text()
+}
+
+/// Writes what was exported to a file of the test.
+async fn exported(workbench: &Workbench<'_>, id: &InstanceId, what: ExportWhat, to: &Path) -> Outcome {
+    let request = DiskRequest::Export { id: id.clone(), snapshot: None, what };
+    let job = workbench.begin(request).await.unwrap();
+    let outcome = workbench.wait_for_job(&job, WORK).await.unwrap();
+    let file = outcome.file.clone().expect("a file");
+    let mut bytes = vec![];
+    while (bytes.len() as u64) < file.bytes {
+        let script = "
+            const [job, from, count] = arguments;
+            const root = await navigator.storage.getDirectory();
+            const file = await (await (await root.getDirectoryHandle('exports')).getFileHandle(job)).getFile();
+            const reader = new FileReader();
+            const read = new Promise((resolve) => (reader.onload = resolve));
+            reader.readAsDataURL(file.slice(from, from + count));
+            await read;
+            return reader.result.split(',')[1];";
+        let arguments = vec![json!(job), json!(bytes.len()), json!(PIECE)];
+        let piece = workbench.browser().eval_async(script, arguments).await.unwrap();
+        bytes.extend(STANDARD.decode(piece.as_str().unwrap()).unwrap());
+    }
+    fs::write(to, bytes).unwrap();
+    workbench.disks(DiskRequest::DismissJob(job)).await.unwrap();
+    outcome
+}
+
+/// Hands a file over as the pages do, with a picker that the test fills in.
+async fn begin_import(workbench: &Workbench<'_>, what: ImportWhat, file: &Path) -> JobId {
+    let browser = workbench.browser();
+    let picker = "
+        document.getElementById('test-file')?.remove();
+        const input = document.createElement('input');
+        input.type = 'file';
+        input.id = 'test-file';
+        document.body.append(input);";
+    browser.eval(picker, vec![]).await.unwrap();
+    let input = browser.driver().find(By::Id("test-file")).await.unwrap();
+    input.send_keys(file.canonicalize().unwrap().to_str().unwrap()).await.unwrap();
+    let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+    let job = workbench.begin(DiskRequest::Import { what, name }).await.unwrap();
+    let hand_over = "
+        const file = document.getElementById('test-file').files[0];
+        window.fileChannel = new BroadcastChannel(`file:${arguments[0]}`);
+        window.fileChannel.onmessage = ({ data }) => data === 'Wanted' && window.fileChannel.postMessage({ file });
+        window.fileChannel.postMessage({ file });";
+    browser.eval(hand_over, vec![json!(job)]).await.unwrap();
+    job
+}
+
+async fn imported(workbench: &Workbench<'_>, what: ImportWhat, file: &Path) -> Result<Outcome, Problem> {
+    let job = begin_import(workbench, what, file).await;
+    let result = workbench.wait_for_job(&job, WORK).await;
+    workbench.disks(DiskRequest::DismissJob(job)).await.unwrap();
+    result.map_err(|error| match error {
+        Error::Problem(problem) => problem,
+        other => panic!("{other}"),
+    })
+}
+
+/// All files of the private file system that hold machines' disks, with their sizes.
+async fn stored(browser: &Browser) -> Vec<String> {
+    let script = "
+        const root = await navigator.storage.getDirectory();
+        const found = [];
+        const walk = async (directory, path) => {
+            for await (const [name, handle] of directory.entries()) {
+                if (handle.kind === 'directory') await walk(handle, `${path}${name}/`);
+                else found.push(`${path}${name} ${(await handle.getFile()).size}`);
+            }
+        };
+        await walk(root, '');
+        return found.sort();";
+    serde_json::from_value(browser.eval_async(script, vec![]).await.unwrap()).unwrap()
+}
+
+fn qemu_img(arguments: &[&str]) {
+    let output = Command::new("qemu-img").args(arguments).output().expect("qemu-img: install qemu-utils");
+    assert!(output.status.success(), "qemu-img {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn path(folder: &tempfile::TempDir, name: &str) -> PathBuf {
+    folder.path().join(name)
+}
+
+async fn disks(kind: Kind) {
+    let folder = tempfile::tempdir().unwrap();
+    let browser = browser(kind).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let (id, mut console) = launched(&workbench).await;
+    // A pattern over the whole disk's free room, of which the guest knows the sum.
+    let made = "dd if=/dev/urandom of=/root/random bs=64k count=100 2>/dev/null; sync; sha256sum < /root/random";
+    let sum = text(&mut console, made).await;
+    stop(&workbench, &id).await;
+
+    // What every program for disks reads, and holds the same whatever the form.
+    let raw = path(&folder, "disk.img");
+    for (format, name) in [(DiskFormat::Qcow2, "disk.qcow2"), (DiskFormat::Qcow2Compressed, "small.qcow2")] {
+        let file = path(&folder, name);
+        let outcome = exported(&workbench, &id, ExportWhat::Disk(DiskName::System, format), &file).await;
+        assert_eq!(outcome.file.unwrap().name, "alpine-1.qcow2");
+        qemu_img(&["check", file.to_str().unwrap()]);
+    }
+    let packed = path(&folder, "disk.img.zst");
+    exported(&workbench, &id, ExportWhat::Disk(DiskName::System, DiskFormat::RawZstd), &packed).await;
+    assert!(Command::new("zstd").args(["-qdf"]).arg(&packed).status().unwrap().success());
+    for name in ["disk.qcow2", "small.qcow2"] {
+        qemu_img(&[
+            "compare",
+            "-f",
+            "qcow2",
+            "-F",
+            "raw",
+            path(&folder, name).to_str().unwrap(),
+            raw.to_str().unwrap(),
+        ]);
+    }
+
+    // Disks that qemu-img made come in, and boot.
+    let small = path(&folder, "small.qcow2");
+    let small = small.to_str().unwrap();
+    let makes: [(&str, &[&str]); 3] = [
+        ("clusters-4k.qcow2", &["-O", "qcow2", "-o", "cluster_size=4k"]),
+        ("clusters-2m.qcow2", &["-O", "qcow2", "-o", "cluster_size=2M"]),
+        ("packed.qcow2", &["-c", "-O", "qcow2"]),
+    ];
+    for (name, options) in makes {
+        let file = path(&folder, name);
+        qemu_img(&[&["convert"], options, &[small, file.to_str().unwrap()]].concat());
+        let made = imported(&workbench, ImportWhat::Disk, &file).await.unwrap().made.expect("a machine");
+        let mut console = started(&workbench, &made.id).await;
+        assert_eq!(text(&mut console, "sha256sum < /root/random").await, sum, "{name}");
+        stop(&workbench, &made.id).await;
+        workbench.call(&PageRequest::Delete(made.id)).await.unwrap();
+    }
+    assert!(Command::new("gzip").arg("-1").arg(&raw).status().unwrap().success());
+    let made = imported(&workbench, ImportWhat::Disk, &path(&folder, "disk.img.gz")).await.unwrap();
+    let made = made.made.expect("a machine");
+    assert_eq!(made.name, "disk");
+    let mut console = started(&workbench, &made.id).await;
+    assert_eq!(text(&mut console, "sha256sum < /root/random").await, sum);
+}
+
+#[test]
+fn disks_go_out_and_come_in_as_other_programs_have_them_in_chromium() {
+    run(disks(Kind::Chromium));
+}
+
+#[test]
+fn disks_go_out_and_come_in_as_other_programs_have_them_in_firefox() {
+    run(disks(Kind::Firefox));
+}
+
+async fn machines(kind: Kind) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = path(&folder, "alpine.machine.tar");
+    {
+        let browser = browser(kind).await;
+        let workbench = Workbench::open(&browser).await.unwrap();
+        let (id, mut console) = launched(&workbench).await;
+        text(&mut console, "echo one > /root/mark; sync").await;
+        let take = DiskRequest::TakeSnapshot { id: id.clone(), name: "first".to_owned(), memory: true };
+        workbench.disks(take).await.unwrap();
+        text(&mut console, "echo two > /root/mark; sync").await;
+        // While it runs; and into the browser that it came from, beside itself.
+        exported(&workbench, &id, ExportWhat::Machine, &file).await;
+        let made = imported(&workbench, ImportWhat::Machine, &file).await.unwrap().made.unwrap();
+        let mut copy = started(&workbench, &made.id).await;
+        assert_eq!(text(&mut copy, "cat /root/mark; hostname").await, "two\nalpine-2\n");
+        assert_eq!(text(&mut console, "cat /root/mark; hostname").await, "two\nalpine-1\n");
+    }
+    // Into another browser.
+    let browser = browser(kind).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let made = imported(&workbench, ImportWhat::Machine, &file).await.unwrap().made.unwrap();
+    let disks = workbench.show_disks(&made.id).await.unwrap();
+    assert_eq!(disks.snapshots[0].name, "first");
+    let back = disks.snapshots[0].id.clone();
+    let restore = DiskRequest::RestoreSnapshot { id: made.id.clone(), snapshot: back, keep: None };
+    workbench.disks(restore).await.unwrap();
+    workbench.call(&PageRequest::Start(made.id.clone())).await.unwrap();
+    workbench.wait_for_state(&made.id, &[State::Running], BOOT).await.unwrap();
+    let mut console = workbench.console(&made.id).await.unwrap();
+    assert_eq!(text(&mut console, "cat /root/mark; hostname").await, "one\nalpine-1\n");
+}
+
+#[test]
+fn a_machine_travels_with_its_snapshots_in_one_file_in_chromium() {
+    run(machines(Kind::Chromium));
+}
+
+#[test]
+fn a_machine_travels_with_its_snapshots_in_one_file_in_firefox() {
+    run(machines(Kind::Firefox));
+}
+
+async fn workspaces(kind: Kind) {
+    let folder = tempfile::tempdir().unwrap();
+    let browser = browser(kind).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let (id, _) = launched(&workbench).await;
+    stop(&workbench, &id).await;
+    workbench.disks(DiskRequest::SetWorkspace { id: id.clone(), bytes: 512 << 20 }).await.unwrap();
+    let mut console = started(&workbench, &id).await;
+    let made = "cd /workspace; mkdir -p project/src; echo 'fn main() {}' > project/src/main.rs;
+        ln -s src/main.rs project/link; printf '#!/bin/sh\\n' > project/run; chmod 755 project/run; sync";
+    text(&mut console, made).await;
+
+    // From the running machine, and from the stopped one.
+    for stopped in [false, true] {
+        if stopped {
+            stop(&workbench, &id).await;
+        }
+        let out = path(&folder, &format!("out-{stopped}"));
+        fs::create_dir(&out).unwrap();
+        let tar = out.join("files.tar.gz");
+        exported(&workbench, &id, ExportWhat::Workspace(ArchiveFormat::TarGzip), &tar).await;
+        assert!(Command::new("tar").arg("-xzf").arg(&tar).arg("-C").arg(&out).status().unwrap().success());
+        assert_eq!(fs::read_to_string(out.join("project/link")).unwrap(), "fn main() {}\n");
+        let zip = out.join("files.zip");
+        let outcome = exported(&workbench, &id, ExportWhat::Workspace(ArchiveFormat::Zip), &zip).await;
+        assert_eq!(outcome.message, "2 files and 2 directories.");
+        assert!(Command::new("python3").args(["-m", "zipfile", "-t"]).arg(&zip).status().unwrap().success());
+    }
+}
+
+#[test]
+fn a_workspaces_files_go_out_of_a_running_and_a_stopped_machine_in_chromium() {
+    run(workspaces(Kind::Chromium));
+}
+
+#[test]
+fn a_workspaces_files_go_out_of_a_running_and_a_stopped_machine_in_firefox() {
+    run(workspaces(Kind::Firefox));
+}
+
+/// What must be refused, as files of the test: for a disk, for a machine and for a workspace.
+fn hostile(folder: &tempfile::TempDir) -> (Vec<PathBuf>, Vec<PathBuf>, Vec<PathBuf>) {
+    let write = |name: &str, bytes: &[u8]| {
+        fs::write(path(folder, name), bytes).unwrap();
+        path(folder, name)
+    };
+    let qcow2 = path(folder, "good.qcow2");
+    qemu_img(&["create", "-q", "-f", "qcow2", qcow2.to_str().unwrap(), "64M"]);
+    let good = fs::read(&qcow2).unwrap();
+    let mut everywhere = good.clone();
+    everywhere[40..72].fill(0xff);
+    let mut huge = good.clone();
+    huge[24..32].copy_from_slice(&(3_u64 << 40).to_be_bytes());
+    let mut encrypted = good.clone();
+    encrypted[35] = 1;
+    let disks = vec![
+        write("empty.img", b""),
+        write("odd.img", &[1; 1000]),
+        write("cut.qcow2", &good[..200]),
+        write("everywhere.qcow2", &everywhere),
+        write("three-tib.qcow2", &huge),
+        write("encrypted.qcow2", &encrypted),
+    ];
+    let machines = vec![write("no-machine.tar", &[0; 10240]), write("cut.machine.tar", &good)];
+    let tar = |name: &str, script: &str| {
+        let file = path(folder, name);
+        let code = format!(
+            "import tarfile, sys\nwith tarfile.open(sys.argv[1], 'w') as t:\n  e = tarfile.TarInfo('x')\n  {script}\n  t.addfile(e)"
+        );
+        assert!(Command::new("python3").args(["-c", &code]).arg(&file).status().unwrap().success());
+        file
+    };
+    let bomb = path(folder, "bomb.zip");
+    let code = "import zipfile, sys\nwith zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED) as z:\n  \
+        z.writestr('zeros', bytes(600 << 20))";
+    assert!(Command::new("python3").args(["-c", code]).arg(&bomb).status().unwrap().success());
+    let archives = vec![
+        tar("up.tar", "e.name = '../x'"),
+        tar("absolute.tar", "e.name = '/etc/passwd'"),
+        tar("device.tar", "e.type = tarfile.CHRTYPE"),
+        bomb,
+        write("empty.tar", b""),
+    ];
+    (disks, machines, archives)
+}
+
+async fn refused(kind: Kind) {
+    let folder = tempfile::tempdir().unwrap();
+    let (disks, machines, archives) = hostile(&folder);
+    let browser = browser(kind).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let (id, mut console) = launched(&workbench).await;
+    text(&mut console, "echo safe > /root/mark; sync").await;
+    stop(&workbench, &id).await;
+    workbench.disks(DiskRequest::SetWorkspace { id: id.clone(), bytes: 512 << 20 }).await.unwrap();
+    let before = stored(&browser).await;
+    let (disk, machine, archive) = (ImportWhat::Disk, ImportWhat::Machine, ImportWhat::Workspace(id.clone()));
+    for (what, files) in [(disk, disks), (machine, machines), (archive, archives)] {
+        for file in files {
+            let problem = imported(&workbench, what.clone(), &file).await.unwrap_err();
+            println!("{kind:?}: {}", problem.message);
+            assert_eq!(problem.code, ProblemCode::BadFile, "{}: {}", file.display(), problem.message);
+        }
+    }
+    let same = async || Ok(stored(&browser).await == before);
+    browser.wait_until("nothing half-made", SOON, same).await.unwrap();
+    assert_eq!(workbench.world().await.unwrap().instances.len(), 1);
+    let mut console = started(&workbench, &id).await;
+    assert_eq!(text(&mut console, "cat /root/mark; ls -A /workspace").await, "safe\nlost+found\n");
+}
+
+#[test]
+fn hostile_files_are_refused_and_leave_nothing_in_chromium() {
+    run(refused(Kind::Chromium));
+}
+
+#[test]
+fn hostile_files_are_refused_and_leave_nothing_in_firefox() {
+    run(refused(Kind::Firefox));
+}
