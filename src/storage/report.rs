@@ -154,9 +154,23 @@ fn instance_items(graph: &Graph, id: &InstanceId, record: &Record, items: &mut V
     if let Some(layer) = &record.current.workspace {
         items.push(item(StorageKind::Workspace, "", Some(id), own(&[layer]), None));
     }
-    let memories: BTreeMap<_, _> = record.memories().map(|memory| (&memory.file, memory.bytes)).collect();
-    if !memories.is_empty() {
-        items.push(item(StorageKind::Memory, "", Some(id), memories.values().sum(), None));
+    memory_items(id, record, items);
+}
+
+/// An instance's saved memories. One that only a snapshot has goes with that snapshot.
+fn memory_items(id: &InstanceId, record: &Record, items: &mut Vec<StorageItem>) {
+    let uses = |file: &str| record.memories().filter(|memory| memory.file == file).count();
+    let mut counted = BTreeSet::new();
+    for snapshot in &record.snapshots {
+        let Some(memory) = &snapshot.memory else { continue };
+        if counted.insert(&memory.file) {
+            let alone = uses(&memory.file) == 1;
+            let removable = alone.then(|| Removable::Snapshot(id.clone(), snapshot.id.clone()));
+            items.push(item(StorageKind::Memory, &snapshot.name, Some(id), memory.bytes, removable));
+        }
+    }
+    if let Some(memory) = record.memory.as_ref().filter(|memory| !counted.contains(&memory.file)) {
+        items.push(item(StorageKind::Memory, "", Some(id), memory.bytes, None));
     }
 }
 

@@ -64,20 +64,21 @@ pub(crate) struct MachineUse {
     pub(crate) items: Vec<StorageItem>,
 }
 
-/// The machines, the largest first, and what belongs to none.
+/// The machines, the largest first, and what belongs to none and can't be freed.
 pub(crate) fn by_machine(items: &[StorageItem], world: &World) -> (Vec<MachineUse>, Vec<StorageItem>) {
     let mut machines: Vec<MachineUse> = world.instances.iter().map(|instance| used_by(instance, items)).collect();
     machines.sort_by_key(|machine| Reverse(machine.bytes));
     let known = |id: &InstanceId| world.instance(id).is_some();
-    let mut shared: Vec<StorageItem> =
-        items.iter().filter(|item| !item.instance.as_ref().is_some_and(known)).cloned().collect();
+    let is_shared = |item: &&StorageItem| item.removable.is_none() && !item.instance.as_ref().is_some_and(known);
+    let mut shared: Vec<StorageItem> = items.iter().filter(is_shared).cloned().collect();
     shared.sort_by_key(|item| Reverse(item.bytes));
     (machines, shared)
 }
 
 fn used_by(instance: &Instance, items: &[StorageItem]) -> MachineUse {
     let own = items.iter().filter(|item| item.instance.as_ref() == Some(&instance.id));
-    let items: Vec<StorageItem> = own.cloned().collect();
+    let mut items: Vec<StorageItem> = own.cloned().collect();
+    items.sort_by_key(|item| (item.kind, Reverse(item.bytes)));
     MachineUse { instance: instance.clone(), bytes: items.iter().map(|item| item.bytes).sum(), items }
 }
 
@@ -150,20 +151,25 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_in_one_machine_or_in_none() {
+    fn every_byte_is_in_one_place() {
         let items = [
             item(StorageKind::Disk, Some(0), 5, None),
             item(StorageKind::Snapshot, Some(1), 70, None),
             item(StorageKind::Disk, Some(1), 3, None),
             item(StorageKind::Image, None, 100, None),
             item(StorageKind::Disk, Some(9), 1, None),
+            item(StorageKind::Leftover, None, 50, Some(Removable::Leftovers)),
         ];
         let (machines, shared) = by_machine(&items, &world(&["a", "b"]));
         let sums: Vec<_> = machines.iter().map(|machine| (machine.instance.name.as_str(), machine.bytes)).collect();
         assert_eq!(sums, [("b", 73), ("a", 5)]);
-        assert_eq!(shared.iter().map(|item| item.bytes).collect::<Vec<_>>(), [100, 1]);
+        assert_eq!(
+            shared.iter().map(|item| item.bytes).collect::<Vec<_>>(),
+            [100, 1],
+            "leftovers are among what can be freed"
+        );
         let kinds: u64 = by_kind(&items).iter().map(|(_, bytes)| bytes).sum();
-        assert_eq!(kinds, 179);
+        assert_eq!(kinds, 229);
     }
 
     #[test]

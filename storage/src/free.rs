@@ -91,7 +91,8 @@ fn Row(props: &RowProps) -> Html {
 fn about(thing: &Freeable) -> String {
     let of = thing.machine.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
     match (&thing.what, thing.count) {
-        (Removable::Snapshot(..), _) => format!("Snapshot{of}"),
+        (Removable::Snapshot(..), 1) => format!("Snapshot{of}"),
+        (Removable::Snapshot(..), _) => format!("Snapshot{of}, with its saved memory"),
         (Removable::Export(_), _) => format!("Exported file{of}: a copy, kept until you have saved it"),
         (Removable::Leftovers, 1) => "One thing that no machine uses".to_owned(),
         (Removable::Leftovers, count) => format!("{count} things that no machine uses"),

@@ -41,7 +41,8 @@ struct MachineProps {
 fn Machine(props: &MachineProps) -> Html {
     let workbench = use_world();
     let deleting = use_state(|| false);
-    let MachineUse { instance: Instance { id, name, state, .. }, bytes: size, items } = &props.machine;
+    let MachineUse { instance, bytes: size, items } = &props.machine;
+    let Instance { id, name, state, .. } = instance;
     let set = |to: bool| {
         let deleting = deleting.setter();
         Callback::from(move |()| deleting.set(to))
@@ -66,11 +67,13 @@ fn Machine(props: &MachineProps) -> Html {
                 <h3>{ name }</h3>
                 <StateBadge instance={instance.clone()} />
                 <span class="machine-size number">{ bytes(*size) }</span>
+                <div class="machine-actions">
                 <Button label="Disks" name={format!("Disks of {name}")} icon={Icon::Disk} class="small" onclick={open} />
                 if !state.is_live() {
                     <Button label="Delete…" name={format!("Delete… {name}")} icon={Icon::Trash} class="small"
                         onclick={set(true).reform(|_| ())} />
                 }
+                </div>
             </div>
             <Items items={items.clone()} />
             if *deleting && !state.is_live() {

@@ -62,13 +62,13 @@ pub(crate) fn Protection() -> Html {
                         { "The browser keeps this storage, also when the computer’s disk runs full." }
                     </p>
                 } else {
-                    <p>{ "The browser may clear this storage when the computer’s disk runs full." }</p>
+                    <p>{ "Browsers do not clear the storage of an extension like this one by themselves. You can have yours promise it." }</p>
                     if refused {
                         <p class="refused" role="status">
-                            { "The browser has not agreed. Keep copies of what matters: export the machines." }
+                            { "The browser gave no promise. To be safe, export the machines that matter." }
                         </p>
                     }
-                    <Button label="Ask the browser to keep it" kind={Kind::Secondary} onclick={ask.reform(|_| ())} />
+                    <Button label="Ask the browser to promise" kind={Kind::Secondary} onclick={ask.reform(|_| ())} />
                 }
             </div>
         </section>

@@ -24,7 +24,7 @@ pub use asking::{Asking, use_asking};
 pub use browser::{close_if_popup, version};
 pub use link::{Client, Link};
 pub use mount::mount;
-pub use note::{leave_disks_note, take_disks_note};
+pub use note::{leave_disks_note, use_disks_note};
 pub use parts::*;
 pub use room::{Persistence, Room, use_persistence, use_room};
 pub use save::{Download, save};

@@ -39,7 +39,7 @@ pub(super) fn Files(props: &FilesProps) -> Html {
         <section class="side-section" aria-labelledby="side-files">
             <div class="side-section-head">
                 <h3 id="side-files">{ "Files" }</h3>
-                <Button label="Export…" name="Export the machine…" icon={Icon::Export} class="small" disabled={unsettled.is_some()}
+                <Button label="Export…" name={format!("Export… {}", instance.name)} icon={Icon::Export} class="small" disabled={unsettled.is_some()}
                     onclick={props.pose.reform(|_| Question::Export(None))} />
             </div>
             if let Some(problem_now) = (*problem).clone() {

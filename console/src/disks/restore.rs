@@ -1,12 +1,12 @@
 use super::dialogs::{SnapshotDialogProps, objection};
 use protocol::{DiskRequest, SNAPSHOT_NAME_MAX, SnapshotInfo};
-use ui::{CheckField, FormDialog, Kind, TextField, moment, use_asking};
+use ui::{CheckField, FormDialog, Kind, TextField, use_asking};
 use yew::prelude::*;
 
 /// Asks before the disks go back, and keeps the present state unless told otherwise.
 #[component]
 pub(super) fn RestoreDialog(props: &SnapshotDialogProps) -> Html {
-    let SnapshotInfo { id: snapshot, name, created, memory_bytes, .. } = &props.snapshot;
+    let SnapshotInfo { id: snapshot, name, memory_bytes, .. } = &props.snapshot;
     let instance = &props.subject.instance;
     let keep = use_state(|| true);
     let kept_name = use_state(|| proposal(name));
@@ -17,8 +17,8 @@ pub(super) fn RestoreDialog(props: &SnapshotDialogProps) -> Html {
         snapshot: snapshot.clone(),
         keep: keep.then(|| kept_name.trim().to_owned()),
     };
-    let then = if memory_bytes.is_some() { "The next start goes on from its saved memory." } else { "" };
-    let text = format!("The disks of {} become what they were: {}. {then}", instance.name, moment(*created));
+    let then = if memory_bytes.is_some() { " The next start goes on from its saved memory." } else { "" };
+    let text = format!("The disks of {} become what they were when it was taken.{then}", instance.name);
     let (confirm, kind) = if *keep { ("Restore", Kind::Primary) } else { ("Restore and lose changes", Kind::Danger) };
     html! {
         <FormDialog title={format!("Restore {name}?")} {text} {confirm} {kind} blocked={objection.is_some()}

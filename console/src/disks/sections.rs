@@ -27,7 +27,7 @@ pub(super) fn DiskSection(props: &DiskSectionProps) -> Html {
                         <span class="disk-name">{ "System disk" }</span>
                         <span class="disk-about number">{ bytes(disks.system_size) }</span>
                     </div>
-                    <Button label="Make bigger…" name="Make the system disk bigger…" class="small"
+                    <Button label="Make bigger…" name="Make bigger… system disk" class="small"
                         disabled={reason.is_some()} onclick={ask(Question::System)} />
                 </li>
                 <li class="disk" aria-label="Workspace">
@@ -38,10 +38,10 @@ pub(super) fn DiskSection(props: &DiskSectionProps) -> Html {
                         </span>
                     </div>
                     if disks.workspace_size.is_some() {
-                        <Button label="Make bigger…" name="Make the workspace bigger…" class="small"
+                        <Button label="Make bigger…" name="Make bigger… workspace" class="small"
                             disabled={reason.is_some()} onclick={ask(Question::Workspace)} />
                     } else {
-                        <Button label="Create…" name="Create the workspace…" class="small"
+                        <Button label="Create…" name="Create… workspace" class="small"
                             disabled={reason.is_some()} onclick={ask(Question::Workspace)} />
                     }
                 </li>
@@ -94,7 +94,7 @@ pub(super) fn SnapshotSection(props: &SnapshotSectionProps) -> Html {
         <section class="side-section" aria-labelledby="side-snapshots">
             <div class="side-section-head">
                 <h3 id="side-snapshots">{ "Snapshots" }</h3>
-                <Button label="Clone" name="Clone the machine" icon={Icon::Clone} class="small" busy={clone.busy}
+                <Button label="Clone" name={format!("Clone {}", instance.name)} icon={Icon::Clone} class="small" busy={clone.busy}
                     disabled={unsettled.is_some()} onclick={clone_of(None)} />
                 <Button label="Take snapshot…" icon={Icon::Snapshot} class="small" disabled={unsettled.is_some()}
                     onclick={ask(Question::Take)} />
