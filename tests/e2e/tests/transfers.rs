@@ -295,8 +295,8 @@ fn hostile(folder: &tempfile::TempDir) -> (Vec<PathBuf>, Vec<PathBuf>, Vec<PathB
     let good = fs::read(&qcow2).unwrap();
     let mut everywhere = good.clone();
     everywhere[40..72].fill(0xff);
-    let mut huge = good.clone();
-    huge[24..32].copy_from_slice(&(3_u64 << 40).to_be_bytes());
+    let huge = path(folder, "three-tib.qcow2");
+    qemu_img(&["create", "-q", "-f", "qcow2", huge.to_str().unwrap(), "3T"]);
     let mut encrypted = good.clone();
     encrypted[35] = 1;
     let disks = vec![
@@ -304,7 +304,7 @@ fn hostile(folder: &tempfile::TempDir) -> (Vec<PathBuf>, Vec<PathBuf>, Vec<PathB
         write("odd.img", &[1; 1000]),
         write("cut.qcow2", &good[..200]),
         write("everywhere.qcow2", &everywhere),
-        write("three-tib.qcow2", &huge),
+        huge,
         write("encrypted.qcow2", &encrypted),
     ];
     let machines = vec![write("no-machine.tar", &[0; 10240]), write("cut.machine.tar", &good)];
@@ -352,7 +352,7 @@ async fn refused(kind: Kind) {
     browser.wait_until("nothing half-made", SOON, same).await.unwrap();
     assert_eq!(workbench.world().await.unwrap().instances.len(), 1);
     let mut console = started(&workbench, &id).await;
-    assert_eq!(text(&mut console, "cat /root/mark; ls -A /workspace").await, "safe\nlost+found\n");
+    assert_eq!(text(&mut console, "cat /root/mark; ls -A --color=never /workspace").await, "safe\nlost+found\n");
 }
 
 #[test]
