@@ -13,6 +13,7 @@ mod desk;
 mod disks;
 mod find;
 mod flow;
+mod gpu;
 mod input;
 mod js;
 mod keys;

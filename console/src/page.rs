@@ -140,7 +140,7 @@ fn is_still(instance: &Instance) -> bool {
 fn use_title(instance: Option<&Instance>) {
     let title = match instance {
         Some(Instance { name, state: State::Running, .. }) => format!("{name} · Console"),
-        Some(Instance { name, state, .. }) => format!("{name} · Console ({})", state_label(*state).to_lowercase()),
+        Some(instance) => format!("{} · Console ({})", instance.name, state_label(instance).to_lowercase()),
         None => "Console".to_owned(),
     };
     use_effect_with(title, |title| {
@@ -176,7 +176,7 @@ fn Title(props: &TitleProps) -> Html {
         <div class="title">
             <Logo />
             <h1>{ &instance.name }</h1>
-            <StateBadge state={instance.state} />
+            <StateBadge instance={instance.clone()} />
             <span class="title-about number">
                 { started.map(|started| format!("{} · ", uptime(started, now))) }{ memory(instance.memory) }
             </span>

@@ -1,7 +1,7 @@
 //! `globalThis.workbenchTest`: what the terminals show, for tests and for assistive tools that can't read a canvas.
 //!
-//! `text(stream)` is everything in a terminal (`"shell"` or `"serial"`) with its scrollback, `size()` is `[cols, rows]`
-//! of both, `stream()` is the terminal that is shown. It only reads.
+//! `text(stream)` is everything in a terminal (`"shell"` or `"serial"`) with its scrollback, `text(stream, lines)` no more
+//! than so many of its newest lines, `size()` is `[cols, rows]` of both, `stream()` is the terminal that is shown. It only reads.
 
 use crate::{desk::Desk, js::object};
 use js_sys::Array;
@@ -13,7 +13,9 @@ use wasm_bindgen::prelude::*;
 pub(crate) fn expose(desk: &Rc<Desk>) {
     let text = {
         let desk = desk.clone();
-        Closure::<dyn Fn(String) -> String>::new(move |name: String| desk.screen(stream(&name)).text())
+        Closure::<dyn Fn(String, Option<u32>) -> String>::new(move |name: String, lines: Option<u32>| {
+            desk.screen(stream(&name)).text(lines.unwrap_or(u32::MAX))
+        })
     };
     let size = {
         let desk = desk.clone();

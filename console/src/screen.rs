@@ -2,6 +2,7 @@
 
 use crate::{
     answers::Answers,
+    gpu,
     js::{number, object, set},
     palette,
     xterm::{FitAddon, SearchAddon, Terminal, Unicode11Addon, WebLinksAddon, WebglAddon},
@@ -14,7 +15,7 @@ use web_sys::{Element, KeyboardEvent};
 
 /// Lines that can be scrolled back to.
 const SCROLLBACK: u32 = 10_000;
-/// System fonts for terminals, best first; the same as `--mono` in `theme.css`.
+/// System fonts for terminals, best first; the same as `--mono` in `tokens.css`.
 const FONTS: &str = "ui-monospace, 'SF Mono', 'Cascadia Mono', 'Segoe UI Mono', Menlo, Consolas, 'Noto Sans Mono', \
                      'DejaVu Sans Mono', 'Liberation Mono', monospace";
 
@@ -113,9 +114,10 @@ impl Screen {
         self.terminal.reset();
     }
 
-    /// Draws with WebGL from now on where the browser has it, and with elements where it has not or has lost it.
+    /// Draws with WebGL from now on where the browser has it in hardware, and with elements where it has not or has lost
+    /// it: WebGL in software takes the processor that the machine needs.
     pub(crate) fn use_webgl(&self) {
-        if self.webgl.borrow().is_some() {
+        if self.webgl.borrow().is_some() || !gpu::draws() {
             return;
         }
         let Ok(addon) = WebglAddon::new() else { return };
@@ -204,11 +206,11 @@ impl Screen {
         self.terminal.focus();
     }
 
-    /// Everything in it as text, a line for each line that was printed.
-    pub(crate) fn text(&self) -> String {
+    /// The newest lines in it as text, a line for each line that was printed; `lines` counts those of the screen.
+    pub(crate) fn text(&self, lines: u32) -> String {
         let buffer = self.terminal.buffer().active();
         let mut text = String::new();
-        for y in 0..buffer.length() {
+        for y in buffer.length().saturating_sub(lines)..buffer.length() {
             let Some(line) = buffer.get_line(y) else { break };
             let continues = buffer.get_line(y + 1).is_some_and(|next| next.is_wrapped());
             text.push_str(&line.translate_to_string(!continues));

@@ -142,7 +142,7 @@ struct AboutProps {
 fn About(props: &AboutProps) -> Html {
     let Instance { id, state, started, memory: size, .. } = &props.instance;
     let now = use_now(started.is_some() && *state == State::Running);
-    let mut words = vec![state_label(*state).to_owned()];
+    let mut words = vec![state_label(&props.instance).to_owned()];
     match (state, started) {
         (State::Running, Some(started)) => words.push(uptime(*started, now)),
         (State::Stopped | State::Crashed, _) => words.extend(props.template.clone()),

@@ -33,7 +33,6 @@ struct Work {
 type Waiting = BTreeMap<u32, oneshot::Sender<Result<DiskReply, Problem>>>;
 
 /// All work on disks.
-#[derive(Default)]
 pub struct Jobs {
     machines: Rc<Machines>,
     worker: RefCell<Option<StorageWorker>>,
@@ -55,7 +54,16 @@ impl std::fmt::Debug for Jobs {
 impl Jobs {
     /// Nothing to do yet.
     pub fn new(machines: Rc<Machines>) -> Result<Rc<Self>, JsValue> {
-        let jobs = Rc::new(Self { machines, ..Self::default() });
+        let jobs = Rc::new(Self {
+            machines,
+            worker: RefCell::default(),
+            waiting: RefCell::default(),
+            last_call: Cell::new(0),
+            works: RefCell::default(),
+            tidying: RefCell::default(),
+            untidy: RefCell::default(),
+            own: RefCell::default(),
+        });
         *jobs.own.borrow_mut() = Rc::downgrade(&jobs);
         let own = jobs.clone();
         every(TIDY_MS, move || own.tidy_if_idle())?;
@@ -200,8 +208,12 @@ impl Jobs {
         if over {
             let ended = work.worker.take();
             spawn_local(async move { drop(ended) });
+            let about = work.job.instance.clone();
             drop(works);
             self.discard(id);
+            if let Some(id) = about {
+                self.machines.unpack(&id);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The machines that have a worker, and those whose end the background does not know of yet.
 
+use super::engine::Engine;
 use super::worker::{FromWorker, MachineWorker, after, every};
 use crate::bridge::{log, text_of, to_js};
 use crate::webext::send_message;
@@ -39,12 +40,13 @@ struct Machine {
 }
 
 /// All machines of this host page.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Machines {
+    engine: Engine,
     machines: RefCell<BTreeMap<InstanceId, Machine>>,
     /// A worker without a machine: the page is opened because one is about to be started.
     spare: RefCell<Option<MachineWorker>>,
-    own: RefCell<Weak<Self>>,
+    own: Weak<Self>,
 }
 
 fn no_such() -> Problem {
@@ -54,13 +56,17 @@ fn no_such() -> Problem {
 impl Machines {
     /// No machines yet, a worker for the first, and a timer that looks for signs of life.
     pub fn watched() -> Result<Rc<Self>, JsValue> {
-        let machines = Rc::new(Self::default());
-        match MachineWorker::start() {
+        let machines = Rc::new_cyclic(|own| Self {
+            engine: Engine::compile(),
+            machines: RefCell::default(),
+            spare: RefCell::default(),
+            own: own.clone(),
+        });
+        match MachineWorker::start(&machines.engine) {
             Ok(worker) => *machines.spare.borrow_mut() = Some(worker),
             // Whoever starts a machine tries again, and is told.
             Err(problem) => log(&problem.message),
         }
-        *machines.own.borrow_mut() = Rc::downgrade(&machines);
         let own = machines.clone();
         every(WATCH_MS, move || own.look())?;
         Ok(machines)
@@ -83,10 +89,10 @@ impl Machines {
         if self.machines.borrow().get(&id).is_some_and(|machine| machine.worker.is_some()) {
             return Err(Problem::new(ProblemCode::DiskBusy, format!("{} has a worker already.", spec.name)));
         }
-        let own = self.own.borrow().clone();
+        let own = self.own.clone();
         let from = id.clone();
         let spare = self.spare.borrow_mut().take().filter(|worker| !worker.has_failed());
-        let worker = spare.map_or_else(MachineWorker::start, Ok)?;
+        let worker = spare.map_or_else(|| MachineWorker::start(&self.engine), Ok)?;
         worker.listen(move |message| {
             if let Some(own) = own.upgrade() {
                 own.receive(&from, boot, message);
@@ -119,7 +125,7 @@ impl Machines {
     pub fn shutdown(&self, id: &InstanceId, force_after_ms: u32) -> Result<(), Problem> {
         let boot = self.machines.borrow().get(id).ok_or_else(no_such)?.boot;
         self.send(id, &WorkerCommand::Shutdown)?;
-        let (own, id) = (self.own.borrow().clone(), id.clone());
+        let (own, id) = (self.own.clone(), id.clone());
         let force = move || {
             let Some(own) = own.upgrade() else { return };
             own.close(&id, boot, MachineEvent::Forced);
@@ -139,6 +145,12 @@ impl Machines {
     /// Whether the machine has a worker.
     pub fn has_worker(&self, id: &InstanceId) -> bool {
         self.machines.borrow().get(id).is_some_and(|machine| machine.worker.is_some())
+    }
+
+    /// Has a running machine look whether archives wait for it.
+    pub fn unpack(&self, id: &InstanceId) {
+        // One that does not run looks at its next start.
+        let _ = self.send(id, &WorkerCommand::Unpack);
     }
 
     /// Whether no machine is just being started.
@@ -182,7 +194,7 @@ impl Machines {
             Some(worker.send(&WorkerCommand::Close))
         });
         let Some(Some(asked)) = asked else { return };
-        let (own, of, at_last) = (self.own.borrow().clone(), id.clone(), event.clone());
+        let (own, of, at_last) = (self.own.clone(), id.clone(), event.clone());
         let waiting = after(Duration::from_millis(CLOSE_MS), move || {
             if let Some(own) = own.upgrade() {
                 own.end(&of, boot, at_last);
@@ -213,6 +225,11 @@ impl Machines {
             }
             FromWorker::Notice(WorkerNotice::Event(event)) => match event {
                 MachineEvent::Running { .. } | MachineEvent::Paused(_) => self.tell(id, boot, event),
+                // It says nothing of the machine's state.
+                MachineEvent::Unpacked(_) => {
+                    let own = self.own.clone();
+                    spawn_local(tell_background(own, HostNotice { id: id.clone(), boot, event }));
+                }
                 MachineEvent::Halted | MachineEvent::Reset | MachineEvent::Forced | MachineEvent::Crashed(_) => {
                     self.end(id, boot, event);
                 }
@@ -234,7 +251,7 @@ impl Machines {
 
     fn tell(&self, id: &InstanceId, boot: u32, event: MachineEvent) {
         self.with_run(id, boot, |machine| machine.last = Some(event.clone()));
-        let own = self.own.borrow().clone();
+        let own = self.own.clone();
         spawn_local(tell_background(own, HostNotice { id: id.clone(), boot, event }));
     }
 

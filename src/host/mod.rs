@@ -4,6 +4,7 @@
 //! and finds here what runs when it has been started anew. What it has told and the background has not yet answered is
 //! kept, so that nothing that happened to a machine is lost.
 
+mod engine;
 mod jobs;
 mod keep_alive;
 mod machines;

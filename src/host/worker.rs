@@ -1,5 +1,6 @@
 //! A dedicated worker as the host page holds it.
 
+use super::engine::Engine;
 use crate::bridge::{from_js, problem, text_of, to_js};
 use crate::webext::get_url;
 use protocol::{Problem, ProblemCode, StorageCommand, StorageNotice, WorkerCommand, WorkerNotice};
@@ -34,28 +35,31 @@ pub struct Worker<Command, Notice> {
     commands: PhantomData<Command>,
 }
 
-/// A worker that runs a machine. It can be started before there is a machine for it: it then loads and compiles what every
-/// machine needs.
+/// A worker that runs a machine. It can be started before there is a machine for it: it then loads what every machine
+/// needs.
 pub type MachineWorker = Worker<WorkerCommand, WorkerNotice>;
 /// A worker that works on disks.
 pub type StorageWorker = Worker<StorageCommand, StorageNotice>;
 
 impl MachineWorker {
-    /// Starts a worker that has no machine yet.
-    pub fn start() -> Result<Self, Problem> {
-        Self::load("machine.js", "The machine’s worker")
+    /// Starts a worker that has no machine yet, and gives it the engine.
+    pub fn start(engine: &Engine) -> Result<Self, Problem> {
+        let worker = Self::load("machine.js", "The machine’s worker", is_end)?;
+        engine.give(&worker.worker);
+        Ok(worker)
     }
 }
 
 impl StorageWorker {
     /// Starts a worker that has nothing to do yet.
     pub fn start() -> Result<Self, Problem> {
-        Self::load("storage.js", "The worker for disks")
+        Self::load("storage.js", "The worker for disks", |message| matches!(message, FromWorker::Failed(_)))
     }
 }
 
 impl<Command: Serialize, Notice: DeserializeOwned + 'static> Worker<Command, Notice> {
-    fn load(script: &str, name: &'static str) -> Result<Self, Problem> {
+    /// `is_end` says of a message for which nobody has asked yet whether the worker is of no use any more.
+    fn load(script: &str, name: &'static str, is_end: fn(&FromWorker<Notice>) -> bool) -> Result<Self, Problem> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         let receive = Rc::new(RefCell::new(None::<Receive<Notice>>));
@@ -64,7 +68,7 @@ impl<Command: Serialize, Notice: DeserializeOwned + 'static> Worker<Command, Not
             let (receive, failed) = (receive.clone(), failed.clone());
             move |message: FromWorker<Notice>| match &*receive.borrow() {
                 Some(receive) => receive(message),
-                None if matches!(message, FromWorker::Failed(_)) => failed.set(true),
+                None if is_end(&message) => failed.set(true),
                 None => {}
             }
         };
@@ -105,6 +109,11 @@ impl<Command: Serialize, Notice: DeserializeOwned + 'static> Worker<Command, Not
             .post_message(&message)
             .map_err(|error| problem(ProblemCode::WorkerDied, "A worker can’t be reached", &error))
     }
+}
+
+/// Whether the worker can run no machine any more.
+fn is_end(message: &FromWorker<WorkerNotice>) -> bool {
+    matches!(message, FromWorker::Failed(_) | FromWorker::Notice(WorkerNotice::Event(_)))
 }
 
 impl<Command, Notice> std::fmt::Debug for Worker<Command, Notice> {

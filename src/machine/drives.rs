@@ -88,6 +88,11 @@ impl Drives {
         })
     }
 
+    /// Where archives wait to be unpacked into the workspace.
+    pub async fn inbox(&self) -> Result<Directory, Problem> {
+        self.directory.directory(records::INBOX).await
+    }
+
     /// All disks.
     pub fn all(&self) -> impl Iterator<Item = &GuestDisk> {
         std::iter::once(&self.system).chain(&self.workspace)

@@ -1,15 +1,18 @@
 //! A machine worker: one virtual machine, its disk, and its end of the console.
 //!
 //! Commands come from the host page and events go back to it; console bytes go straight to the pages that look. The worker
-//! is ready before it is told which machine it runs, and starts one machine once; when its run is over it closes the disk, says so, and is ended. It knows nothing of other
-//! machines or of pages.
+//! is ready before it is told which machine it runs, and starts one machine once; when its run is over it closes the disk,
+//! says so, and is ended. It knows nothing of other machines or of pages.
 
+mod agent;
 mod console;
 mod disk;
 mod drives;
+mod inbox;
 mod run;
 mod supplies;
 mod v86;
+mod warm_up;
 
 use crate::bridge::{from_js, log, text_of, to_js};
 use protocol::{MachineEvent, Problem, ProblemCode, WorkerCommand, WorkerNotice};
@@ -17,6 +20,7 @@ use run::Run;
 use std::cell::RefCell;
 use std::rc::Rc;
 use supplies::Order;
+use warm_up::WarmUp;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::DedicatedWorkerGlobalScope;
@@ -38,6 +42,7 @@ enum Stage {
 pub struct Machine {
     stage: Rc<RefCell<Stage>>,
     supplies: Rc<Order>,
+    warm_up: Rc<WarmUp>,
 }
 
 impl std::fmt::Debug for Machine {
@@ -51,7 +56,11 @@ impl Machine {
     /// Begins to fetch what every machine needs, to show that the worker is alive, and to hear what fails in it.
     #[wasm_bindgen(constructor)]
     pub fn new() -> Result<Self, JsValue> {
-        let machine = Self { stage: Rc::new(RefCell::new(Stage::Waiting)), supplies: Rc::new(Order::place()) };
+        let machine = Self {
+            stage: Rc::new(RefCell::new(Stage::Waiting)),
+            supplies: Rc::new(Order::place()),
+            warm_up: Rc::default(),
+        };
         machine.hear_failures()?;
         let own = machine.clone();
         every(ALIVE_MS, move || {
@@ -60,11 +69,16 @@ impl Machine {
                 run.look();
             }
         })?;
+        let (warm_up, supplies) = (machine.warm_up.clone(), machine.supplies.clone());
+        spawn_local(async move { warm_up.run(&supplies).await });
         Ok(machine)
     }
 
-    /// Does what the host page says.
+    /// Does what the host page says, or takes what it gives.
     pub fn command(&self, message: JsValue) {
+        if self.supplies.receive(&message) {
+            return;
+        }
         match from_js::<WorkerCommand>(message) {
             Ok(command) => spawn_local(self.clone().carry_out(command)),
             Err(problem) => log(&problem.message),
@@ -85,6 +99,7 @@ impl Machine {
                     self.start(spec).await;
                 }
             }
+            (WorkerCommand::Unpack, Some(run)) => run.unpack_soon(),
             (WorkerCommand::Pause, Some(run)) => run.pause().await,
             (WorkerCommand::Resume, Some(run)) => run.resume().await,
             (WorkerCommand::Shutdown, Some(run)) => run.shutdown().await,
@@ -105,12 +120,14 @@ impl Machine {
                 };
                 tell(&WorkerNotice::Frozen { call, result });
             }
-            (WorkerCommand::Start(_), Some(_)) | (WorkerCommand::Pause | WorkerCommand::Resume, None) => {}
+            (WorkerCommand::Start(_), Some(_))
+            | (WorkerCommand::Pause | WorkerCommand::Resume | WorkerCommand::Unpack, None) => {}
         }
     }
 
     async fn start(&self, spec: protocol::MachineSpec) {
         *self.stage.borrow_mut() = Stage::Starting;
+        self.warm_up.end();
         let own = self.clone();
         let started = Run::start(spec, &self.supplies, move |event| own.over(event)).await;
         // It may have been told to stop meanwhile, or have failed inside.

@@ -1,12 +1,13 @@
 //! One run of a machine, from its start to its end.
 
+use super::agent::GuestAgent;
 use super::console::{Console, Keyboard};
 use super::disk::DiskTrouble;
 use super::drives::{Drives, SavedMemory};
 use super::supplies::Order;
-use super::v86::{Emulator, Listener, Parts};
+use super::v86::{Emulator, Listener, Parts, Port};
 use super::{after, tell};
-use crate::bridge::problem;
+use crate::bridge::{log, problem};
 use crate::disks::disk_problem;
 use futures_util::try_join;
 use protocol::{
@@ -23,6 +24,9 @@ const INPUT_RETRY_MS: i32 = 10;
 /// The most typed bytes that wait for a guest that does not read; more are dropped, as a serial line does.
 const INPUT_MAX: usize = 4 << 20;
 
+/// How long a guest may take to write back its files before they are frozen, in milliseconds.
+const SYNC_MS: u64 = 15_000;
+
 /// The shell's size until somebody looks at it.
 const DEFAULT_SIZE: TerminalSize = TerminalSize { cols: 80, rows: 25 };
 
@@ -35,15 +39,29 @@ struct Holds {
     freeze: bool,
 }
 
+/// Whether archives wait to be unpacked, as far as is known.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Unpacking {
+    /// Looks as soon as the agent is there: at the start, and when one has come.
+    #[default]
+    Wanted,
+    /// Is at it; whatever comes meanwhile is seen.
+    Going,
+    /// Nothing waits.
+    Idle,
+}
+
 /// What the emulator's callbacks and the run share.
 pub struct Run {
     spec: MachineSpec,
     emulator: OnceCell<Emulator>,
     drives: Drives,
     console: Rc<Console>,
+    agent: Rc<GuestAgent>,
     panic: RefCell<PanicWatch>,
     input: RefCell<VecDeque<u8>>,
     input_scheduled: Cell<bool>,
+    unpacking: Cell<Unpacking>,
     holds: Cell<Holds>,
     switching: Cell<bool>,
     started: Cell<u64>,
@@ -74,9 +92,11 @@ impl Run {
             emulator: OnceCell::new(),
             console,
             drives,
+            agent: GuestAgent::new(),
             panic: RefCell::default(),
             input: RefCell::default(),
             input_scheduled: Cell::new(false),
+            unpacking: Cell::default(),
             holds: Cell::default(),
             switching: Cell::new(false),
             started: Cell::new(0),
@@ -94,6 +114,7 @@ impl Run {
             firmware: run.spec.start_from == StartFrom::Firmware,
         };
         let emulator = Emulator::new(&parts, Rc::new(Ears(run.clone()))).await?;
+        let resumes = saved.is_some();
         // Whether or not it can go on from there: it must never do so again, for the disks change now.
         run.drives.forget_saved_memory().await?;
         if let Some(SavedMemory { serial, shell, state, .. }) = saved {
@@ -102,6 +123,10 @@ impl Run {
             run.console.put_back(Stream::Shell, &shell);
         }
         emulator.resize(DEFAULT_SIZE);
+        run.agent.attach(emulator.clone());
+        if resumes {
+            run.agent.greet();
+        }
         let _ = run.emulator.set(emulator);
         run.console.serve(Rc::new(Ears(run.clone())));
         Ok(run)
@@ -133,6 +158,11 @@ impl Run {
         });
         self.switch().await;
         tell(&WorkerNotice::Event(MachineEvent::Running { started: self.started.get() }));
+        // Its clock has stood still. A guest without an agent keeps its own time.
+        let agent = self.agent.clone();
+        spawn_local(async move {
+            let _ = agent.set_time().await;
+        });
     }
 
     /// Asks the guest to shut down; a paused machine goes on to do so.
@@ -150,6 +180,10 @@ impl Run {
         if self.holds.get().freeze {
             return Err(Problem::new(ProblemCode::Refused, "The machine’s disks are being frozen already."));
         }
+        // A snapshot with the memory has what is not written yet in there.
+        if !snapshot.as_ref().is_some_and(|snapshot| snapshot.memory) {
+            self.sync_guest().await;
+        }
         self.hold(|holds| holds.freeze = true);
         self.switch().await;
         let frozen = self.freeze_now(snapshot).await;
@@ -161,6 +195,17 @@ impl Run {
             }
             problem
         })
+    }
+
+    /// Has the guest write what it holds back. One that does not, or can't, is as one whose plug is pulled: its file system's
+    /// journal makes it whole, and what it had not written is not there.
+    async fn sync_guest(&self) {
+        if self.agent.is_up() && self.emulator.get().is_some_and(Emulator::is_running) {
+            let synced = self.agent.call(&agent::Request::Sync, SYNC_MS).await;
+            if let Err(error) = synced {
+                log(&format!("the guest did not write its files back: {error}"));
+            }
+        }
     }
 
     async fn freeze_now(&self, snapshot: Option<NewSnapshot>) -> Result<Point, (Problem, bool)> {
@@ -201,10 +246,38 @@ impl Run {
     /// Comes once a second: sees whether readers have stalled, and makes durable what a guest wrote without asking for it.
     pub fn look(self: &Rc<Self>) {
         self.readers_changed();
+        self.agent.look();
+        self.unpack_if_wanted();
         let holds = self.holds.get();
         if !holds.disk && !holds.freeze {
             self.flush();
         }
+    }
+
+    /// An archive has come that waits to be unpacked.
+    pub fn unpack_soon(self: &Rc<Self>) {
+        self.unpacking.set(Unpacking::Wanted);
+        self.unpack_if_wanted();
+    }
+
+    fn unpack_if_wanted(self: &Rc<Self>) {
+        let ready = self.drives.workspace.is_some() && self.agent.is_up();
+        if self.unpacking.get() != Unpacking::Wanted || !ready {
+            return;
+        }
+        self.unpacking.set(Unpacking::Going);
+        let own = self.clone();
+        spawn_local(async move {
+            let unpacked = super::inbox::unpack(&own.drives, &own.agent).await;
+            if own.unpacking.get() == Unpacking::Going {
+                own.unpacking.set(Unpacking::Idle);
+            }
+            match unpacked {
+                Ok(0) => {}
+                Ok(_) => tell(&WorkerNotice::Event(MachineEvent::Unpacked(None))),
+                Err(problem) => tell(&WorkerNotice::Event(MachineEvent::Unpacked(Some(problem)))),
+            }
+        });
     }
 
     fn flush(&self) {
@@ -270,7 +343,7 @@ impl Run {
     fn type_in(self: &Rc<Self>) {
         let Some(emulator) = self.emulator.get() else { return };
         let mut input = self.input.borrow_mut();
-        let given = emulator.shell_input(input.make_contiguous());
+        let given = emulator.input(Port::Shell, input.make_contiguous());
         input.drain(..given);
         if !input.is_empty() && !self.input_scheduled.replace(true) {
             let own = self.clone();
@@ -305,9 +378,14 @@ impl Listener for Ears {
         self.0.readers_changed();
     }
 
-    fn shell_output(&self, bytes: Vec<u8>) {
-        self.0.console.output(Stream::Shell, &bytes);
-        self.0.readers_changed();
+    fn output(&self, port: Port, bytes: Vec<u8>) {
+        match port {
+            Port::Shell => {
+                self.0.console.output(Stream::Shell, &bytes);
+                self.0.readers_changed();
+            }
+            Port::Control | Port::Bulk => self.0.agent.output(port, &bytes),
+        }
     }
 
     fn halted(&self) {

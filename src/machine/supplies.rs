@@ -1,21 +1,19 @@
-//! What every machine needs, whichever it is: fetched and compiled as soon as the worker is there, so that it is ready, or
-//! nearly, when the worker is told which machine it is to run.
+//! What every machine needs, whichever it is: fetched as soon as the worker is there, so that it is ready, or nearly, when
+//! the worker is told which machine it is to run. The engine comes from the host page, which compiles it for all workers.
 
-use crate::bridge::{log, problem, text_of};
+use crate::bridge::problem;
 use crate::package;
 use futures_channel::oneshot;
+use futures_util::future::{FutureExt, LocalBoxFuture, Shared};
 use futures_util::try_join;
 use js_sys::{ArrayBuffer, WebAssembly};
 use protocol::{Problem, ProblemCode};
 use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-
-/// v86's WASM, and the one for browsers that lack an instruction of the first.
-const ENGINES: [&str; 2] = ["vendor/v86.wasm", "vendor/v86-fallback.wasm"];
+use wasm_bindgen_futures::spawn_local;
 
 /// The parts of a machine that all machines have.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Supplies {
     /// v86, compiled.
     pub engine: WebAssembly::Module,
@@ -27,53 +25,55 @@ pub struct Supplies {
     pub vga_bios: ArrayBuffer,
 }
 
-/// Supplies on their way; they are for one machine, because v86 takes them.
-#[derive(Debug)]
-pub struct Order(RefCell<Option<oneshot::Receiver<Result<Supplies, Problem>>>>);
+type Compiled = Result<WebAssembly::Module, Problem>;
+
+/// Supplies on their way.
+pub struct Order {
+    delivery: Shared<LocalBoxFuture<'static, Result<Supplies, Problem>>>,
+    engine: RefCell<Option<oneshot::Sender<Compiled>>>,
+}
 
 impl Order {
     /// Begins to fetch.
     pub fn place() -> Self {
-        let (send, received) = oneshot::channel();
-        spawn_local(async move {
-            // Nobody waits for them in a worker that has been told to end.
-            let _ = send.send(fetch().await);
-        });
-        Self(RefCell::new(Some(received)))
+        let (send, engine) = oneshot::channel();
+        let delivery = fetch(engine).boxed_local().shared();
+        spawn_local(delivery.clone().map(drop));
+        Self { delivery, engine: RefCell::new(Some(send)) }
+    }
+
+    /// Takes the engine out of a message of the host page; says whether it was in it.
+    pub fn receive(&self, message: &JsValue) -> bool {
+        let compiled = if let Some(module) = message.dyn_ref::<WebAssembly::Module>() {
+            Ok(module.clone())
+        } else if message.is_instance_of::<js_sys::Error>() {
+            Err(problem(ProblemCode::EngineTrap, "This browser can’t compile the emulator", message))
+        } else {
+            return false;
+        };
+        if let Some(engine) = self.engine.take() {
+            // Nobody waits for it where another part failed before.
+            let _ = engine.send(compiled);
+        }
+        true
     }
 
     /// Waits for the supplies.
     pub async fn delivery(&self) -> Result<Supplies, Problem> {
-        let lost = || Problem::new(ProblemCode::Internal, "This worker’s machine was made before.");
-        let received = self.0.borrow_mut().take().ok_or_else(lost)?;
-        received.await.map_err(|_| lost())?
+        self.delivery.clone().await
     }
 }
 
-async fn fetch() -> Result<Supplies, Problem> {
+async fn fetch(engine: oneshot::Receiver<Compiled>) -> Result<Supplies, Problem> {
+    let engine = async {
+        let lost = |_| Problem::new(ProblemCode::Internal, "The emulator did not come.");
+        engine.await.map_err(lost)?
+    };
     let (engine, kernel, bios, vga_bios) = try_join!(
-        engine(),
+        engine,
         package::file("images/kernel.bin"),
         package::file("images/bios.bin"),
         package::file("images/vgabios.bin"),
     )?;
     Ok(Supplies { engine, kernel, bios, vga_bios })
-}
-
-async fn engine() -> Result<WebAssembly::Module, Problem> {
-    let [main, fallback] = ENGINES;
-    match compile(main).await? {
-        Ok(module) => Ok(module),
-        Err(error) => {
-            log(&format!("v86 falls back to a simpler engine: {}", text_of(&error)));
-            let failed = |error| problem(ProblemCode::EngineTrap, "This browser can’t compile the emulator", &error);
-            compile(fallback).await?.map_err(failed)
-        }
-    }
-}
-
-/// Fetches and compiles; the inner result is the compiler's.
-async fn compile(path: &str) -> Result<Result<WebAssembly::Module, JsValue>, Problem> {
-    let bytes = package::file(path).await?;
-    Ok(JsFuture::from(WebAssembly::compile(&bytes)).await.map(JsCast::unchecked_into))
 }

@@ -65,6 +65,39 @@ const WRITE_CACHE: u8 = 1 << 5;
 /// Linux gives the virtio console one page for each buffer that it offers.
 const CONSOLE_PIECE: u32 = 4096;
 
+/// VIRTIO_CONSOLE_CONSOLE_PORT (virtio 1.2, 5.3.6.2): the port is a terminal.
+const CONSOLE_PORT_EVENT: u16 = 4;
+
+/// A port of the virtio console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Port {
+    /// The user's shell, a terminal: `/dev/hvc0`.
+    Shell,
+    /// The agent's requests and answers: `/dev/vport0p1`.
+    Control,
+    /// The agent's files: `/dev/vport0p2`.
+    Bulk,
+}
+
+impl Port {
+    fn number(self) -> u16 {
+        match self {
+            Self::Shell => 0,
+            Self::Control => 1,
+            Self::Bulk => 2,
+        }
+    }
+
+    /// Its queue of the guest's free buffers (virtio 1.2, 5.3.2).
+    fn input_queue(self) -> &'static str {
+        match self {
+            Self::Shell => "0",
+            Self::Control => "4",
+            Self::Bulk => "6",
+        }
+    }
+}
+
 /// What a machine is made of, besides its disk.
 #[derive(Debug)]
 pub struct Parts {
@@ -74,7 +107,7 @@ pub struct Parts {
     pub cmdline: String,
     /// Memory in bytes.
     pub memory: u64,
-    /// The first disk, as v86 wants it (see `disk.rs`).
+    /// The first disk, as v86 wants it (see `disk.rs`); `undefined` for none.
     pub disk: JsValue,
     /// The second one, if there is one.
     pub second_disk: Option<JsValue>,
@@ -86,8 +119,8 @@ pub struct Parts {
 pub trait Listener: 'static {
     /// The first serial port has put out a byte.
     fn serial_output(&self, byte: u8);
-    /// The virtio console has put out bytes.
-    fn shell_output(&self, bytes: Vec<u8>);
+    /// A port of the virtio console has put out bytes.
+    fn output(&self, port: Port, bytes: Vec<u8>);
     /// The processor stands still for good: the guest has shut down.
     fn halted(&self);
     /// The guest has asked for a reset.
@@ -149,6 +182,22 @@ fn hear_flushes(cpu: &JsValue, listener: std::rc::Rc<impl Listener>) -> Result<(
     replace(&register, "write8", &write.into_js_value())
 }
 
+/// Keeps v86 from telling the guest that every port of the virtio console is a terminal. The others than the shell's are then plain character
+/// devices, through which all bytes pass as they are and many at a time.
+fn make_plain_ports(cpu: &JsValue) -> Result<(), JsValue> {
+    let console = inner(cpu, &["devices", "virtio_console"])?;
+    let original: Function = inner(&console, &["SendEvent"])?.dyn_into()?;
+    let device = console.clone();
+    let send =
+        Closure::<dyn Fn(u16, u16, u16) -> Result<JsValue, JsValue>>::new(move |port: u16, event: u16, value: u16| {
+            if port != Port::Shell.number() && event == CONSOLE_PORT_EVENT {
+                return Ok(JsValue::UNDEFINED);
+            }
+            original.call3(&device, &port.into(), &event.into(), &value.into())
+        });
+    replace(&console, "SendEvent", &send.into_js_value())
+}
+
 /// What v86 calls with its imports to get the exports of its WASM.
 fn start_engine(engine: WebAssembly::Module) -> JsValue {
     let start = Closure::<dyn Fn(Object) -> Promise>::new(move |imports: Object| {
@@ -189,25 +238,36 @@ fn options(parts: &Parts) -> Object {
     options
 }
 
+fn unmade(error: &JsValue) -> Problem {
+    problem(ProblemCode::EngineTrap, "The machine could not be made", error)
+}
+
 impl Emulator {
     /// Makes the machine and returns when it can run.
     pub async fn new(parts: &Parts, listener: std::rc::Rc<impl Listener>) -> Result<Self, Problem> {
-        let failed = |error: JsValue| problem(ProblemCode::EngineTrap, "The machine could not be made", &error);
-        let v86 = V86::new(&options(parts)).map_err(failed)?;
-        let ready = Promise::new(&mut |resolve, _| v86.add_listener("emulator-ready", &resolve));
-        JsFuture::from(ready).await.map_err(failed)?;
-        let emulator = Self { v86 };
-        emulator.listen(listener).map_err(failed)?;
+        let emulator = Self::bare(parts).await?;
+        emulator.listen(listener).map_err(|error| unmade(&error))?;
         Ok(emulator)
+    }
+
+    /// The same without anybody who listens.
+    pub async fn bare(parts: &Parts) -> Result<Self, Problem> {
+        let v86 = V86::new(&options(parts)).map_err(|error| unmade(&error))?;
+        let ready = Promise::new(&mut |resolve, _| v86.add_listener("emulator-ready", &resolve));
+        JsFuture::from(ready).await.map_err(|error| unmade(&error))?;
+        Ok(Self { v86 })
     }
 
     fn listen(&self, listener: std::rc::Rc<impl Listener>) -> Result<(), JsValue> {
         let to = listener.clone();
         let serial = Closure::<dyn Fn(u8)>::new(move |byte| to.serial_output(byte)).into_js_value();
         self.v86.add_listener("serial0-output-byte", serial.unchecked_ref());
-        let to = listener.clone();
-        let shell = Closure::<dyn Fn(Uint8Array)>::new(move |bytes: Uint8Array| to.shell_output(bytes.to_vec()));
-        self.v86.add_listener("virtio-console0-output-bytes", shell.into_js_value().unchecked_ref());
+        for port in [Port::Shell, Port::Control, Port::Bulk] {
+            let to = listener.clone();
+            let output = Closure::<dyn Fn(Uint8Array)>::new(move |bytes: Uint8Array| to.output(port, bytes.to_vec()));
+            let event = format!("virtio-console{}-output-bytes", port.number());
+            self.v86.add_listener(&event, output.into_js_value().unchecked_ref());
+        }
         let to = listener.clone();
         let halt = Closure::<dyn Fn()>::new(move || to.halted()).into_js_value();
         self.v86.add_listener("cpu-event-halt", halt.unchecked_ref());
@@ -216,6 +276,7 @@ impl Emulator {
         let to = listener.clone();
         let reset = Closure::<dyn Fn()>::new(move || to.reset()).into_js_value();
         replace(&cpu, "reboot_internal", &reset)?;
+        make_plain_ports(&cpu)?;
         hear_flushes(&cpu, listener)
     }
 
@@ -264,21 +325,23 @@ impl Emulator {
         }
     }
 
-    /// Gives the virtio console as many of the bytes as the guest has room for now; returns how many that were.
+    /// Gives a port of the virtio console as many of the bytes as the guest has room for now; returns how many that were.
     ///
     /// v86 drops what the guest has no buffer for, so its queue is looked at first.
-    pub fn shell_input(&self, bytes: &[u8]) -> usize {
+    pub fn input(&self, port: Port, bytes: &[u8]) -> usize {
+        let event = format!("virtio-console{}-input-bytes", port.number());
         let mut given = 0;
-        while given < bytes.len() && self.shell_has_room().unwrap_or(false) {
+        while given < bytes.len() && self.has_room(port).unwrap_or(false) {
             let end = (given + CONSOLE_PIECE as usize).min(bytes.len());
-            self.v86.bus().send("virtio-console0-input-bytes", &Uint8Array::from(&bytes[given..end]));
+            self.v86.bus().send(&event, &Uint8Array::from(&bytes[given..end]));
             given = end;
         }
         given
     }
 
-    fn shell_has_room(&self) -> Result<bool, JsValue> {
-        let queue = inner(&self.v86, &["v86", "cpu", "devices", "virtio_console", "virtio", "queues", "0"])?;
+    fn has_room(&self, port: Port) -> Result<bool, JsValue> {
+        let queues = ["v86", "cpu", "devices", "virtio_console", "virtio", "queues", port.input_queue()];
+        let queue = inner(&self.v86, &queues)?;
         let asked = |name: &str| -> Result<bool, JsValue> {
             let method: Function = Reflect::get(&queue, &JsValue::from_str(name))?.dyn_into()?;
             Ok(method.call0(&queue)?.is_truthy())

@@ -40,7 +40,7 @@ pub async fn disks(subject: &Subject) -> Result<Disks, Problem> {
     let shared: BTreeSet<LayerId> = graph.reach(others.iter().filter(|(of, _)| of != id).flat_map(|(_, of)| of.tops()));
     let own = graph.reach(record.tops());
     let memories: BTreeMap<_, _> = record.memories().map(|memory| (&memory.file, memory.bytes)).collect();
-    let waiting = directory.directory(INBOX).await?.entries().await?.len();
+    let waiting = directory.directory(records::INBOX).await?.entries().await?.len();
     Ok(Disks {
         system_size,
         workspace_size,
@@ -63,9 +63,6 @@ pub async fn disks(subject: &Subject) -> Result<Disks, Problem> {
             .collect(),
     })
 }
-
-/// Where archives wait for the machine's next start.
-pub const INBOX: &str = "inbox";
 
 /// What a point's layers take up, without those of the snapshot before it.
 fn above(graph: &Graph, record: &Record, point: &Point, before: Option<&protocol::SnapshotId>) -> u64 {

@@ -41,7 +41,8 @@ struct MachineProps {
 fn Machine(props: &MachineProps) -> Html {
     let workbench = use_world();
     let deleting = use_state(|| false);
-    let MachineUse { instance: Instance { id, name, state, .. }, bytes: size, items } = &props.machine;
+    let MachineUse { instance, bytes: size, items } = &props.machine;
+    let Instance { id, name, state, .. } = instance;
     let set = |to: bool| {
         let deleting = deleting.setter();
         Callback::from(move |()| deleting.set(to))
@@ -64,7 +65,7 @@ fn Machine(props: &MachineProps) -> Html {
         <li class="panel machine" aria-label={name.clone()}>
             <div class="machine-head">
                 <h3>{ name }</h3>
-                <StateBadge state={*state} />
+                <StateBadge instance={instance.clone()} />
                 <span class="machine-size number">{ bytes(*size) }</span>
                 <div class="machine-actions">
                 <Button label="Disks" name={format!("Disks of {name}")} icon={Icon::Disk} class="small" onclick={open} />

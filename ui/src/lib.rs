@@ -3,7 +3,7 @@
 //! [`WorldProvider`] holds a page's link to the background and hands the latest [`protocol::World`] to every component
 //! below it ([`use_world`]); a component asks for something with [`Workbench::ask`] and sees the outcome in the next
 //! world, or as a [`protocol::Problem`] that the page shows. The parts (buttons, badges, menus, dialogs, notices) look
-//! the same on every page because `ui/theme.css` is the only place with colours and sizes.
+//! the same on every page because `ui/tokens.css` is the only place with colours and sizes.
 //!
 //! Pages know nothing of the background, the host page or a machine but what `protocol` says.
 

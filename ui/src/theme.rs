@@ -1,4 +1,4 @@
-//! Light and dark. The colours are in `theme.css`, which follows `data-theme` on the document's root element.
+//! Light and dark. The colours are in `tokens.css`, which follows `data-theme` on the document's root element.
 
 use gloo_events::EventListener;
 use protocol::Theme;

@@ -19,6 +19,10 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
     if let Err(error) = setup::apt(&[("qemu-utils", "qemu-img")]) {
         eprintln!("note: disk images are not judged by qemu-img: {error}");
     }
+    // What the guest's scripts run on; the same holds.
+    if let Err(error) = setup::apt(&[("busybox-static", "busybox")]) {
+        eprintln!("note: the guest agent's scripts are not tested: {error}");
+    }
     lint(root)?;
     let mut tests = native_cargo();
     tests.args(["test", "--workspace", "--exclude", "e2e", "--exclude", "driver"]).current_dir(root);

@@ -176,6 +176,8 @@ pub enum MachineEvent {
     },
     /// The processor stands still, with a reason if nobody asked for it.
     Paused(Option<Problem>),
+    /// Archives that waited were unpacked into the workspace, or could not be.
+    Unpacked(Option<Problem>),
     /// The guest has shut down; the worker is ended.
     Halted,
     /// The guest asked for a reset; the worker is ended.
@@ -204,6 +206,8 @@ pub enum WorkerCommand {
         /// The snapshot to be made, if one.
         snapshot: Option<NewSnapshot>,
     },
+    /// Unpacks the archives that wait for it, if the guest's agent is there; else when it is.
+    Unpack,
     /// Writes back and closes the disk; the worker answers [`WorkerNotice::Closed`] and can then be ended.
     Close,
 }

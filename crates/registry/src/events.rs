@@ -28,6 +28,13 @@ impl Registry {
                 instance.problem = problem;
                 false
             }
+            MachineEvent::Unpacked(problem) => {
+                instance.disks = instance.disks.wrapping_add(1);
+                if problem.is_some() {
+                    instance.problem = problem;
+                }
+                false
+            }
             MachineEvent::Halted => instance.ended(State::Stopped, None),
             MachineEvent::Reset => {
                 let stopping = instance.state == State::Stopping;

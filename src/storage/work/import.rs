@@ -1,7 +1,7 @@
 //! What comes in from a file of the user's.
 
 use super::files::NewFile;
-use super::{Reporter, machine_in, received, transfer_problem};
+use super::{Reporter, import_problem, machine_in, received};
 use crate::disks::locks::Structure;
 use crate::disks::opfs::Directory;
 use crate::disks::{layers, records};
@@ -49,7 +49,7 @@ async fn disk(job: &JobId, place: &Directory, order: &DiskOrder, name: &str) -> 
         let imported = transfer::disk::import(&mut source, &mut target, &mut scratch, &limits, &mut |progress| {
             reporter.tell(progress)
         });
-        imported.map_err(|error| transfer_problem(&format!("{name} can’t be used as a disk"), &error))?
+        imported.map_err(|error| import_problem(&format!("{name} can’t be used as a disk"), &error))?
     };
     let right = Structure::take().await?;
     let file = layers::file_name(&layer);
@@ -96,10 +96,10 @@ async fn archive(job: &JobId, place: &Directory, order: &DiskOrder, name: &str) 
     let mut out = NewFile::create(place, "archive").await?;
     let mut reporter = Reporter::new("Checking the archive");
     let summary = archive::import(&mut source, &mut out, &limits, &mut |progress| reporter.tell(progress));
-    let summary = summary.map_err(|error| transfer_problem(&format!("{name} can’t be unpacked"), &error))?;
+    let summary = summary.map_err(|error| import_problem(&format!("{name} can’t be unpacked"), &error))?;
     out.finish()?;
     // Named by time, so that archives are unpacked in the order in which they came.
-    let inbox = records::directory(&subject.instance.id).await?.directory(report::INBOX).await?;
+    let inbox = records::directory(&subject.instance.id).await?.directory(records::INBOX).await?;
     place.move_to("archive", &inbox, &format!("{:015}-{job}", order.now)).await?;
     let mut message = format!("{} files and {} directories.", summary.files, summary.directories);
     if summary.dropped_bits > 0 {

@@ -1,6 +1,6 @@
 //! A whole machine on its way in.
 
-use super::{Reporter, transfer_problem};
+use super::{Reporter, import_problem};
 use crate::disks::locks::Structure;
 use crate::disks::opfs::{Directory, LockedFile, SharedFile};
 use crate::disks::{disk_problem, image_problem, images, layers, records};
@@ -34,7 +34,7 @@ pub async fn read(
     order: &DiskOrder,
     room: u64,
 ) -> Result<Instance, Problem> {
-    let bad = |error: transfer::Error| transfer_problem("This is no machine’s file, or a damaged one", &error);
+    let bad = |error: transfer::Error| import_problem("This is no machine’s file, or a damaged one", &error);
     let reader = MachineReader::open(source).map_err(bad)?;
     let manifest = Manifest::from_json(reader.machine_json()).map_err(|error| refused(format!("{error}.")))?;
     let needed: u64 = reader.members().iter().map(|member| member.size).sum();
@@ -108,7 +108,7 @@ async fn unpack(reader: MachineReader<'_>, parts: &Parts) -> Result<(), Problem>
         Ok(file.flush()?)
     };
     let read = reader.read(&mut take, &mut |progress| reporter.tell(progress));
-    read.map_err(|error| transfer_problem("The machine could not be read from the file", &error))
+    read.map_err(|error| import_problem("The machine could not be read from the file", &error))
 }
 
 /// Checks a layer that came with the machine, and lets it lie on the new name of what it lay on.

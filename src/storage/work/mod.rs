@@ -65,7 +65,16 @@ impl Reporter {
     }
 }
 
-/// What a failed export or import means to the user.
+/// What a failed import means to the user: what is damaged is the file, and no disk of ours.
+fn import_problem(what: &str, error: &transfer::Error) -> Problem {
+    let problem = transfer_problem(what, error);
+    match problem.code {
+        ProblemCode::DiskDamaged => Problem::new(ProblemCode::BadFile, problem.message),
+        _ => problem,
+    }
+}
+
+/// What a failed export means to the user.
 fn transfer_problem(what: &str, error: &transfer::Error) -> Problem {
     let code = match error {
         transfer::Error::NoRoom { .. } | transfer::Error::Storage(block::BlockError::NoSpace) => ProblemCode::NoSpace,

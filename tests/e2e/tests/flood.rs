@@ -36,9 +36,9 @@ async fn flood(kind: Kind) {
         browser.eval(WATCH_TASKS, vec![]).await.unwrap();
     }
     console.enter(&format!("seq 1 {LINES}; echo al''l")).await;
-    console.wait_for("\nall\n", FLOOD).await;
+    console.wait_for_newest("\nall\n", FLOOD).await;
     console.enter("echo ech''o").await;
-    console.wait_for("\necho\n", Duration::from_secs(5)).await;
+    console.wait_for_newest("\necho\n", Duration::from_secs(5)).await;
     if kind == Kind::Chromium {
         let longest = browser.eval("return window.longest", vec![]).await.unwrap().as_f64().unwrap();
         // How long it is depends on what else the machine does, so it is told and not tested.

@@ -364,3 +364,51 @@ fn hostile_files_are_refused_and_leave_nothing_in_chromium() {
 fn hostile_files_are_refused_and_leave_nothing_in_firefox() {
     run(refused(Kind::Firefox));
 }
+
+async fn archives(kind: Kind) {
+    let folder = tempfile::tempdir().unwrap();
+    let files = path(&folder, "files");
+    fs::create_dir_all(files.join("a/b")).unwrap();
+    fs::write(files.join("a/b/text"), "unpacked\n").unwrap();
+    fs::write(files.join("binary"), (0..=255).cycle().take(3 << 20).collect::<Vec<u8>>()).unwrap();
+    let tar = path(&folder, "files.tar.gz");
+    assert!(Command::new("tar").arg("-C").arg(&files).arg("-czf").arg(&tar).arg(".").status().unwrap().success());
+    let zip = path(&folder, "files.zip");
+    let code = "import shutil, sys; shutil.make_archive(sys.argv[1][:-4], 'zip', sys.argv[2])";
+    assert!(Command::new("python3").args(["-c", code]).arg(&zip).arg(&files).status().unwrap().success());
+    let sum = Command::new("sha256sum").arg(files.join("binary")).output().unwrap().stdout;
+    let sum = String::from_utf8(sum[..64].to_vec()).unwrap();
+    let check =
+        "sha256sum /workspace/binary | cut -c1-64; cat /workspace/a/b/text; rm -r /workspace/a /workspace/binary; sync";
+    let unpacked = format!("{sum}\nunpacked\n");
+
+    let browser = browser(kind).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let (id, _) = launched(&workbench).await;
+    stop(&workbench, &id).await;
+    let none = imported(&workbench, ImportWhat::Workspace(id.clone()), &tar).await.unwrap_err();
+    assert!(none.message.contains("has no workspace"), "{}", none.message);
+    workbench.disks(DiskRequest::SetWorkspace { id: id.clone(), bytes: 512 << 20 }).await.unwrap();
+
+    // Into the stopped machine: it waits for the next start. Into the running one: at once.
+    imported(&workbench, ImportWhat::Workspace(id.clone()), &tar).await.unwrap();
+    assert_eq!(workbench.show_disks(&id).await.unwrap().waiting_archives, 1);
+    let mut console = started(&workbench, &id).await;
+    let empty = async || Ok(workbench.show_disks(&id).await.is_ok_and(|disks| disks.waiting_archives == 0));
+    browser.wait_until("the archive to be unpacked", WORK, empty).await.unwrap();
+    assert_eq!(text(&mut console, check).await, unpacked);
+    imported(&workbench, ImportWhat::Workspace(id.clone()), &zip).await.unwrap();
+    browser.wait_until("the archive to be unpacked", WORK, empty).await.unwrap();
+    assert_eq!(text(&mut console, check).await, unpacked);
+    assert_eq!(workbench.instance(&id).await.unwrap().problem, None);
+}
+
+#[test]
+fn archives_are_unpacked_into_running_machines_and_wait_for_stopped_ones_in_chromium() {
+    run(archives(Kind::Chromium));
+}
+
+#[test]
+fn archives_are_unpacked_into_running_machines_and_wait_for_stopped_ones_in_firefox() {
+    run(archives(Kind::Firefox));
+}

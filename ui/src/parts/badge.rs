@@ -1,9 +1,10 @@
-use protocol::State;
+use protocol::{Instance, State};
 use yew::prelude::*;
 
-/// What people call a state.
-pub fn state_label(state: State) -> &'static str {
-    match state {
+/// What people call the state that a machine is in.
+pub fn state_label(instance: &Instance) -> &'static str {
+    match instance.state {
+        State::Stopping if instance.restarting => "Restarting",
         State::Stopped => "Stopped",
         State::Starting => "Starting",
         State::Running => "Running",
@@ -25,16 +26,16 @@ fn state_class(state: State) -> &'static str {
     }
 }
 
-/// Properties of [`StateGlyph`] and [`StateBadge`].
+/// Properties of [`StateGlyph`].
 #[derive(Properties, PartialEq)]
-pub struct StateProps {
+pub struct StateGlyphProps {
     /// The state.
     pub state: State,
 }
 
 /// A state as a sign; every state has a shape of its own, because not everybody tells the colours apart.
 #[component]
-pub fn StateGlyph(props: &StateProps) -> Html {
+pub fn StateGlyph(props: &StateGlyphProps) -> Html {
     let shape = match props.state {
         State::Running => html! { <circle class="fill" cx="6" cy="6" r="4" /> },
         State::Stopped => html! { <circle class="line" cx="6" cy="6" r="3.5" /> },
@@ -52,13 +53,21 @@ pub fn StateGlyph(props: &StateProps) -> Html {
     }
 }
 
-/// A state as a sign and a word.
+/// Properties of [`StateBadge`].
+#[derive(Properties, PartialEq)]
+pub struct StateBadgeProps {
+    /// The machine.
+    pub instance: Instance,
+}
+
+/// A machine's state as a sign and a word.
 #[component]
-pub fn StateBadge(props: &StateProps) -> Html {
+pub fn StateBadge(props: &StateBadgeProps) -> Html {
+    let state = props.instance.state;
     html! {
-        <span class={classes!("badge", state_class(props.state))}>
-            <StateGlyph state={props.state} />
-            { state_label(props.state) }
+        <span class={classes!("badge", state_class(state))}>
+            <StateGlyph {state} />
+            { state_label(&props.instance) }
         </span>
     }
 }

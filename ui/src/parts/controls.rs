@@ -137,10 +137,14 @@ pub fn StoppingNote(props: &StoppingNoteProps) -> Html {
             workbench.ask(Control::ForceStop.request(id.clone()), move |_, _| busy.set(false));
         })
     };
+    let (doing, forcing) = match props.instance.restarting {
+        true => ("Restarting", "Restarting it by force…"),
+        false => ("Shutting down", "Stopping it by force…"),
+    };
     let text = match props.instance.forced_at.map(|then| countdown(then, now)) {
-        Some(0) => "Stopping it by force…".to_owned(),
-        Some(seconds) => format!("Shutting down, by force in {seconds} s"),
-        None => "Shutting down…".to_owned(),
+        Some(0) => forcing.to_owned(),
+        Some(seconds) => format!("{doing}, by force in {seconds} s"),
+        None => format!("{doing}…"),
     };
     html! {
         <div class="stopping-note">

@@ -85,6 +85,11 @@ impl Variant {
         launch(LaunchOptions::new(self.kind, self.folder.path()).with_profile(profile)).await
     }
 
+    /// One in which tabs that the extension opens are seen.
+    pub async fn browser_with_tabs(&self) -> Browser {
+        launch(LaunchOptions::new(self.kind, self.folder.path())).await
+    }
+
     pub async fn browser(&self) -> Browser {
         Browser::launch(LaunchOptions::new(self.kind, self.folder.path())).await.unwrap()
     }
@@ -120,6 +125,13 @@ impl ConsolePage<'_> {
         if let Err(error) = self.0.wait_until(&what, timeout, there).await {
             panic!("{error}\nThe terminal shows:\n{}", self.text().await);
         }
+    }
+
+    /// The same for a terminal with very many lines: looks at the newest only, so that looking takes no time of the page.
+    pub async fn wait_for_newest(&self, wanted: &str, timeout: Duration) {
+        let script = "return window.workbenchTest.text('shell', 100)";
+        let there = async || Ok(self.0.eval(script, vec![]).await?.as_str().is_some_and(|text| text.contains(wanted)));
+        self.0.wait_until(&format!("{wanted:?} in the terminal"), timeout, there).await.unwrap();
     }
 
     /// Types into what has the keyboard, as a person does: the page must have put it into the terminal.
