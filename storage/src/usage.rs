@@ -62,7 +62,7 @@ pub(crate) fn Protection() -> Html {
                         { "The browser keeps this storage, also when the computer’s disk runs full." }
                     </p>
                 } else {
-                    <p>{ "Browsers do not clear the storage of an extension like this one by themselves. You can have yours promise it." }</p>
+                    <p>{ "The browser has not promised to keep this storage when the computer’s disk runs full." }</p>
                     if refused {
                         <p class="refused" role="status">
                             { "The browser gave no promise. To be safe, export the machines that matter." }

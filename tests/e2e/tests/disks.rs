@@ -10,7 +10,7 @@ use block::MemoryFile;
 use common::{BOOT, ConsolePage, SOON, new_tab_besides, run};
 use driver::{Browser, Kind};
 use e2e::Workbench;
-use protocol::{DiskRequest, InstanceId, PageRequest, State};
+use protocol::{DiskRequest, InstanceId, JobStage, PageRequest, State};
 use qcow2::CreateOptions;
 
 const DOWN: &str = "\u{e015}";
@@ -260,6 +260,14 @@ async fn files(kind: Kind) {
     let file = format!("{}.qcow2", made.name);
     browser.click("button", &format!("Save {file}")).await.unwrap();
     browser.by_role("button", &format!("Save again {file}")).await.unwrap();
+    let saved = browser.downloads().join(&file);
+    let bytes = workbench.world().await.unwrap().jobs.into_iter().find_map(|job| match job.stage {
+        JobStage::Done(outcome) => Some(outcome.file?.bytes),
+        _ => None,
+    });
+    let whole = async || Ok(std::fs::metadata(&saved).is_ok_and(|file| Some(file.len()) == bytes));
+    browser.wait_until("the file among the downloads", SOON, whole).await.unwrap();
+    assert!(std::fs::read(&saved).unwrap().starts_with(b"QFI\xfb"));
     // The popup shows it too.
     browser.open("popup/index.html").await.unwrap();
     wait_for_text(&browser, "Done: save the file").await;
