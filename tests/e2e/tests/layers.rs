@@ -133,7 +133,8 @@ async fn memory(kind: Kind) {
     workbench.wait_for_state(&id, &[State::Running], BOOT).await.unwrap();
     let mut console = workbench.console(&id).await.unwrap();
     let seen =
-        text(&mut console, "cat /tmp/only; ls /root; rm -f /tmp/alive; until [ -e /tmp/alive ]; do sleep 1; done").await;
+        text(&mut console, "cat /tmp/only; ls /root; rm -f /tmp/alive; until [ -e /tmp/alive ]; do sleep 1; done")
+            .await;
     assert_eq!(seen, "kept\n");
     assert!(!workbench.show_disks(&id).await.unwrap().resumes, "a memory fits the disks only once");
     stop(&workbench, &id).await;
