@@ -8,7 +8,7 @@
 mod common;
 
 use block::{MemoryFile, RawDisk, StdFile};
-use common::{BOOT, SOON, browser_with, run};
+use common::{BOOT, SOON, Variant, run};
 use driver::{Browser, Kind};
 use e2e::{Console, Workbench};
 use protocol::{DiskRequest, InstanceId, PageRequest, Problem, Reply, SnapshotId, State, Stream};
@@ -32,7 +32,8 @@ const KILL_MERGING_MS: u64 = 1_500;
 const WRITER: &str = r#"n=0
 while :; do
   n=$((n + 1))
-  awk -v n=$n 'BEGIN { for (k = 1; k <= n * 7919 % 100; k++) print n, k; print n, "end" }' |
+  awk -v n=$n 'BEGIN { for (p = "x"; length(p) < 128; p = p p);
+    for (k = 1; k <= n * 7919 % 100; k++) print n, k, p; print n, "end" }' |
     dd bs=64k conv=fsync 2>/dev/null >> /root/log/$1 || exit
   echo "kept $n."
   dd if=/bin/busybox of=/root/bulk.$((n % 4)) bs=64k count=$((n % 11)) 2>/dev/null
@@ -40,11 +41,12 @@ done"#;
 
 /// In the guest: how many records each round's file has up to the first byte that is not as it was written.
 const READER: &str = r#"cd /root/log && ls | grep -q . && awk '
+BEGIN { for (p = "x"; length(p) < 128; p = p p); }
 FNR == 1 { if (file) print file, done; file = FILENAME; done = k = bad = 0 }
 bad { next }
 $1 != done + 1 { bad = 1; next }
 $2 == "end" { if (k == $1 * 7919 % 100) { done = $1; k = 0 } else bad = 1; next }
-$2 != k + 1 { bad = 1; next }
+$2 != k + 1 || $3 != p { bad = 1; next }
 { k++ }
 END { if (file) print file, done }' *"#;
 
@@ -169,6 +171,8 @@ async fn answer(browser: &Browser) -> bool {
 /// One machine over all rounds.
 struct Rounds {
     kind: Kind,
+    /// A copy, so that many rounds all have the same one, whatever is built meanwhile.
+    extension: Variant,
     profile: tempfile::TempDir,
     moments: Moments,
     promised: Promised,
@@ -178,7 +182,14 @@ struct Rounds {
 impl Rounds {
     fn new(kind: Kind, seed: u64) -> Self {
         let profile = tempfile::tempdir().unwrap();
-        Self { kind, profile, moments: Moments(seed), promised: Promised::default(), id: None }
+        Self {
+            kind,
+            extension: Variant::of(kind),
+            profile,
+            moments: Moments(seed),
+            promised: Promised::default(),
+            id: None,
+        }
     }
 
     /// Nothing that was promised about snapshots has been broken.
@@ -314,7 +325,7 @@ impl Rounds {
     }
 
     async fn round(&mut self, round: u32) {
-        let browser = browser_with(self.kind, self.profile.path()).await;
+        let browser = self.extension.browser_with(self.profile.path()).await;
         let workbench = Workbench::open(&browser).await.unwrap();
         let hit = HITS[round as usize % HITS.len()];
         let snapshots = match self.id.clone() {
@@ -336,7 +347,7 @@ impl Rounds {
 
     /// After the last kill: everything is there, and it can be gone back to any snapshot.
     async fn finish(&mut self) {
-        let browser = browser_with(self.kind, self.profile.path()).await;
+        let browser = self.extension.browser_with(self.profile.path()).await;
         let workbench = Workbench::open(&browser).await.unwrap();
         let id = self.id.clone().unwrap();
         let snapshots = self.check_snapshots(&workbench, &id).await;
