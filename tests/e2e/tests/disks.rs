@@ -8,10 +8,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use block::MemoryFile;
 use common::{BOOT, ConsolePage, SOON, new_tab_besides, run};
+use driver::thirtyfour::By;
 use driver::{Browser, Kind};
 use e2e::Workbench;
 use protocol::{DiskRequest, InstanceId, JobStage, PageRequest, State};
 use qcow2::CreateOptions;
+use std::process::Command;
 
 const DOWN: &str = "\u{e015}";
 const UP: &str = "\u{e013}";
@@ -284,6 +286,67 @@ fn a_disk_comes_in_and_goes_out_through_the_pages_in_chromium() {
 #[test]
 fn a_disk_comes_in_and_goes_out_through_the_pages_in_firefox() {
     run(files(Kind::Firefox));
+}
+
+/// A tar archive with one file.
+fn archive(name: &str, text: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(name), text).unwrap();
+    let packed = Command::new("tar").arg("-C").arg(folder.path()).args(["-cf", "-", name]).output().unwrap();
+    assert!(packed.status.success());
+    packed.stdout
+}
+
+async fn archives(kind: Kind) {
+    let browser = common::browser(kind).await;
+    let id = stopped_machine(&browser).await;
+    let workbench = Workbench::here(&browser);
+    workbench.disks(DiskRequest::SetWorkspace { id: id.clone(), bytes: 1 << 30 }).await.unwrap();
+    open_panel(&browser, &id).await;
+    browser.by_role("button", "Make bigger… workspace").await.unwrap();
+
+    // While the machine is off, the archive waits.
+    give(&browser, "early.tar", &archive("early", "one"), false).await;
+    browser.click("button", "Dismiss Import early.tar into alpine-1").await.unwrap();
+    wait_for_text(&browser, "One archive waits to be unpacked at the next start.").await;
+    browser
+        .driver()
+        .find(By::Css(".controls button[aria-label='Start alpine-1']"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
+    let console = ConsolePage(&browser);
+    console.wait_for("alpine-1:~#", BOOT).await;
+
+    // While it runs, an archive that is dropped on the terminal is unpacked at once.
+    browser.click("button", "Close disks").await.unwrap();
+    give(&browser, "late.tar", &archive("late", "two"), true).await;
+    browser.click("button", "Dismiss Import late.tar into alpine-1").await.unwrap();
+    let mut guest = workbench.console(&id).await.unwrap();
+    let unpacked = "until [ -e /workspace/early ] && [ -e /workspace/late ]; do sleep 1; done; cat /workspace/early /workspace/late";
+    assert_eq!(guest.exec(unpacked, BOOT).await.unwrap().text(), "onetwo");
+
+    // And out again, of the running machine.
+    browser.click("button", "Export… alpine-1").await.unwrap();
+    let format = browser.by_role("combobox", "Format").await.unwrap();
+    format.send_keys("zip").await.unwrap();
+    browser.click("button", "Export").await.unwrap();
+    browser.click("button", "Save alpine-1-workspace.zip").await.unwrap();
+    let saved = browser.downloads().join("alpine-1-workspace.zip");
+    let there = async || Ok(std::fs::read(&saved).is_ok_and(|bytes| bytes.starts_with(b"PK") && bytes.len() > 100));
+    browser.wait_until("the file among the downloads", SOON, there).await.unwrap();
+}
+
+#[test]
+fn files_go_into_the_workspace_and_out_of_it_in_the_panel_in_chromium() {
+    run(archives(Kind::Chromium));
+}
+
+#[test]
+fn files_go_into_the_workspace_and_out_of_it_in_the_panel_in_firefox() {
+    run(archives(Kind::Firefox));
 }
 
 async fn from_the_popup(kind: Kind) {
