@@ -41,6 +41,8 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
     let mut tests = native_cargo();
     tests.args(["test", "--workspace", "--exclude", "e2e", "--exclude", "driver"]).current_dir(root);
     succeed(&mut tests)?;
+    setup::npm(root)?;
+    build::wasm_tests(root)?;
     if options.native {
         return Ok(());
     }
