@@ -79,8 +79,10 @@ impl Jobs {
     pub async fn answer(self: &Rc<Self>, order: DiskOrder) -> Result<DiskReply, Problem> {
         match &order.request {
             DiskRequest::CancelJob(id) => {
-                self.cancel(id);
-                return Ok(DiskReply::Done);
+                let work = self.works.borrow_mut().remove(id);
+                // Ended here, so that it does not go on while what it has made is removed.
+                drop(work);
+                return self.discard(id.clone()).await;
             }
             DiskRequest::DismissJob(id) => self.works.borrow_mut().retain(|job, _| job != id),
             _ => {}
@@ -117,11 +119,16 @@ impl Jobs {
 
     async fn ask(self: &Rc<Self>, order: DiskOrder, frozen: Option<Point>) -> Result<DiskReply, Problem> {
         self.interrupt_tidying();
+        self.command(|call| StorageCommand::Do { call, order: Box::new(order), frozen }).await
+    }
+
+    /// Has the worker for what is done soon do it.
+    async fn command(self: &Rc<Self>, command: impl FnOnce(u32) -> StorageCommand) -> Result<DiskReply, Problem> {
         let call = self.last_call.get().wrapping_add(1);
         self.last_call.set(call);
         let (send, answered) = oneshot::channel();
         self.waiting.borrow_mut().insert(call, send);
-        let sent = self.tell_worker(&StorageCommand::Do { call, order: Box::new(order), frozen });
+        let sent = self.tell_worker(&command(call));
         if let Err(problem) = sent {
             self.waiting.borrow_mut().remove(&call);
             return Err(problem);
@@ -210,25 +217,21 @@ impl Jobs {
             spawn_local(async move { drop(ended) });
             let about = work.job.instance.clone();
             drop(works);
-            self.discard(id);
+            let (own, job) = (self.clone(), id.clone());
+            spawn_local(async move {
+                if let Err(problem) = own.discard(job).await {
+                    log(&problem.message);
+                }
+            });
             if let Some(id) = about {
                 self.machines.unpack(&id);
             }
         }
     }
 
-    fn cancel(self: &Rc<Self>, id: &JobId) {
-        let work = self.works.borrow_mut().remove(id);
-        if work.is_some_and(|work| work.worker.is_some()) {
-            self.discard(id);
-        }
-    }
-
     /// Removes what the work has made and nothing refers to.
-    fn discard(self: &Rc<Self>, id: &JobId) {
-        if let Err(problem) = self.tell_worker(&StorageCommand::Discard(id.clone())) {
-            log(&problem.message);
-        }
+    async fn discard(self: &Rc<Self>, job: JobId) -> Result<DiskReply, Problem> {
+        self.command(|call| StorageCommand::Discard { call, job }).await
     }
 
     /// Merges and removes what need not be there, when there is time for it.

@@ -9,7 +9,7 @@ mod tidy;
 mod work;
 
 use crate::bridge::{from_js, log, text_of, to_js};
-use protocol::{StorageCommand, StorageNotice};
+use protocol::{DiskReply, StorageCommand, StorageNotice};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::DedicatedWorkerGlobalScope;
@@ -51,10 +51,9 @@ async fn carry_out(command: StorageCommand) {
             });
             tell(&StorageNotice::Tidied(freed));
         }
-        StorageCommand::Discard(job) => {
-            if let Err(problem) = tidy::discard(&job).await {
-                log(&problem.message);
-            }
+        StorageCommand::Discard { call, job } => {
+            let result = tidy::discard(&job).await.map(|()| DiskReply::Done);
+            tell(&StorageNotice::Done { call, result });
         }
     }
 }

@@ -131,7 +131,7 @@ async fn remove_unused(right: &Structure, inventory: &Inventory) -> Result<(), P
     // Work that was cut short by the browser's end: none goes on now.
     let jobs = Directory::open(&["jobs"]).await?;
     for entry in jobs.entries().await? {
-        jobs.remove(&entry.name).await?;
+        remove_unfinished(&jobs, &entry.name).await?;
     }
     Ok(())
 }
@@ -170,13 +170,16 @@ const DISCARD_PAUSE_MS: i32 = 100;
 /// Removes what a job that was cut short has made so far, once its worker has ended.
 pub async fn discard(job: &JobId) -> Result<(), Problem> {
     let _ended = Lock::job(job).await?;
-    let jobs = Directory::open(&["jobs"]).await?;
+    remove_unfinished(&Directory::open(&["jobs"]).await?, job.as_str()).await
+}
+
+async fn remove_unfinished(jobs: &Directory, name: &str) -> Result<(), Problem> {
     for _ in 0..DISCARD_TRIES {
-        match jobs.remove(job.as_str()).await {
+        match jobs.remove(name).await {
             // The browser gives the worker's files free at some time after its locks.
             Err(problem) if problem.code == ProblemCode::DiskBusy => super::pause(DISCARD_PAUSE_MS).await,
             done => return done,
         }
     }
-    jobs.remove(job.as_str()).await
+    jobs.remove(name).await
 }

@@ -236,13 +236,18 @@ pub enum StorageCommand {
     /// Merges and removes what need not be there: the worker's only command.
     Tidy(Inventory),
     /// Removes what a job that was cut short has left behind.
-    Discard(JobId),
+    Discard {
+        /// The answer, [`StorageNotice::Done`], carries it.
+        call: u32,
+        /// The job.
+        job: JobId,
+    },
 }
 
 /// What a storage worker tells the host page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StorageNotice {
-    /// The answer to [`StorageCommand::Do`].
+    /// The answer to [`StorageCommand::Do`] and [`StorageCommand::Discard`].
     Done {
         /// The command's number.
         call: u32,
