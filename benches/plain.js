@@ -1,8 +1,11 @@
 // What VM Workbench is measured against: the same v86, kernel, image, memory and command line, in a plain page with all
-// of it in memory. What it measured is in its root element's data, and an event says so.
+// of it in memory. What it measured is in its root element's data, and an event says so. After the prompt it runs what the
+// root element's data has as a command whenever an event asks for it, and tells what that printed.
 import { V86 } from "/libv86.mjs";
 
 const root = document.documentElement;
+// Stands around what a command prints (ASCII's record separator); the terminal's echo of it has it only as `\\036`.
+const mark = "\x1e";
 
 function tell(measured) {
   root.dataset.measured = JSON.stringify(measured);
@@ -43,11 +46,21 @@ async function run() {
   emulator.add_listener("serial0-output-byte", () => note("serial"));
   let shown = "";
   emulator.add_listener("virtio-console0-output-bytes", (bytes) => {
-    if (at.prompt) return;
     shown += String.fromCharCode(...bytes);
-    if (!shown.includes("# ")) return;
-    note("prompt");
-    tell({ at });
+    if (!at.prompt) {
+      if (!shown.includes("# ")) return;
+      note("prompt");
+      return tell({ at });
+    }
+    const [, printed, rest] = shown.split(mark);
+    if (rest === undefined) return;
+    shown = "";
+    tell({ printed });
+  });
+  document.addEventListener("command", () => {
+    shown = "";
+    const typed = ` printf '\\036'; ${root.dataset.command}; printf '\\036'\r`;
+    emulator.bus.send("virtio-console0-input-bytes", new TextEncoder().encode(typed));
   });
 }
 

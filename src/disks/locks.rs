@@ -6,13 +6,14 @@
 //! | `disks` | any worker | records are read and changed, or layers come and go |
 //! | `instance:ID` | its machine worker, or work on its disks | the machine runs, or the work lasts |
 //! | `jobs` (shared) | export and import | frozen layers are read that no record may name any more |
+//! | `job:ID` | a worker with long work | it is at it, so that what is left of it can be removed afterwards |
 //! | `image:SHA256` | a machine worker | a base image is put into the private file system |
 //!
-//! Who needs several takes them in this order: `jobs`, `instance:ID`, `disks`, `image:SHA256`.
+//! Who needs several takes them in this order: `job:ID`, `jobs`, `instance:ID`, `disks`, `image:SHA256`.
 
 use crate::bridge::{log, text_of};
 use js_sys::{Array, Function, Object, Promise, Reflect};
-use protocol::{InstanceId, Problem, ProblemCode};
+use protocol::{InstanceId, JobId, Problem, ProblemCode};
 use std::collections::BTreeSet;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -66,6 +67,11 @@ impl Lock {
     /// Waits until nothing else is done with this instance.
     pub async fn instance(id: &InstanceId) -> Result<Self, Problem> {
         Self::take(&format!("{INSTANCE}{id}")).await
+    }
+
+    /// Waits until nobody works at this job.
+    pub async fn job(id: &JobId) -> Result<Self, Problem> {
+        Self::take(&format!("job:{id}")).await
     }
 
     /// The right to work on this instance's disks, unless it runs or somebody works on them.

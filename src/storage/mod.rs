@@ -59,6 +59,16 @@ async fn carry_out(command: StorageCommand) {
     }
 }
 
+/// Waits so many milliseconds.
+async fn pause(milliseconds: i32) {
+    let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    let passed = js_sys::Promise::new(&mut |resolve, _| {
+        // Without a timer there is no pause.
+        drop(scope.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, milliseconds));
+    });
+    drop(wasm_bindgen_futures::JsFuture::from(passed).await);
+}
+
 /// Tells the host page.
 fn tell(notice: &StorageNotice) {
     let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();

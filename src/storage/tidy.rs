@@ -9,7 +9,7 @@ use crate::disks::opfs::Directory;
 use crate::disks::{disk_problem, image_problem, images, layers, records};
 use ::layers::{Graph, Merge, Record};
 use block::Disk;
-use protocol::{InstanceId, Inventory, JobId, LayerId, Problem};
+use protocol::{InstanceId, Inventory, JobId, LayerId, Problem, ProblemCode};
 use qcow2::Qcow2;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -163,7 +163,20 @@ pub async fn leftovers(inventory: &Inventory) -> Result<(), Problem> {
     tidy(inventory).await.map(drop)
 }
 
-/// Removes what a job that was cut short has made so far.
+/// How often the removal of a file that its ended worker has not yet let go of is tried again, and after how many milliseconds.
+const DISCARD_TRIES: u32 = 50;
+const DISCARD_PAUSE_MS: i32 = 100;
+
+/// Removes what a job that was cut short has made so far, once its worker has ended.
 pub async fn discard(job: &JobId) -> Result<(), Problem> {
-    Directory::open(&["jobs"]).await?.remove(job.as_str()).await
+    let _ended = Lock::job(job).await?;
+    let jobs = Directory::open(&["jobs"]).await?;
+    for _ in 0..DISCARD_TRIES {
+        match jobs.remove(job.as_str()).await {
+            // The browser gives the worker's files free at some time after its locks.
+            Err(problem) if problem.code == ProblemCode::DiskBusy => super::pause(DISCARD_PAUSE_MS).await,
+            done => return done,
+        }
+    }
+    jobs.remove(job.as_str()).await
 }

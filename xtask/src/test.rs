@@ -6,6 +6,16 @@ use clap::Args;
 use setup::native_cargo;
 use std::path::Path;
 
+/// Debian's packages and what shows that each is there.
+const JUDGES: [(&str, &str); 6] = [
+    ("zstd", "zstd"),
+    ("gzip", "gzip"),
+    ("zip", "zip"),
+    ("unzip", "unzip"),
+    ("python3", "python3"),
+    ("e2fsprogs", "mke2fs"),
+];
+
 #[derive(Debug, Args)]
 pub struct Options {
     /// Only what needs no browser.
@@ -23,10 +33,16 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
     if let Err(error) = setup::apt(&[("busybox-static", "busybox")]) {
         eprintln!("note: the guest agent's scripts are not tested: {error}");
     }
+    // Other programs' archives and disks, which ours are compared with; the same holds.
+    if let Err(error) = setup::apt(&JUDGES) {
+        eprintln!("note: archives are not judged by other programs: {error}");
+    }
     lint(root)?;
     let mut tests = native_cargo();
     tests.args(["test", "--workspace", "--exclude", "e2e", "--exclude", "driver"]).current_dir(root);
     succeed(&mut tests)?;
+    setup::npm(root)?;
+    build::wasm_tests(root)?;
     if options.native {
         return Ok(());
     }

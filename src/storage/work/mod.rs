@@ -29,7 +29,8 @@ pub async fn work(job: JobId, order: DiskOrder, frozen: Option<Point>) {
 }
 
 async fn run(job: &JobId, order: &DiskOrder, frozen: Option<Point>) -> Result<Outcome, Problem> {
-    let _lock = Lock::share("jobs").await?;
+    let _own = Lock::job(job).await?;
+    let _all = Lock::share("jobs").await?;
     let place = Directory::open(&["jobs", job.as_str()]).await?;
     match &order.request {
         DiskRequest::Export { snapshot, what, .. } => {

@@ -11,8 +11,8 @@ use driver::thirtyfour::By;
 use driver::{Browser, Kind};
 use e2e::{Console, Error, Workbench};
 use protocol::{
-    ArchiveFormat, DiskFormat, DiskName, DiskRequest, ExportWhat, ImportWhat, InstanceId, JobId, Outcome, PageRequest,
-    Problem, ProblemCode, State,
+    ArchiveFormat, DiskFormat, DiskName, DiskRequest, ExportWhat, ImportWhat, InstanceId, JobId, JobStage, Outcome,
+    PageRequest, Problem, ProblemCode, State,
 };
 use serde_json::json;
 use std::fs;
@@ -295,8 +295,8 @@ fn hostile(folder: &tempfile::TempDir) -> (Vec<PathBuf>, Vec<PathBuf>, Vec<PathB
     let good = fs::read(&qcow2).unwrap();
     let mut everywhere = good.clone();
     everywhere[40..72].fill(0xff);
-    let mut huge = good.clone();
-    huge[24..32].copy_from_slice(&(3_u64 << 40).to_be_bytes());
+    let huge = path(folder, "three-tib.qcow2");
+    qemu_img(&["create", "-q", "-f", "qcow2", huge.to_str().unwrap(), "3T"]);
     let mut encrypted = good.clone();
     encrypted[35] = 1;
     let disks = vec![
@@ -304,7 +304,7 @@ fn hostile(folder: &tempfile::TempDir) -> (Vec<PathBuf>, Vec<PathBuf>, Vec<PathB
         write("odd.img", &[1; 1000]),
         write("cut.qcow2", &good[..200]),
         write("everywhere.qcow2", &everywhere),
-        write("three-tib.qcow2", &huge),
+        huge,
         write("encrypted.qcow2", &encrypted),
     ];
     let machines = vec![write("no-machine.tar", &[0; 10240]), write("cut.machine.tar", &good)];
@@ -352,7 +352,7 @@ async fn refused(kind: Kind) {
     browser.wait_until("nothing half-made", SOON, same).await.unwrap();
     assert_eq!(workbench.world().await.unwrap().instances.len(), 1);
     let mut console = started(&workbench, &id).await;
-    assert_eq!(text(&mut console, "cat /root/mark; ls -A /workspace").await, "safe\nlost+found\n");
+    assert_eq!(text(&mut console, "cat /root/mark; ls -A --color=never /workspace").await, "safe\nlost+found\n");
 }
 
 #[test]
@@ -411,4 +411,76 @@ fn archives_are_unpacked_into_running_machines_and_wait_for_stopped_ones_in_chro
 #[test]
 fn archives_are_unpacked_into_running_machines_and_wait_for_stopped_ones_in_firefox() {
     run(archives(Kind::Firefox));
+}
+
+/// Lets a storage worker's writes be slow or fail when the test says so.
+const BRAKE: &str = "
+const writeWell = FileSystemSyncAccessHandle.prototype.write;
+let written = 0;
+FileSystemSyncAccessHandle.prototype.write = function (...args) {
+  written += args[0].byteLength;
+  if (BRAKE === 'full' && written > 2 << 20) throw new DOMException('There is no room.', 'QuotaExceededError');
+  if (BRAKE === 'slow' && written > 1 << 20) for (const end = performance.now() + 500; performance.now() < end; );
+  return writeWell.apply(this, args);
+};
+";
+
+/// A browser whose storage workers have this brake, and a disk of a few megabytes that could be imported.
+async fn with_brake(kind: Kind, brake: &str, folder: &tempfile::TempDir) -> (common::Variant, Browser, PathBuf) {
+    let variant = common::Variant::of(kind);
+    variant.append("storage.js", &BRAKE.replace("BRAKE", &format!("'{brake}'")));
+    let browser = variant.browser().await;
+    let disk = path(folder, "noise.img");
+    let noise: Vec<u8> = (0..8_u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    fs::write(&disk, noise).unwrap();
+    (variant, browser, disk)
+}
+
+async fn full(kind: Kind) {
+    let folder = tempfile::tempdir().unwrap();
+    let (_variant, browser, disk) = with_brake(kind, "full", &folder).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let problem = imported(&workbench, ImportWhat::Disk, &disk).await.unwrap_err();
+    assert_eq!(problem.code, ProblemCode::NoSpace, "{}", problem.message);
+    let nothing = async || Ok(stored(&browser).await.iter().all(|file| !file.contains("layers/")));
+    browser.wait_until("nothing half-made", SOON, nothing).await.unwrap();
+    assert!(workbench.world().await.unwrap().instances.is_empty());
+}
+
+#[test]
+fn a_storage_that_fills_up_in_the_middle_of_an_import_leaves_nothing_in_chromium() {
+    run(full(Kind::Chromium));
+}
+
+#[test]
+fn a_storage_that_fills_up_in_the_middle_of_an_import_leaves_nothing_in_firefox() {
+    run(full(Kind::Firefox));
+}
+
+async fn cancelled(kind: Kind) {
+    let folder = tempfile::tempdir().unwrap();
+    let (_variant, browser, disk) = with_brake(kind, "slow", &folder).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let job = begin_import(&workbench, ImportWhat::Disk, &disk).await;
+    let at_it = async || {
+        let Ok(world) = workbench.world().await else { return Ok(false) };
+        let stage = world.jobs.into_iter().find(|one| one.id == job).map(|one| one.stage);
+        Ok(matches!(stage, Some(JobStage::Working { done: 1.., .. })))
+    };
+    browser.wait_until("progress", SOON, at_it).await.unwrap();
+    workbench.disks(DiskRequest::CancelJob(job)).await.unwrap();
+    assert!(workbench.world().await.unwrap().jobs.is_empty());
+    let nothing = async || Ok(stored(&browser).await.iter().all(|file| !file.starts_with("jobs/")));
+    browser.wait_until("nothing half-made", SOON, nothing).await.unwrap();
+    assert!(workbench.world().await.unwrap().instances.is_empty());
+}
+
+#[test]
+fn a_cancelled_import_leaves_nothing_in_chromium() {
+    run(cancelled(Kind::Chromium));
+}
+
+#[test]
+fn a_cancelled_import_leaves_nothing_in_firefox() {
+    run(cancelled(Kind::Firefox));
 }

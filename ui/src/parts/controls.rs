@@ -22,7 +22,7 @@ pub struct MachineControlsProps {
 pub fn MachineControls(props: &MachineControlsProps) -> Html {
     let workbench = use_world();
     let busy = use_state(|| None::<Control>);
-    let confirming = use_state(|| false);
+    let confirming = use_state(|| None::<Control>);
     let node = use_node_ref();
     let Instance { id, name, state, .. } = &props.instance;
     use_focus_kept(&node, *state);
@@ -36,9 +36,12 @@ pub fn MachineControls(props: &MachineControlsProps) -> Html {
     };
     let choose = {
         let (act, confirming) = (act.clone(), confirming.setter());
-        Callback::from(
-            move |control| if control == Control::ForceStop { confirming.set(true) } else { act.emit(control) },
-        )
+        let loses = loses_writes(&props.instance);
+        Callback::from(move |control| match control {
+            Control::ForceStop => confirming.set(Some(control)),
+            Control::Stop | Control::Restart if loses => confirming.set(Some(control)),
+            _ => act.emit(control),
+        })
     };
     let button = |&control: &Control| {
         let choose = choose.clone();
@@ -61,15 +64,18 @@ pub fn MachineControls(props: &MachineControlsProps) -> Html {
     // What takes something away comes last.
     items.sort_by_key(|item| item.danger);
     let confirmed = {
-        let (act, confirming) = (act.clone(), confirming.setter());
+        let (act, confirming_now, confirming) = (act.clone(), confirming.clone(), confirming.setter());
+        let control = *confirming_now;
         Callback::from(move |()| {
-            confirming.set(false);
-            act.emit(Control::ForceStop);
+            confirming.set(None);
+            if let Some(control) = control {
+                act.emit(control);
+            }
         })
     };
     let left = {
         let confirming = confirming.setter();
-        Callback::from(move |()| confirming.set(false))
+        Callback::from(move |()| confirming.set(None))
     };
     html! {
         <div class="controls" ref={node} role="group" aria-label={format!("Controls of {name}")}>
@@ -77,12 +83,31 @@ pub fn MachineControls(props: &MachineControlsProps) -> Html {
             if !items.is_empty() {
                 <Menu label={format!("More for {name}")} icon={Icon::More} {items} />
             }
-            if *confirming && state.is_live() {
-                <ConfirmDialog title={format!("Force {name} to stop?")} confirm="Force stop"
-                    text="This is like pulling the plug: what the machine has not written to its disk yet is lost."
+            if let Some(control) = confirming.filter(|_| state.is_live()) {
+                <ConfirmDialog title={question(control, name)} confirm={control.label()} text={warning(&props.instance)}
                     on_confirm={confirmed} on_cancel={left} />
             }
         </div>
+    }
+}
+
+/// Whether the machine stands still because its disk could not be written: what waits is lost if it is stopped.
+fn loses_writes(instance: &Instance) -> bool {
+    instance.state == State::Paused && instance.problem.is_some()
+}
+
+fn question(control: Control, name: &str) -> String {
+    match control {
+        Control::ForceStop => format!("Force {name} to stop?"),
+        _ => format!("{} {name} and lose what waits?", control.label()),
+    }
+}
+
+fn warning(instance: &Instance) -> &'static str {
+    if loses_writes(instance) {
+        "What the machine wrote last could not be stored yet and is lost. Free some room and resume it to keep that."
+    } else {
+        "This is like pulling the plug: what the machine has not written to its disk yet is lost."
     }
 }
 

@@ -1,8 +1,11 @@
-//! `cargo xtask bench`: how long a machine takes from Launch to its prompt, side by side with a plain page.
+//! `cargo xtask bench`: how long a machine takes from Launch to its prompt, and how fast its disk is, side by side with a
+//! plain page.
 //!
 //! Both run in the same browser and take turns, so that what else the machine does falls on both. All times are taken by
 //! the pages themselves (`benches/`), from the same clock.
 
+mod disk;
+mod layers;
 mod report;
 mod server;
 mod sides;
@@ -31,6 +34,9 @@ pub struct Options {
     /// How many rounds are measured, after one to warm up.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// Measures disks instead of launches.
+    #[arg(long)]
+    disks: bool,
     /// In which browser.
     #[arg(long, value_enum, default_value = "chromium")]
     browser: Name,
@@ -49,43 +55,105 @@ pub fn bench(root: &Path, options: &Options) -> Result<ExitCode> {
     }
     let image = build::guest::image(root)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(async {
+    let measure = async {
+        if options.disks {
+            let report = measure_disks(root, options, &image).await?;
+            Ok(Outcome {
+                text: report.to_string(),
+                verdict: report.verdict(),
+                put: Box::new(move |old| report.put_into(old)),
+            })
+        } else {
+            let report = measure(root, options, &image).await?;
+            Ok(Outcome {
+                text: report.to_string(),
+                verdict: report.verdict(),
+                put: Box::new(move |old| report.put_into(old)),
+            })
+        }
+    };
+    let outcome = runtime.block_on(async {
         tokio::select! {
-            report = measure(root, options, &image) => report.map(Some),
+            outcome = measure => outcome.map(Some),
             // The browser is dropped, and with it its processes end.
-            _ = tokio::signal::ctrl_c() => Ok(None),
+            _ = tokio::signal::ctrl_c() => anyhow::Ok(None),
         }
     })?;
-    let Some(report) = report else { return Ok(ExitCode::from(130)) };
-    println!("{report}");
+    let Some(Outcome { text, verdict, put }) = outcome else { return Ok(ExitCode::from(130)) };
+    println!("{text}");
     if options.write {
-        write(&root.join(RESULTS), &report)?;
+        write(&root.join(RESULTS), put)?;
     }
-    Ok(if report.verdict() == Verdict::Met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if verdict == Verdict::Met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Puts a report into a text.
+type Put = Box<dyn Fn(&str) -> Result<String>>;
+
+/// A report of whatever was measured.
+struct Outcome {
+    text: String,
+    verdict: Verdict,
+    /// Puts it into the text of the file with the results.
+    put: Put,
+}
+
+/// The sides, ready to be measured.
+struct Field {
+    browser: Browser,
+    page: PlainPage,
+    circumstances: Circumstances,
+}
+
+impl Field {
+    async fn prepare(root: &Path, options: &Options, image: &GuestImage) -> Result<Self> {
+        let kind = Kind::from(options.browser);
+        let dist = dist(root, kind);
+        let before = load()?;
+        let browser = Browser::launch(LaunchOptions::new(kind, &dist)).await?;
+        let memory = Workbench::open(&browser).await?.world().await?.settings.memory;
+        let user_agent = browser.eval("return navigator.userAgent", vec![]).await?;
+        let machine = json!({
+            "memory": memory.bytes(),
+            "cmdline": format!("{} workbench.hostname=plain", image.cmdline),
+        });
+        let page = PlainPage::serve(root, &dist, &image.path, &machine)?;
+        let circumstances = Circumstances {
+            browser: user_agent.as_str().unwrap_or_default().to_owned(),
+            processors: std::thread::available_parallelism()?.get(),
+            load: [before, before],
+            guest: format!("{}, {} MiB of memory", image.title, memory.mib()),
+        };
+        Ok(Self { browser, page, circumstances })
+    }
+
+    /// Ends the browser.
+    async fn end(self) -> Result<Circumstances> {
+        self.browser.close().await?;
+        let [before, _] = self.circumstances.load;
+        Ok(Circumstances { load: [before, load()?], ..self.circumstances })
+    }
 }
 
 async fn measure(root: &Path, options: &Options, image: &GuestImage) -> Result<Report> {
-    let kind = Kind::from(options.browser);
-    let dist = dist(root, kind);
-    let before = load()?;
-    let browser = Browser::launch(LaunchOptions::new(kind, &dist)).await?;
-    let memory = Workbench::open(&browser).await?.world().await?.settings.memory;
-    let user_agent = browser.eval("return navigator.userAgent", vec![]).await?;
-    let cmdline = format!("{} workbench.hostname=plain", image.cmdline);
-    let page = PlainPage::serve(root, &dist, &image.path, &json!({ "memory": memory.bytes(), "cmdline": cmdline }))?;
-    let warm_up = round(&browser, &page, 0).await?;
+    let field = Field::prepare(root, options, image).await?;
+    let warm_up = round(&field.browser, &field.page, 0).await?;
     let mut rounds = vec![];
     for number in 1..=options.rounds {
-        rounds.push(round(&browser, &page, number).await?);
+        rounds.push(round(&field.browser, &field.page, number).await?);
     }
-    browser.close().await?;
-    let circumstances = Circumstances {
-        browser: user_agent.as_str().unwrap_or_default().to_owned(),
-        processors: std::thread::available_parallelism()?.get(),
-        load: [before, load()?],
-        guest: format!("{}, {} MiB of memory", image.title, memory.mib()),
-    };
-    Ok(Report { circumstances, warm_up, rounds })
+    Ok(Report { circumstances: field.end().await?, warm_up, rounds })
+}
+
+async fn measure_disks(root: &Path, options: &Options, image: &GuestImage) -> Result<disk::Report> {
+    let field = Field::prepare(root, options, image).await?;
+    let mut rounds = vec![];
+    for number in 0..=options.rounds {
+        rounds.push(disk::round(&field.browser, &field.page.url(), number).await?);
+    }
+    rounds.remove(0);
+    let layers = layers::measure(&field.browser, options.rounds).await?;
+    Ok(disk::Report { circumstances: field.end().await?, rounds, layers })
 }
 
 /// One boot of each side, one after the other.
@@ -106,7 +174,7 @@ fn load() -> Result<f64> {
     text.split(' ').next().unwrap_or_default().parse().context("the load average is no number")
 }
 
-fn write(path: &Path, report: &Report) -> Result<()> {
+fn write(path: &Path, put: impl Fn(&str) -> Result<String>) -> Result<()> {
     let old = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
@@ -115,5 +183,5 @@ fn write(path: &Path, report: &Report) -> Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(path, report.put_into(&old)?).with_context(|| format!("{} can't be written", path.display()))
+    fs::write(path, put(&old)?).with_context(|| format!("{} can't be written", path.display()))
 }

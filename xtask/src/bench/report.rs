@@ -29,6 +29,25 @@ pub struct Circumstances {
     pub guest: String,
 }
 
+impl Circumstances {
+    /// What it means that the figures are good enough, or are not.
+    pub fn verdict(&self, good: bool) -> Verdict {
+        match good {
+            _ if self.load[0] > IDLE_LOAD * self.processors as f64 => Verdict::Busy,
+            true => Verdict::Met,
+            false => Verdict::Missed,
+        }
+    }
+}
+
+impl Display for Circumstances {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { browser, processors, load: [before, after], guest } = self;
+        writeln!(f, "- {guest}\n- {browser}")?;
+        writeln!(f, "- {processors} processors; load average {before:.2} before, {after:.2} after\n")
+    }
+}
+
 /// What the figures say of the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -48,6 +67,19 @@ impl Display for Verdict {
             Self::Busy => "not judged, because the machine was busy before the run",
         })
     }
+}
+
+/// The text with a section between its marks, in place of an older one or at the end.
+pub fn put_section([begin, end]: [&str; 2], section: impl Display, text: &str) -> Result<String> {
+    let section = format!("{begin}\n{section}{end}\n");
+    let Some((before, rest)) = text.split_once(begin) else {
+        let title = if text.is_empty() { "# Benchmarks\n" } else { text };
+        return Ok(format!("{title}\n{section}"));
+    };
+    let (_, after) = rest.split_once(end).with_context(|| format!("“{begin}” has no “{end}” after it"))?;
+    // Another section may follow.
+    let gap = if after.trim_start().is_empty() { "" } else { "\n" };
+    Ok(format!("{before}{section}{gap}{}", after.trim_start_matches('\n')))
 }
 
 /// The whole run.
@@ -104,24 +136,13 @@ impl Report {
 
     /// Whether the extension, however it is launched, is as quick as it must be.
     pub fn verdict(&self) -> Verdict {
-        let Circumstances { processors, load: [before, _], .. } = self.circumstances;
-        if before > IDLE_LOAD * processors as f64 {
-            return Verdict::Busy;
-        }
         let quick = |side: &Side| self.ratio(*side).is_some_and(|ratio| ratio <= TARGET);
-        if Side::ALL.iter().all(quick) { Verdict::Met } else { Verdict::Missed }
+        self.circumstances.verdict(Side::ALL.iter().all(quick))
     }
 
     /// The file's text with this report in it, in place of an older one or at the end.
     pub fn put_into(&self, text: &str) -> Result<String> {
-        let [begin, end] = MARKS;
-        let section = format!("{begin}\n{self}{end}\n");
-        let Some((before, rest)) = text.split_once(begin) else {
-            let title = if text.is_empty() { "# Benchmarks\n" } else { text };
-            return Ok(format!("{title}\n{section}"));
-        };
-        let (_, after) = rest.split_once(end).with_context(|| format!("“{begin}” has no “{end}” after it"))?;
-        Ok(format!("{before}{section}{}", after.trim_start_matches('\n')))
+        put_section(MARKS, self, text)
     }
 
     fn totals(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -160,7 +181,6 @@ fn row<const N: usize>(f: &mut fmt::Formatter<'_>, cells: [impl Display; N]) -> 
 
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Circumstances { browser, processors, load: [before, after], guest } = &self.circumstances;
         writeln!(f, "## Launch to prompt\n")?;
         writeln!(
             f,
@@ -170,8 +190,7 @@ impl Display for Report {
              there, which is quicker than a person is.\n",
             self.rounds.len()
         )?;
-        writeln!(f, "- {guest}\n- {browser}")?;
-        writeln!(f, "- {processors} processors; load average {before:.2} before, {after:.2} after\n")?;
+        write!(f, "{}", self.circumstances)?;
         self.totals(f)?;
         f.write_char('\n')?;
         self.breakdown(f)?;

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Runs in a page of the extension.
 const EXTENSION: &str = include_str!("../../../benches/extension.js");
 /// Waits, in the plain page, for what it has measured.
-const PLAIN: &str = "
+pub const PLAIN: &str = "
     const measured = () => document.documentElement.dataset.measured;
     if (!measured()) await new Promise((resolve) => document.addEventListener('measured', resolve, { once: true }));
     return JSON.parse(measured());";
@@ -139,7 +139,7 @@ fn launch() -> String {
 }
 
 /// Ends the machine, so that only one runs at any time, and closes the console that its launch has opened.
-async fn remove(browser: &Browser, machine: &InstanceId) -> Result<()> {
+pub async fn remove(browser: &Browser, machine: &InstanceId) -> Result<()> {
     let workbench = Workbench::here(browser);
     workbench.call(&PageRequest::ForceStop(machine.clone())).await?;
     workbench.wait_for_state(machine, &[State::Stopped, State::Crashed], END).await?;

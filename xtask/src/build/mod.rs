@@ -19,6 +19,11 @@ pub struct Dist {
     pub firefox: PathBuf,
 }
 
+/// Runs the tests that need a JavaScript engine.
+pub fn wasm_tests(root: &Path) -> Result<()> {
+    wasm::test(root)
+}
+
 /// Pages, each a crate with its HTML and CSS beside it.
 const PAGES: [&str; 4] = ["popup", "console", "options", "storage"];
 /// What of a page's folder is packaged.

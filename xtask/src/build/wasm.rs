@@ -39,6 +39,25 @@ pub fn build(root: &Path, out: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Builds the tests that need a JavaScript engine, and runs them in Node.js: every function that they export.
+pub fn test(root: &Path) -> Result<()> {
+    let mut cargo = setup::wasm_toolchain()?.cargo("build");
+    cargo.args(["--package", "webbridge", "--example", "shapes", "--target-dir", TARGET_DIR]).current_dir(root);
+    succeed(&mut cargo)?;
+    let wasm = root.join(TARGET_DIR).join("wasm32-unknown-unknown/debug/examples/shapes.wasm");
+    let out = root.join("target/wasm-tests");
+    Bindgen::new().input_path(wasm).nodejs(true)?.typescript(false).generate(&out)?;
+    let script = "
+        let failed = 0;
+        for (const [name, test] of Object.entries(require(process.argv[1]))) {
+            if (name.startsWith('__') || name === 'start') continue;
+            try { test(); console.log(`test ${name} ... ok`); }
+            catch { failed++; console.log(`test ${name} ... FAILED`); }
+        }
+        process.exit(failed ? 1 : 0);";
+    succeed(Command::new("node").arg("-e").arg(script).arg(out.join("shapes.js")))
+}
+
 fn shrink(root: &Path, wasm: &Path) -> Result<()> {
     let mut opt = Command::new(root.join("node_modules/.bin/wasm-opt"));
     opt.args(["-O2", "--enable-bulk-memory", "--enable-nontrapping-float-to-int", "--enable-sign-ext"]);

@@ -1,11 +1,24 @@
-//! The shapes that both ends of the console's channel rely on, in a real JavaScript engine.
+//! Tests of the shapes that both ends of the console's channel rely on, in a real JavaScript engine: `cargo xtask test` builds
+//! this for Node.js and calls every function that is exported.
 #![cfg(target_family = "wasm")]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "these are tests")]
 
 use js_sys::{Object, Reflect, Uint8Array};
 use protocol::{ConsoleEvent, ConsoleRequest, Stream, TerminalSize};
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_test::wasm_bindgen_test;
+use wasm_bindgen::prelude::*;
 use webbridge::{from_js, to_js};
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = console)]
+    fn error(text: &str);
+}
+
+/// Says why a test failed, which a trap would not.
+#[wasm_bindgen(start)]
+pub fn start() {
+    std::panic::set_hook(Box::new(|panic| error(&panic.to_string())));
+}
 
 fn get(value: &JsValue, key: &str) -> JsValue {
     Reflect::get(value, &key.into()).unwrap()
@@ -15,8 +28,8 @@ fn output(offset: u64) -> ConsoleEvent {
     ConsoleEvent::Output { stream: Stream::Shell, offset, bytes: vec![0, 10, 255] }
 }
 
-#[wasm_bindgen_test]
-fn console_bytes_are_a_typed_array_and_offsets_are_numbers() {
+#[wasm_bindgen]
+pub fn console_bytes_are_a_typed_array_and_offsets_are_numbers() {
     let value = to_js(&output(1 << 40)).unwrap();
     let body = get(&value, "Output");
     assert_eq!(get(&body, "stream").as_string().as_deref(), Some("shell"));
@@ -25,8 +38,8 @@ fn console_bytes_are_a_typed_array_and_offsets_are_numbers() {
     assert_eq!(bytes.to_vec(), [0, 10, 255]);
 }
 
-#[wasm_bindgen_test]
-fn every_message_comes_back_as_it_went() {
+#[wasm_bindgen]
+pub fn every_message_comes_back_as_it_went() {
     let size = TerminalSize { cols: 120, rows: 40 };
     let requests = [
         ConsoleRequest::Attach { viewer: u32::MAX },
@@ -44,13 +57,13 @@ fn every_message_comes_back_as_it_went() {
     }
 }
 
-#[wasm_bindgen_test]
-fn a_number_that_javascript_would_round_is_refused() {
+#[wasm_bindgen]
+pub fn a_number_that_javascript_would_round_is_refused() {
     assert!(to_js(&output(u64::MAX)).is_err());
 }
 
-#[wasm_bindgen_test]
-fn what_is_no_message_is_an_error() {
+#[wasm_bindgen]
+pub fn what_is_no_message_is_an_error() {
     for value in [JsValue::NULL, JsValue::from_f64(3.0), "Ready".into(), Object::new().into()] {
         assert!(from_js::<ConsoleEvent>(value).is_err());
     }
