@@ -22,7 +22,7 @@ pub(crate) fn Usage(props: &UsageProps) -> Html {
                 <p class="usage-words number">
                     <strong>{ bytes(*usage) }</strong>
                     <span>{ format!("of {} used", bytes(*quota)) }</span>
-                    <span class="usage-percent">{ format!("{} %", room.percent()) }</span>
+                    <span class="usage-percent">{ percent(room) }</span>
                 </p>
                 <div class={classes!("meter", room.is_short().then_some("short"))} role="meter" aria-label="Storage in use"
                     aria-valuemin="0" aria-valuemax="100" aria-valuenow={room.percent().to_string()} aria-valuetext={words}>
@@ -40,6 +40,11 @@ pub(crate) fn Usage(props: &UsageProps) -> Html {
             </div>
         </section>
     }
+}
+
+fn percent(room: Room) -> String {
+    let Room { usage, quota } = room;
+    if usage > 0 && usage < quota / 100 { "under 1 %".to_owned() } else { format!("{} %", room.percent()) }
 }
 
 fn segment(kind: StorageKind, size: u64, quota: u64) -> Html {
