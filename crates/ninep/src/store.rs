@@ -107,6 +107,11 @@ impl MemoryStore {
         store
     }
 
+    /// The blobs that there are.
+    pub fn blobs(&self) -> impl Iterator<Item = BlobId> {
+        self.blobs.keys().copied()
+    }
+
     /// A blob's bytes.
     pub fn blob(&self, id: BlobId) -> Option<&[u8]> {
         self.blobs.get(&id).map(Vec::as_slice)

@@ -109,6 +109,16 @@ impl<B: BlobStore> MetaTree<B> {
         self.store
     }
 
+    /// The store.
+    pub fn store(&self) -> &B {
+        &self.store
+    }
+
+    /// The store, to set it up otherwise. Its blobs are the tree's alone.
+    pub fn store_mut(&mut self) -> &mut B {
+        &mut self.store
+    }
+
     /// Whether anything was changed since everything was synchronised last.
     pub fn is_dirty(&self) -> bool {
         !(self.dirty.is_empty() && self.unflushed.is_empty() && self.doomed.is_empty()) || self.journal.is_dirty()
