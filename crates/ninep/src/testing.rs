@@ -1,5 +1,6 @@
 //! What tests need without a runtime, here and in the crates above.
 
+pub use crate::meta::mend_journal;
 pub use crate::store::Change;
 use std::future::poll_fn;
 use std::pin::pin;

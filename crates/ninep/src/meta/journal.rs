@@ -245,3 +245,23 @@ impl Journal {
         Ok(())
     }
 }
+
+/// Makes all of a slot's checksums right, so that tests reach what is behind them.
+pub fn mend(slot: &mut [u8]) {
+    if slot.len() < HEAD {
+        return;
+    }
+    let sum = crc32fast::hash(&slot[..HEAD - 4]);
+    slot[HEAD - 4..HEAD].copy_from_slice(&sum.to_le_bytes());
+    let Ok(generation) = read_head(slot) else { return };
+    let (mut at, mut number) = (HEAD, 0);
+    while let Ok(length) = Reader::new(&slot[at..]).u32() {
+        let start = at + FRAME_HEAD;
+        let Some(body) = usize::try_from(length).ok().and_then(|len| slot.get(start..start.checked_add(len)?)) else {
+            return;
+        };
+        let (sum, end) = (checksum(generation, number, body), start + body.len());
+        slot[at + 4..start].copy_from_slice(&sum.to_le_bytes());
+        (at, number) = (end, number + 1);
+    }
+}

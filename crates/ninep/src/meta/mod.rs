@@ -17,7 +17,7 @@ mod journal;
 mod table;
 
 pub use host::HostEntry;
-pub use journal::OpenError;
+pub use journal::{OpenError, mend as mend_journal};
 
 use crate::store::{BlobId, BlobStore, StoreError};
 use crate::tree::{Ino, Kind, NewInode, PERMISSIONS, Time};

@@ -86,7 +86,7 @@ impl Session {
     /// The agreed size and the fids; their inodes are held. The guest believes in the agreed size, whatever the limit is now.
     pub(super) fn restore(&self, tree: &mut impl FileTree, max_msize: u32) -> (u32, Fids) {
         let msize = if self.msize == 0 { 0 } else { self.msize.clamp(MIN_MSIZE, MAX_MSIZE.max(max_msize)) };
-        let fids: BTreeMap<_, _> = self.fids.iter().cloned().take(MAX_FIDS).collect();
+        let fids: BTreeMap<_, _> = self.fids.iter().take(MAX_FIDS).cloned().collect();
         fids.values().for_each(|fid| tree.hold(fid.ino));
         (msize, Fids(fids))
     }

@@ -1,5 +1,6 @@
 //! A client that asks as Linux does: it makes messages by hand, and checks every reply's frame.
 #![allow(dead_code, reason = "each test file uses its part of it")]
+#![allow(clippy::unwrap_used, reason = "in a test, an error is a failure")]
 
 use ninep::testing::block_on;
 use ninep::{Errno, MemoryStore, MetaTree, Server, Settings, Time};
