@@ -410,6 +410,12 @@ fn what_the_host_sealed_the_guest_only_reads() {
     assert_eq!(guest.link("mine", "profiles/mine"), refused(ro));
     assert_eq!(guest.truncate("profiles/p/run", 0), refused(ro));
     assert_eq!(guest.symlink("profiles/l", b"x"), refused(ro));
+
+    let open = guest.open("mine", RDWR).unwrap();
+    ninep::testing::block_on(guest.server.tree().host_seal(b"mine", true)).unwrap();
+    assert_eq!(guest.write(open, 0, b"x"), refused(ro), "also what was opened before");
+    ninep::testing::block_on(guest.server.tree().host_seal(b"mine", false)).unwrap();
+    assert_eq!(guest.write(open, 0, b"x"), Ok(1));
 }
 
 #[test]

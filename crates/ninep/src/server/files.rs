@@ -117,6 +117,8 @@ impl<T: FileTree> Server<T> {
     /// A file that was opened to be appended to is written at its end, wherever the guest believes that to be.
     pub(super) async fn write(&mut self, fid: u32, offset: u64, data: &[u8]) -> Result<Reply, Errno> {
         let (ino, open) = self.opened(fid, READ_ONLY)?;
+        // The host may have sealed it since it was opened.
+        self.writable(ino).await?;
         let offset = if open.flags & APPEND == 0 { offset } else { self.tree.attr(ino).await?.size };
         self.tree.write(ino, offset, data).await?;
         let mut reply = Reply::new(119);
