@@ -53,14 +53,21 @@ async function run() {
       return tell({ at });
     }
     const [, printed, rest] = shown.split(mark);
-    if (rest === undefined) return;
+    // The shell must be at its prompt again for the next command.
+    if (!rest?.includes("# ")) return;
     shown = "";
     tell({ printed });
   });
   document.addEventListener("command", () => {
     shown = "";
     const typed = ` printf '\\036'; ${root.dataset.command}; printf '\\036'\r`;
-    emulator.bus.send("virtio-console0-input-bytes", new TextEncoder().encode(typed));
+    const send = () => {
+      // v86 drops input for which the guest has no buffer yet.
+      const [input] = emulator.v86.cpu.devices.virtio_console.virtio.queues;
+      if (!input.has_request()) return setTimeout(send, 10);
+      emulator.bus.send("virtio-console0-input-bytes", new TextEncoder().encode(typed));
+    };
+    send();
   });
 }
 
