@@ -119,24 +119,13 @@ pub(crate) fn freeable(items: &[StorageItem], world: &World) -> Vec<Freeable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::{JobId, MemoryMib, Settings, SnapshotId, StartFrom, State, TemplateId, Theme};
+    use protocol::{JobId, MemoryMib, Settings, SnapshotId, TemplateId, Theme};
 
     fn world(names: &[&str]) -> World {
         let template = TemplateId::try_from("alpine".to_owned()).unwrap();
-        let instance = |(bits, name): (usize, &&str)| Instance {
-            id: InstanceId::from_random(bits as u64),
-            name: (*name).to_owned(),
-            template: template.clone(),
-            memory: MemoryMib::DEFAULT,
-            created: 0,
-            state: State::Stopped,
-            boot: 0,
-            started: None,
-            forced_at: None,
-            restarting: false,
-            problem: None,
-            start_from: StartFrom::Disk,
-            disks: 0,
+        let instance = |(bits, name): (usize, &&str)| {
+            let id = InstanceId::from_random(bits as u64);
+            Instance::new(id, (*name).to_owned(), template.clone(), MemoryMib::DEFAULT, 0)
         };
         World {
             instances: names.iter().enumerate().map(instance).collect(),

@@ -128,28 +128,15 @@ fn is_memory(name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::Memory;
-    use protocol::{MemoryMib, StartFrom, State};
+    use protocol::MemoryMib;
 
     fn layer(bits: u64) -> LayerId {
         LayerId::from_random(bits)
     }
 
     fn instance() -> Instance {
-        Instance {
-            id: protocol::InstanceId::from_random(1),
-            name: "alpine-1".to_owned(),
-            template: protocol::TemplateId::try_from("alpine".to_owned()).unwrap(),
-            memory: MemoryMib::DEFAULT,
-            created: 1,
-            state: State::Stopped,
-            boot: 1,
-            started: None,
-            forced_at: None,
-            restarting: false,
-            problem: None,
-            start_from: StartFrom::Disk,
-            disks: 0,
-        }
+        let template = protocol::TemplateId::try_from("alpine".to_owned()).unwrap();
+        Instance::new(protocol::InstanceId::from_random(1), "alpine-1".to_owned(), template, MemoryMib::DEFAULT, 1)
     }
 
     fn manifest() -> Manifest {

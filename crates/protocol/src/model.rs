@@ -115,6 +115,27 @@ pub struct Instance {
     pub disks: u32,
 }
 
+impl Instance {
+    /// A new machine that has never run.
+    pub fn new(id: InstanceId, name: String, template: TemplateId, memory: MemoryMib, created: u64) -> Self {
+        Self {
+            id,
+            name,
+            template,
+            memory,
+            created,
+            state: State::Stopped,
+            boot: 0,
+            started: None,
+            forced_at: None,
+            restarting: false,
+            problem: None,
+            start_from: StartFrom::Disk,
+            disks: 0,
+        }
+    }
+}
+
 /// What an instance can be made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Template {

@@ -166,17 +166,10 @@ impl Registry {
             if taken || protocol::check_name(&made.name).is_err() { self.free_name(&made.name) } else { made.name };
         let template = if self.entry(&made.template).is_ok() { made.template } else { self.settings.template.clone() };
         self.instances.push(Instance {
-            name,
-            template,
-            state: State::Stopped,
-            boot: 0,
-            started: None,
-            forced_at: None,
-            restarting: false,
-            problem: None,
+            start_from: made.start_from,
             // Others may lie on the same layers, which can be merged one day.
             disks: 1,
-            ..made
+            ..Instance::new(made.id, name, template, made.memory, made.created)
         });
     }
 

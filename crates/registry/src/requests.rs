@@ -2,8 +2,7 @@
 
 use crate::{Effect, Registry, SHUTDOWN_TIMEOUT_MS};
 use protocol::{
-    HostCall, Instance, InstanceId, PageRequest, Problem, ProblemCode, Settings, StartFrom, State, TemplateId,
-    check_name,
+    HostCall, Instance, InstanceId, PageRequest, Problem, ProblemCode, Settings, State, TemplateId, check_name,
 };
 
 /// The most machines that there can be: the list is sent whole on every change, and must stay small.
@@ -50,21 +49,8 @@ impl Registry {
             return Err(Problem::new(ProblemCode::Internal, "The machine could not be given an identifier."));
         }
         let memory = self.settings.memory;
-        self.instances.push(Instance {
-            id: id.clone(),
-            name: self.free_name(template.as_str()),
-            template,
-            memory,
-            created: now,
-            state: State::Stopped,
-            boot: 0,
-            started: None,
-            forced_at: None,
-            restarting: false,
-            problem: None,
-            start_from: StartFrom::Disk,
-            disks: 0,
-        });
+        let name = self.free_name(template.as_str());
+        self.instances.push(Instance::new(id.clone(), name, template, memory, now));
         let start = self.boot(&id)?;
         Ok((Some(id.clone()), vec![start, Effect::OpenConsole(id)]))
     }

@@ -7,7 +7,7 @@ use crate::disks::opfs::Directory;
 use crate::disks::{layers, records};
 use crate::storage::report;
 use ::layers::Record;
-use protocol::{DiskOrder, ImportWhat, Instance, JobId, Outcome, Problem, ProblemCode, StartFrom, State, check_name};
+use protocol::{DiskOrder, ImportWhat, Instance, JobId, Outcome, Problem, ProblemCode, StartFrom, check_name};
 use transfer::archive;
 use transfer::disk::{Boots, Imported, Limits};
 
@@ -58,19 +58,8 @@ async fn disk(job: &JobId, place: &Directory, order: &DiskOrder, name: &str) -> 
     records::store(&right, &records::directory(&id).await?, None, Record::new(layer)).await?;
     let (start_from, message) = judged(&imported);
     let made = Instance {
-        id,
-        name: machine_name(name),
-        template: order.template.clone(),
-        memory: order.memory,
-        created: order.now,
-        state: State::Stopped,
-        boot: 0,
-        started: None,
-        forced_at: None,
-        restarting: false,
-        problem: None,
         start_from,
-        disks: 0,
+        ..Instance::new(id, machine_name(name), order.template.clone(), order.memory, order.now)
     };
     Ok(Outcome { message, file: None, made: Some(Box::new(made)) })
 }

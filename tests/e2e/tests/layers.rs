@@ -4,34 +4,14 @@
 
 mod common;
 
-use common::{BOOT, SOON, browser, browser_with, run};
+use common::{BOOT, browser, browser_with, launched, run, started, stop, text};
 use driver::{Browser, Kind};
-use e2e::{Console, Workbench};
+use e2e::Workbench;
 use protocol::{DiskReply, DiskRequest, InstanceId, PageRequest, SnapshotId, State};
 use std::time::Duration;
 
 /// Merging layers on a busy machine.
 const TIDY: Duration = Duration::from_secs(60);
-
-async fn started<'a>(workbench: &Workbench<'a>, id: &InstanceId) -> Console<'a> {
-    workbench.call(&PageRequest::Start(id.clone())).await.unwrap();
-    workbench.wait_for_state(id, &[State::Running], BOOT).await.unwrap();
-    let mut console = workbench.console(id).await.unwrap();
-    console.wait_for_prompt(BOOT).await.unwrap();
-    console
-}
-
-async fn launched<'a>(workbench: &Workbench<'a>) -> (InstanceId, Console<'a>) {
-    let id = workbench.launch().await.unwrap();
-    let mut console = workbench.console(&id).await.unwrap();
-    console.wait_for_prompt(BOOT).await.unwrap();
-    (id, console)
-}
-
-async fn stop(workbench: &Workbench<'_>, id: &InstanceId) {
-    workbench.call(&PageRequest::Stop(id.clone())).await.unwrap();
-    workbench.wait_for_state(id, &[State::Stopped], BOOT).await.unwrap();
-}
 
 async fn take(workbench: &Workbench<'_>, id: &InstanceId, name: &str, memory: bool) -> SnapshotId {
     let request = DiskRequest::TakeSnapshot { id: id.clone(), name: name.to_owned(), memory };
@@ -44,10 +24,6 @@ async fn restore(workbench: &Workbench<'_>, id: &InstanceId, snapshot: &Snapshot
     let keep = keep.map(str::to_owned);
     let request = DiskRequest::RestoreSnapshot { id: id.clone(), snapshot: snapshot.clone(), keep };
     assert_eq!(workbench.disks(request).await.unwrap(), DiskReply::Done);
-}
-
-async fn text(console: &mut Console<'_>, command: &str) -> String {
-    console.exec(command, SOON).await.unwrap().text()
 }
 
 /// The names of all layers' files.

@@ -4,28 +4,22 @@
 
 mod common;
 
-use common::{BOOT, SOON, browser, browser_without_debugger, run};
+use common::{BOOT, SOON, at_prompt, browser, browser_without_debugger, run};
 use driver::Kind;
 use e2e::Workbench;
 use protocol::{InstanceId, PageRequest, Problem, ProblemCode, State, Stream, TerminalSize};
-
-async fn booted<'a>(workbench: &Workbench<'a>, id: &InstanceId) -> e2e::Console<'a> {
-    let mut console = workbench.console(id).await.unwrap();
-    console.wait_for_prompt(BOOT).await.unwrap();
-    console
-}
 
 async fn own_disks(kind: Kind) {
     let browser = browser(kind).await;
     let workbench = Workbench::open(&browser).await.unwrap();
     let first = workbench.launch().await.unwrap();
     let second = workbench.launch().await.unwrap();
-    let mut consoles = [booted(&workbench, &first).await, booted(&workbench, &second).await];
+    let mut consoles = [at_prompt(&workbench, &first).await, at_prompt(&workbench, &second).await];
     for (number, console) in consoles.iter_mut().enumerate() {
         console.exec(&format!("echo {number} > /root/own; sync"), SOON).await.unwrap();
     }
     let third = workbench.launch().await.unwrap();
-    let mut newest = booted(&workbench, &third).await;
+    let mut newest = at_prompt(&workbench, &third).await;
     assert_eq!(newest.exec("cat /root/own 2>/dev/null; hostname", SOON).await.unwrap().text(), "alpine-3\n");
     for (number, console) in consoles.iter_mut().enumerate() {
         let own = console.exec("cat /root/own", SOON).await.unwrap();
@@ -49,7 +43,7 @@ async fn lifecycle(kind: Kind) {
     let browser = browser(kind).await;
     let workbench = Workbench::open(&browser).await.unwrap();
     let id = workbench.launch().await.unwrap();
-    let mut console = booted(&workbench, &id).await;
+    let mut console = at_prompt(&workbench, &id).await;
     let failing = console.exec("echo out; echo err >&2; exit 3", SOON).await.unwrap();
     assert_eq!((failing.text().as_str(), failing.status), ("out\nerr\n", 3));
 
@@ -63,14 +57,14 @@ async fn lifecycle(kind: Kind) {
     console.send(Stream::Shell, b"reboot\r").await.unwrap();
     let again = async || Ok(workbench.instance(&id).await.is_ok_and(|i| i.boot == 2 && i.state == State::Running));
     browser.wait_until("the second boot", BOOT, again).await.unwrap();
-    let mut console = booted(&workbench, &id).await;
+    let mut console = at_prompt(&workbench, &id).await;
     assert_eq!(console.exec("cat /root/kept", SOON).await.unwrap().text(), "kept\n");
 
     // The user restarts it.
     workbench.call(&PageRequest::Restart(id.clone())).await.unwrap();
     let again = async || Ok(workbench.instance(&id).await.is_ok_and(|i| i.boot == 3 && i.state == State::Running));
     browser.wait_until("the third boot", BOOT, again).await.unwrap();
-    let console = booted(&workbench, &id).await;
+    let console = at_prompt(&workbench, &id).await;
 
     // The guest shuts down by itself.
     console.send(Stream::Shell, b"poweroff\r").await.unwrap();
@@ -79,11 +73,11 @@ async fn lifecycle(kind: Kind) {
 
     // The plug is pulled, and it starts again all the same.
     workbench.call(&PageRequest::Start(id.clone())).await.unwrap();
-    booted(&workbench, &id).await;
+    at_prompt(&workbench, &id).await;
     workbench.call(&PageRequest::ForceStop(id.clone())).await.unwrap();
     workbench.wait_for_state(&id, &[State::Stopped], SOON).await.unwrap();
     workbench.call(&PageRequest::Start(id.clone())).await.unwrap();
-    let mut console = booted(&workbench, &id).await;
+    let mut console = at_prompt(&workbench, &id).await;
     let root = console.exec("cat /root/kept; grep ' / ' /proc/mounts", SOON).await.unwrap().text();
     assert!(root.starts_with("kept\n") && root.contains("ext4 rw"), "{root}");
 
@@ -135,7 +129,7 @@ fn nothing_that_runs_notices_that_the_service_worker_was_killed() {
         let workbench = Workbench::open(&browser).await.unwrap();
         let id = workbench.launch().await.unwrap();
         let control = browser.tab().await.unwrap();
-        let mut console = booted(&workbench, &id).await;
+        let mut console = at_prompt(&workbench, &id).await;
         console.exec("echo $$ > /tmp/alive", SOON).await.unwrap();
         for round in 0..3 {
             assert_eq!(workbench.instance(&id).await.unwrap().state, State::Running);
@@ -162,7 +156,7 @@ async fn resize(kind: Kind) {
     let browser = browser(kind).await;
     let workbench = Workbench::open(&browser).await.unwrap();
     let id = workbench.launch().await.unwrap();
-    let mut console = booted(&workbench, &id).await;
+    let mut console = at_prompt(&workbench, &id).await;
     // The machine's own console tab is a viewer too, and the smallest size counts.
     for (cols, rows) in [(40, 20), (33, 11)] {
         console.resize(TerminalSize { cols, rows }).await.unwrap();

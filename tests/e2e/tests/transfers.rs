@@ -6,10 +6,10 @@ mod common;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use common::{BOOT, SOON, browser, run};
+use common::{BOOT, SOON, WORK, browser, launched, run, started, stop, text};
 use driver::thirtyfour::By;
 use driver::{Browser, Kind};
-use e2e::{Console, Error, Workbench};
+use e2e::{Error, Workbench};
 use protocol::{
     ArchiveFormat, DiskFormat, DiskName, DiskRequest, ExportWhat, ImportWhat, InstanceId, JobId, JobStage, Outcome,
     PageRequest, Problem, ProblemCode, State,
@@ -18,36 +18,9 @@ use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-/// Reading and writing a disk of some megabytes on a busy machine.
-const WORK: Duration = Duration::from_secs(180);
 /// How much of an exported file is asked for at once, in bytes.
 const PIECE: u64 = 4 << 20;
-
-async fn launched<'a>(workbench: &Workbench<'a>) -> (InstanceId, Console<'a>) {
-    let id = workbench.launch().await.unwrap();
-    let mut console = workbench.console(&id).await.unwrap();
-    console.wait_for_prompt(BOOT).await.unwrap();
-    (id, console)
-}
-
-async fn started<'a>(workbench: &Workbench<'a>, id: &InstanceId) -> Console<'a> {
-    workbench.call(&PageRequest::Start(id.clone())).await.unwrap();
-    workbench.wait_for_state(id, &[State::Running], BOOT).await.unwrap();
-    let mut console = workbench.console(id).await.unwrap();
-    console.wait_for_prompt(BOOT).await.unwrap();
-    console
-}
-
-async fn stop(workbench: &Workbench<'_>, id: &InstanceId) {
-    workbench.call(&PageRequest::Stop(id.clone())).await.unwrap();
-    workbench.wait_for_state(id, &[State::Stopped], BOOT).await.unwrap();
-}
-
-async fn text(console: &mut Console<'_>, command: &str) -> String {
-    console.exec(command, WORK).await.unwrap().text()
-}
 
 /// Writes what was exported to a file of the test.
 async fn exported(workbench: &Workbench<'_>, id: &InstanceId, what: ExportWhat, to: &Path) -> Outcome {

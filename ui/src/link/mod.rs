@@ -12,7 +12,7 @@ pub(crate) use client::{Update, silent};
 pub(crate) mod samples {
     //! Worlds for tests.
 
-    use protocol::{Instance, InstanceId, MemoryMib, Settings, StartFrom, State, Template, TemplateId, Theme, World};
+    use protocol::{Instance, InstanceId, MemoryMib, Settings, State, Template, TemplateId, Theme, World};
 
     pub(crate) fn id(bits: u64) -> InstanceId {
         InstanceId::from_random(bits)
@@ -25,19 +25,9 @@ pub(crate) mod samples {
     /// A world with these machines.
     pub(crate) fn world(machines: &[(u64, State)]) -> World {
         let instance = |&(bits, state): &(u64, State)| Instance {
-            id: id(bits),
-            name: format!("alpine-{bits}"),
-            template: template(),
-            memory: MemoryMib::DEFAULT,
-            created: 0,
             state,
             boot: 1,
-            started: None,
-            forced_at: None,
-            restarting: false,
-            problem: None,
-            start_from: StartFrom::Disk,
-            disks: 0,
+            ..Instance::new(id(bits), format!("alpine-{bits}"), template(), MemoryMib::DEFAULT, 0)
         };
         World {
             instances: machines.iter().map(instance).collect(),

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "only tests use it, and a failure fails the test")]
 
 use driver::{Browser, Kind, LaunchOptions};
+use e2e::{Console, Workbench};
+use protocol::{InstanceId, PageRequest, State};
 use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,8 @@ use std::time::Duration;
 pub const BOOT: Duration = Duration::from_secs(120);
 /// For what takes a moment.
 pub const SOON: Duration = Duration::from_secs(30);
+/// Reading and writing a disk of some megabytes on a busy machine.
+pub const WORK: Duration = Duration::from_secs(180);
 /// The control key, as WebDriver writes it.
 pub const RETURN: &str = "\u{e007}";
 
@@ -153,4 +157,36 @@ pub async fn new_tab_besides(browser: &Browser, before: &[driver::Tab]) -> drive
         })
         .await
         .unwrap()
+}
+
+/// A new machine at its prompt, and its console.
+pub async fn launched<'a>(workbench: &Workbench<'a>) -> (InstanceId, Console<'a>) {
+    let id = workbench.launch().await.unwrap();
+    let console = at_prompt(workbench, &id).await;
+    (id, console)
+}
+
+/// Starts a machine; returns its console at its prompt.
+pub async fn started<'a>(workbench: &Workbench<'a>, id: &InstanceId) -> Console<'a> {
+    workbench.call(&PageRequest::Start(id.clone())).await.unwrap();
+    workbench.wait_for_state(id, &[State::Running], BOOT).await.unwrap();
+    at_prompt(workbench, id).await
+}
+
+/// The console of a machine that has started, at its prompt.
+pub async fn at_prompt<'a>(workbench: &Workbench<'a>, id: &InstanceId) -> Console<'a> {
+    let mut console = workbench.console(id).await.unwrap();
+    console.wait_for_prompt(BOOT).await.unwrap();
+    console
+}
+
+/// Shuts a machine down.
+pub async fn stop(workbench: &Workbench<'_>, id: &InstanceId) {
+    workbench.call(&PageRequest::Stop(id.clone())).await.unwrap();
+    workbench.wait_for_state(id, &[State::Stopped], BOOT).await.unwrap();
+}
+
+/// What a command in the guest prints.
+pub async fn text(console: &mut Console<'_>, command: &str) -> String {
+    console.exec(command, WORK).await.unwrap().text()
 }
