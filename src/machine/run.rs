@@ -62,6 +62,9 @@ pub struct Run {
     input: RefCell<VecDeque<u8>>,
     input_scheduled: Cell<bool>,
     unpacking: Cell<Unpacking>,
+    freezing: Cell<bool>,
+    /// The guest's clock has stood still while it was saved, and is to be set when its agent is there.
+    clock_stale: Cell<bool>,
     holds: Cell<Holds>,
     switching: Cell<bool>,
     started: Cell<u64>,
@@ -85,7 +88,14 @@ impl Run {
         let (drives, supplies) = try_join!(drives, supplies.delivery())?;
         let failed = |error| problem(ProblemCode::Internal, "The console could not be opened", &error);
         let console = Console::open(&spec.id, spec.boot).map_err(failed)?;
-        let saved = drives.saved_memory().await?;
+        let saved = match drives.saved_memory().await {
+            Ok(saved) => saved,
+            Err(problem) => {
+                // Else it could never start again: now it boots the next time.
+                drives.forget_saved_memory().await?;
+                return Err(problem);
+            }
+        };
         let memory = saved.as_ref().map_or(spec.memory, |saved| saved.memory);
         let spec = MachineSpec { memory, ..spec };
         let run = Rc::new(Self {
@@ -97,6 +107,8 @@ impl Run {
             input: RefCell::default(),
             input_scheduled: Cell::new(false),
             unpacking: Cell::default(),
+            freezing: Cell::new(false),
+            clock_stale: Cell::new(saved.is_some()),
             holds: Cell::default(),
             switching: Cell::new(false),
             started: Cell::new(0),
@@ -114,7 +126,6 @@ impl Run {
             firmware: run.spec.start_from == StartFrom::Firmware,
         };
         let emulator = Emulator::new(&parts, Rc::new(Ears(run.clone()))).await?;
-        let resumes = saved.is_some();
         // Whether or not it can go on from there: it must never do so again, for the disks change now.
         run.drives.forget_saved_memory().await?;
         if let Some(SavedMemory { serial, shell, state, .. }) = saved {
@@ -124,7 +135,7 @@ impl Run {
         }
         emulator.resize(DEFAULT_SIZE);
         run.agent.attach(emulator.clone());
-        if resumes {
+        if run.clock_stale.get() {
             run.agent.greet();
         }
         let _ = run.emulator.set(emulator);
@@ -158,11 +169,8 @@ impl Run {
         });
         self.switch().await;
         tell(&WorkerNotice::Event(MachineEvent::Running { started: self.started.get() }));
-        // Its clock has stood still. A guest without an agent keeps its own time.
-        let agent = self.agent.clone();
-        spawn_local(async move {
-            let _ = agent.set_time().await;
-        });
+        self.clock_stale.set(true);
+        self.set_clock_if_stale();
     }
 
     /// Asks the guest to shut down; a paused machine goes on to do so.
@@ -177,7 +185,7 @@ impl Run {
     /// Freezes the disks, and goes on upon new layers; with a snapshot it can be gone back to. The guest stands still
     /// meanwhile and notices nothing.
     pub async fn freeze(self: &Rc<Self>, snapshot: Option<NewSnapshot>) -> Result<Point, Problem> {
-        if self.holds.get().freeze {
+        if self.freezing.replace(true) {
             return Err(Problem::new(ProblemCode::Refused, "The machine’s disks are being frozen already."));
         }
         // A snapshot with the memory has what is not written yet in there.
@@ -188,6 +196,7 @@ impl Run {
         self.switch().await;
         let frozen = self.freeze_now(snapshot).await;
         self.hold(|holds| holds.freeze = false);
+        self.freezing.set(false);
         self.switch().await;
         frozen.map_err(|(problem, lost)| {
             if lost {
@@ -247,10 +256,23 @@ impl Run {
     pub fn look(self: &Rc<Self>) {
         self.readers_changed();
         self.agent.look();
+        self.set_clock_if_stale();
         self.unpack_if_wanted();
         let holds = self.holds.get();
         if !holds.disk && !holds.freeze {
             self.flush();
+        }
+    }
+
+    /// A guest without an agent keeps its own time.
+    fn set_clock_if_stale(self: &Rc<Self>) {
+        if self.agent.is_up() && self.clock_stale.replace(false) {
+            let agent = self.agent.clone();
+            spawn_local(async move {
+                if let Err(error) = agent.set_time().await {
+                    log(&format!("the guest’s clock was not set: {error}"));
+                }
+            });
         }
     }
 

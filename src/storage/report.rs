@@ -106,9 +106,13 @@ pub async fn storage(order: &DiskOrder) -> Result<StorageReport, Problem> {
     }
     image_items(&graph, &records, &order.inventory, &mut items).await?;
     export_items(&mut items).await?;
-    let leftover = super::tidy::leftover_bytes(&right, &order.inventory).await?;
-    if leftover > 0 {
-        items.push(item(StorageKind::Leftover, "", None, leftover, Some(Removable::Leftovers)));
+    let unused = super::tidy::unused_bytes(&right, &order.inventory).await?;
+    if unused > 0 {
+        items.push(item(StorageKind::Leftover, "", None, unused, Some(Removable::Leftovers)));
+    }
+    let unlisted = super::tidy::unlisted_bytes(&right, &order.inventory).await?;
+    if unlisted > 0 {
+        items.push(item(StorageKind::Leftover, "Machines that are missing in the list", None, unlisted, None));
     }
     let (usage, quota) = estimate().await?;
     let known: u64 = items.iter().map(|item| item.bytes).sum();

@@ -136,31 +136,20 @@ async fn remove_unused(right: &Structure, inventory: &Inventory) -> Result<(), P
     Ok(())
 }
 
-/// What instances that nobody knows of take up, with all else that is unused, in bytes.
-pub async fn leftover_bytes(right: &Structure, inventory: &Inventory) -> Result<u64, Problem> {
+/// What nothing refers to takes up, in bytes.
+pub async fn unused_bytes(right: &Structure, inventory: &Inventory) -> Result<u64, Problem> {
+    Ok(unused(right, inventory).await?.iter().map(|file| file.bytes).sum())
+}
+
+/// What instances that are in no list take up by themselves, in bytes. They are never removed: a list can be lost, and what it
+/// named is worth more than the room.
+pub async fn unlisted_bytes(right: &Structure, inventory: &Inventory) -> Result<u64, Problem> {
     let graph = layers::graph(right).await?;
     let records = all_records(right).await?;
     let (known, unknown): (Vec<_>, Vec<_>) = records.iter().partition(|(id, _)| inventory.known.contains(id));
     let kept = graph.reach(known.iter().flat_map(|(_, record)| record.tops()));
-    let lost = graph.reach(unknown.iter().flat_map(|(_, record)| record.tops()));
-    let unused: u64 = unused(right, inventory).await?.iter().map(|file| file.bytes).sum();
-    Ok(unused + graph.bytes(lost.difference(&kept)))
-}
-
-/// Removes instances that nobody knows of, with all else that is unused.
-pub async fn leftovers(inventory: &Inventory) -> Result<(), Problem> {
-    let instances = Directory::open(&["instances"]).await?;
-    for entry in instances.entries().await? {
-        let Ok(id) = InstanceId::try_from(entry.name.clone()) else { continue };
-        if inventory.known.contains(&id) {
-            continue;
-        }
-        // One that is worked on is about to become known.
-        if Lock::try_instance(&id).await?.is_some() {
-            instances.remove(&entry.name).await?;
-        }
-    }
-    tidy(inventory).await.map(drop)
+    let unlisted = graph.reach(unknown.iter().flat_map(|(_, record)| record.tops()));
+    Ok(graph.bytes(unlisted.difference(&kept)))
 }
 
 /// How often the removal of a file that its ended worker has not yet let go of is tried again, and after how many milliseconds.

@@ -174,6 +174,40 @@ fn disks_go_out_and_come_in_as_other_programs_have_them_in_firefox() {
     run(disks(Kind::Firefox));
 }
 
+/// A disk of which every byte is known, without the guest's file system in between.
+async fn bytes(kind: Kind) {
+    const SIZE: usize = 256 << 20;
+    const LINE: &[u8] = b"VM Workbench\n";
+    let folder = tempfile::tempdir().unwrap();
+    let browser = browser(kind).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let (id, _) = launched(&workbench).await;
+    stop(&workbench, &id).await;
+    workbench.disks(DiskRequest::SetWorkspace { id: id.clone(), bytes: SIZE as u64 }).await.unwrap();
+    let mut console = started(&workbench, &id).await;
+    let write = format!("umount /workspace; yes 'VM Workbench' | head -c {SIZE} > /dev/sdb; sync");
+    text(&mut console, &write).await;
+    stop(&workbench, &id).await;
+    let written = path(&folder, "written.img");
+    fs::write(&written, LINE.iter().copied().cycle().take(SIZE).collect::<Vec<u8>>()).unwrap();
+    let out = path(&folder, "workspace.qcow2");
+    let what = ExportWhat::Disk(DiskName::Workspace, DiskFormat::Qcow2Compressed);
+    let outcome = exported(&workbench, &id, what, &out).await;
+    assert_eq!(outcome.file.unwrap().name, "alpine-1-workspace.qcow2");
+    qemu_img(&["check", out.to_str().unwrap()]);
+    qemu_img(&["compare", "-f", "qcow2", "-F", "raw", out.to_str().unwrap(), written.to_str().unwrap()]);
+}
+
+#[test]
+fn an_exported_disk_has_the_very_bytes_that_the_guest_wrote_in_chromium() {
+    run(bytes(Kind::Chromium));
+}
+
+#[test]
+fn an_exported_disk_has_the_very_bytes_that_the_guest_wrote_in_firefox() {
+    run(bytes(Kind::Firefox));
+}
+
 async fn machines(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let file = path(&folder, "alpine.machine.tar");
