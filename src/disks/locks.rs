@@ -74,11 +74,6 @@ impl Lock {
         Self::take(&format!("job:{id}")).await
     }
 
-    /// The right to work on this instance's disks, unless it runs or somebody works on them.
-    pub async fn try_instance(id: &InstanceId) -> Result<Option<Self>, Problem> {
-        Self::try_take(&format!("{INSTANCE}{id}")).await
-    }
-
     async fn ask(name: &str, settings: &[(&str, JsValue)]) -> Result<Option<Self>, Problem> {
         let (send, taken) = futures_channel::oneshot::channel();
         let work = Closure::once_into_js(move |lock: JsValue| {

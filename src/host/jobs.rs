@@ -254,7 +254,7 @@ impl Jobs {
                     own.tidied(message);
                 }
             });
-            worker.send(&StorageCommand::Tidy(inventory))?;
+            worker.send(&StorageCommand::Tidy { inventory, running: self.machines.running() })?;
             Ok(worker)
         });
         match started {

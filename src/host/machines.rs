@@ -142,6 +142,12 @@ impl Machines {
         Ok(())
     }
 
+    /// The machines that have a worker.
+    pub fn running(&self) -> Vec<InstanceId> {
+        let machines = self.machines.borrow();
+        machines.iter().filter(|(_, machine)| machine.worker.is_some()).map(|(id, _)| id.clone()).collect()
+    }
+
     /// Whether the machine has a worker.
     pub fn has_worker(&self, id: &InstanceId) -> bool {
         self.machines.borrow().get(id).is_some_and(|machine| machine.worker.is_some())

@@ -12,10 +12,11 @@ use futures_util::{TryFutureExt, try_join};
 use js_sys::{ArrayBuffer, Uint8Array};
 use protocol::{ImageFile, LayerId, MachineSpec, MemoryMib, NewSnapshot, Point, Problem, ProblemCode};
 use qcow2::{BackingFormat, BackingRef};
+use std::cell::RefCell;
 
 /// A machine's disks, locked for it as long as it runs.
 pub struct Drives {
-    _lock: Lock,
+    lock: RefCell<Option<Lock>>,
     directory: Directory,
     images: Vec<ImageFile>,
     /// The saved memory that fits the disks as they were opened.
@@ -79,7 +80,7 @@ impl Drives {
         };
         let (memory, system, workspace) = open.map_err(named).await?;
         Ok(Self {
-            _lock: lock,
+            lock: RefCell::new(Some(lock)),
             directory,
             images,
             memory,
@@ -106,6 +107,7 @@ impl Drives {
     /// Makes everything durable and gives the files free, whatever goes wrong; the first failure is told.
     pub fn close(&self) -> Result<(), BlockError> {
         let results: Vec<_> = self.all().map(GuestDisk::close).collect();
+        self.lock.borrow_mut().take();
         results.into_iter().collect()
     }
 

@@ -9,7 +9,7 @@ mod tidy;
 mod work;
 
 use crate::bridge::{from_js, log, text_of, to_js};
-use protocol::{DiskReply, StorageCommand, StorageNotice};
+use protocol::{DiskReply, Problem, ProblemCode, StorageCommand, StorageNotice};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::DedicatedWorkerGlobalScope;
@@ -44,8 +44,8 @@ async fn carry_out(command: StorageCommand) {
             tell(&StorageNotice::Done { call, result });
         }
         StorageCommand::Work { job, order, frozen } => work::work(job, *order, frozen).await,
-        StorageCommand::Tidy(inventory) => {
-            let freed = tidy::tidy(&inventory).await.unwrap_or_else(|problem| {
+        StorageCommand::Tidy { inventory, running } => {
+            let freed = tidy::when_ended(&inventory, &running).await.unwrap_or_else(|problem| {
                 log(&problem.message);
                 0
             });
@@ -56,6 +56,21 @@ async fn carry_out(command: StorageCommand) {
             tell(&StorageNotice::Done { call, result });
         }
     }
+}
+
+/// How often a file that its ended worker has not yet let go of is tried again, and after how many milliseconds.
+const BUSY_TRIES: u32 = 50;
+const BUSY_PAUSE_MS: i32 = 100;
+
+/// Tries again while a file is held by a worker that the browser is just ending.
+async fn patiently<T>(work: impl AsyncFn() -> Result<T, Problem>) -> Result<T, Problem> {
+    for _ in 0..BUSY_TRIES {
+        match work().await {
+            Err(problem) if problem.code == ProblemCode::DiskBusy => pause(BUSY_PAUSE_MS).await,
+            done => return done,
+        }
+    }
+    work().await
 }
 
 /// Waits so many milliseconds.

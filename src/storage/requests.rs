@@ -1,6 +1,6 @@
 //! What is done soon: snapshots, clones, sizes.
 
-use super::report;
+use super::{patiently, report};
 use crate::disks::locks::{Lock, Structure};
 use crate::disks::{image_problem, images, layers, records};
 use ::layers::Record;
@@ -51,10 +51,9 @@ fn new_snapshot(order: &DiskOrder, name: &str) -> NewSnapshot {
     NewSnapshot { id: order.fresh.snapshot.clone(), name: name.to_owned(), created: order.now, memory: false }
 }
 
-/// The right to work on a stopped instance's disks.
+/// The right to work on a stopped instance's disks. Its worker may be just ending, or other work on them.
 async fn stopped(instance: &Instance) -> Result<Lock, Problem> {
-    let busy = || Problem::new(ProblemCode::DiskBusy, format!("The disks of {} are in use.", instance.name));
-    Lock::try_instance(&instance.id).await?.ok_or_else(busy)
+    Lock::instance(&instance.id).await
 }
 
 /// Freezes a stopped instance's disks, with a snapshot if one is given. Returns the layers that will not change any more.
@@ -175,7 +174,7 @@ async fn grow_system(subject: &Subject, bytes: u64) -> Result<(), Problem> {
 }
 
 async fn grow(layer: &protocol::LayerId, bytes: u64, packaged: &[ImageFile]) -> Result<(), Problem> {
-    let mut disk = layers::open(layer, packaged).await?;
+    let mut disk = patiently(async || layers::open(layer, packaged).await).await?;
     let now = disk.header().size;
     if bytes <= now {
         let message = format!("The disk has {} MiB already, and a disk can’t be made smaller.", now >> 20);

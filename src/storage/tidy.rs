@@ -3,16 +3,28 @@
 //! All of it happens under the right to change the structure, so nothing else may begin meanwhile; the host page ends the
 //! worker as soon as anything else is to be done. Every step leaves all disks as they were, and is done again next time.
 
+use super::patiently;
 use super::report::all_records;
 use crate::disks::locks::{Lock, Structure, busy_instances};
 use crate::disks::opfs::Directory;
 use crate::disks::{disk_problem, image_problem, images, layers, records};
 use ::layers::{Graph, Merge, Record};
 use block::Disk;
-use protocol::{InstanceId, Inventory, JobId, LayerId, Problem, ProblemCode};
+use protocol::{InstanceId, Inventory, JobId, LayerId, Problem};
 use qcow2::Qcow2;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+
+/// As [`tidy`], once the workers of all machines but the running ones have let go of their disks. The browser gives locks and
+/// files free at some time after it has ended a worker.
+pub async fn when_ended(inventory: &Inventory, running: &[InstanceId]) -> Result<u64, Problem> {
+    for id in busy_instances().await? {
+        if !running.contains(&id) {
+            drop(Lock::instance(&id).await?);
+        }
+    }
+    tidy(inventory).await
+}
 
 /// Merges and removes; returns how many bytes that freed.
 pub async fn tidy(inventory: &Inventory) -> Result<u64, Problem> {
@@ -54,14 +66,15 @@ async fn merge(
 ) -> Result<(), Problem> {
     let packaged = packaged(inventory);
     let failed = |error| image_problem("Two layers of a disk could not be merged", &error);
-    let mut into = layers::open(&step.into, &packaged).await?;
+    let mut into = patiently(async || layers::open(&step.into, &packaged).await).await?;
     let layer = layers::shared(&step.layer).await?;
     qcow2::merge_down(layer, &mut into, &mut |_, _| ControlFlow::Continue(())).map_err(failed)?;
     into.flush().map_err(|error| disk_problem("Two layers of a disk could not be merged", &error))?;
     drop(into);
     for child in &step.children {
         let below = layers::below(&layers::header(child).await?, &packaged).await?;
-        let file = layers::directory().await?.locked(&layers::file_name(child)).await?;
+        let directory = layers::directory().await?;
+        let file = patiently(async || directory.locked(&layers::file_name(child)).await).await?;
         let mut image = Qcow2::open(file, below).map_err(failed)?;
         image.set_backing(&layers::backing_on(&step.into)).map_err(failed)?;
         image.close().map_err(|error| failed(error.into()))?;
@@ -72,7 +85,7 @@ async fn merge(
         let record = record.replaced(&step.layer, &step.into);
         records::store(right, &directory, Some(&stored), record).await?;
     }
-    layers::remove(&step.layer).await
+    patiently(async || layers::remove(&step.layer).await).await
 }
 
 fn packaged(inventory: &Inventory) -> Vec<protocol::ImageFile> {
@@ -126,12 +139,12 @@ async fn file(directory: &Directory, name: String) -> Result<Unused, Problem> {
 
 async fn remove_unused(right: &Structure, inventory: &Inventory) -> Result<(), Problem> {
     for Unused { directory, name, .. } in unused(right, inventory).await? {
-        directory.remove(&name).await?;
+        patiently(async || directory.remove(&name).await).await?;
     }
     // Work that was cut short by the browser's end: none goes on now.
     let jobs = Directory::open(&["jobs"]).await?;
     for entry in jobs.entries().await? {
-        remove_unfinished(&jobs, &entry.name).await?;
+        patiently(async || jobs.remove(&entry.name).await).await?;
     }
     Ok(())
 }
@@ -152,23 +165,9 @@ pub async fn unlisted_bytes(right: &Structure, inventory: &Inventory) -> Result<
     Ok(graph.bytes(unlisted.difference(&kept)))
 }
 
-/// How often the removal of a file that its ended worker has not yet let go of is tried again, and after how many milliseconds.
-const DISCARD_TRIES: u32 = 50;
-const DISCARD_PAUSE_MS: i32 = 100;
-
 /// Removes what a job that was cut short has made so far, once its worker has ended.
 pub async fn discard(job: &JobId) -> Result<(), Problem> {
     let _ended = Lock::job(job).await?;
-    remove_unfinished(&Directory::open(&["jobs"]).await?, job.as_str()).await
-}
-
-async fn remove_unfinished(jobs: &Directory, name: &str) -> Result<(), Problem> {
-    for _ in 0..DISCARD_TRIES {
-        match jobs.remove(name).await {
-            // The browser gives the worker's files free at some time after its locks.
-            Err(problem) if problem.code == ProblemCode::DiskBusy => super::pause(DISCARD_PAUSE_MS).await,
-            done => return done,
-        }
-    }
-    jobs.remove(name).await
+    let jobs = Directory::open(&["jobs"]).await?;
+    patiently(async || jobs.remove(job.as_str()).await).await
 }

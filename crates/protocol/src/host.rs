@@ -234,7 +234,12 @@ pub enum StorageCommand {
         frozen: Option<Point>,
     },
     /// Merges and removes what need not be there: the worker's only command.
-    Tidy(Inventory),
+    Tidy {
+        /// What must be kept.
+        inventory: Inventory,
+        /// The machines that run, and whose layers must not be touched.
+        running: Vec<InstanceId>,
+    },
     /// Removes what a job that was cut short has left behind.
     Discard {
         /// The answer, [`StorageNotice::Done`], carries it.
