@@ -66,6 +66,9 @@ impl Registry {
             }
             DiskRequest::Import { what: ImportWhat::Disk | ImportWhat::Machine, .. } => self.room_for_one_more(),
             DiskRequest::CancelJob(id) | DiskRequest::DismissJob(id) => match self.job_mut(id) {
+                Some(job) if !job.stage.is_over() && matches!(request, DiskRequest::DismissJob(_)) => {
+                    Err(refused(format!("“{}” is not over yet: cancel it instead.", job.title)))
+                }
                 Some(_) => Ok(()),
                 None => Err(Problem::new(ProblemCode::NotFound, "This work is over and forgotten already.")),
             },
@@ -173,8 +176,11 @@ impl Registry {
         });
     }
 
-    /// Takes in how far a job is.
+    /// Takes in how far a job is. What comes late, of a job that is over or gone, changes nothing.
     pub fn job(&mut self, job: Job) -> Vec<Effect> {
+        if self.gone.contains(&job.id) || self.job_mut(&job.id).is_some_and(|known| known.stage.is_over()) {
+            return vec![];
+        }
         let over = job.stage.is_over();
         if let JobStage::Done(Outcome { made: Some(made), .. }) = &job.stage {
             self.take_in((**made).clone());
@@ -196,6 +202,7 @@ impl Registry {
     /// Takes in that a job was cancelled or dismissed.
     pub fn job_gone(&mut self, id: &JobId) {
         self.jobs.retain(|job| job.id != *id);
+        self.gone.insert(id.clone());
     }
 
     fn job_mut(&mut self, id: &JobId) -> Option<&mut Job> {
@@ -333,6 +340,28 @@ mod tests {
         let order = ask(&mut registry, DiskRequest::DismissJob(id)).unwrap();
         registry.disks_done(&order, &DiskReply::Done);
         assert!(registry.world().jobs.is_empty());
+    }
+
+    #[test]
+    fn what_is_told_of_a_job_too_late_changes_nothing() {
+        let mut registry = registry();
+        let working = JobStage::Working { step: "Reading".to_owned(), done: 1, total: None };
+        let job = |bits: u64, stage: JobStage| Job {
+            id: JobId::from_random(bits),
+            title: "Import".to_owned(),
+            instance: None,
+            stage,
+        };
+        registry.job(job(1, working.clone()));
+        assert!(ask(&mut registry, DiskRequest::DismissJob(JobId::from_random(1))).is_err(), "it goes on");
+        let order = ask(&mut registry, DiskRequest::CancelJob(JobId::from_random(1))).unwrap();
+        registry.disks_done(&order, &DiskReply::Done);
+        registry.job(job(1, working.clone()));
+        assert!(registry.world().jobs.is_empty());
+
+        registry.job(job(2, JobStage::Failed(refused("x"))));
+        registry.job(job(2, working));
+        assert_eq!(registry.working(), 0);
     }
 
     impl Registry {

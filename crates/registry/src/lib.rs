@@ -17,10 +17,11 @@ mod events;
 mod requests;
 
 use protocol::{
-    DiskOrder, HostCall, ImageFile, Instance, InstanceId, Inventory, Job, MachineSpec, MemoryMib, Problem, ProblemCode,
-    Settings, State, Template, TemplateId, Theme, World,
+    DiskOrder, HostCall, ImageFile, Instance, InstanceId, Inventory, Job, JobId, MachineSpec, MemoryMib, Problem,
+    ProblemCode, Settings, State, Template, TemplateId, Theme, World,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// How long a guest may take to shut down before it is stopped by force, in milliseconds.
 pub const SHUTDOWN_TIMEOUT_MS: u32 = 20_000;
@@ -78,6 +79,8 @@ pub struct Registry {
     workspace: ImageFile,
     settings: Settings,
     jobs: Vec<Job>,
+    /// Jobs that were cancelled or dismissed: what was told of them before may arrive only now.
+    gone: BTreeSet<JobId>,
 }
 
 impl Registry {
@@ -93,7 +96,7 @@ impl Registry {
         if !templates.iter().any(|entry| entry.template.id == settings.template) {
             settings.template = first.template.id.clone();
         }
-        Ok(Self { instances: stored.instances, templates, workspace, settings, jobs: vec![] })
+        Ok(Self { instances: stored.instances, templates, workspace, settings, jobs: vec![], gone: BTreeSet::new() })
     }
 
     /// What must be stored to outlive the browser.
