@@ -1,6 +1,6 @@
 //! What disks, snapshots and everything else take up.
 
-use crate::bridge::problem;
+use crate::bridge::{log, problem};
 use crate::disks::locks::Structure;
 use crate::disks::opfs::Directory;
 use crate::disks::{images, layers, records};
@@ -36,7 +36,7 @@ pub async fn disks(subject: &Subject) -> Result<Disks, Problem> {
         Some(layer) => Some(layers::header(layer).await?.size),
         None => None,
     };
-    let others = all_records(&right).await?;
+    let others = readable_records(&right).await?;
     let shared: BTreeSet<LayerId> = graph.reach(others.iter().filter(|(of, _)| of != id).flat_map(|(_, of)| of.tops()));
     let own = graph.reach(record.tops());
     let memories: BTreeMap<_, _> = record.memories().map(|memory| (&memory.file, memory.bytes)).collect();
@@ -72,11 +72,29 @@ fn above(graph: &Graph, record: &Record, point: &Point, before: Option<&protocol
     graph.bytes(graph.reach(&tops(point)).difference(&before))
 }
 
-/// The records of all instances that have one. A damaged one is told: what it needs is not known.
+/// The records of all instances that can be read: another machine's damage is no reason to show nothing.
+async fn readable_records(right: &Structure) -> Result<Vec<(InstanceId, Record)>, Problem> {
+    let mut all = vec![];
+    for id in instances().await? {
+        match records::load(right, &records::directory(&id).await?).await {
+            Ok(Some(stored)) => all.push((id, stored.record)),
+            Ok(None) => {}
+            Err(problem) => log(&problem.message),
+        }
+    }
+    Ok(all)
+}
+
+async fn instances() -> Result<Vec<InstanceId>, Problem> {
+    let entries = Directory::open(&["instances"]).await?.entries().await?;
+    Ok(entries.into_iter().filter_map(|entry| InstanceId::try_from(entry.name).ok()).collect())
+}
+
+/// The records of all instances that have one. A damaged one is an error: what it needs is not known, so nothing may be
+/// removed.
 pub async fn all_records(right: &Structure) -> Result<Vec<(InstanceId, Record)>, Problem> {
     let mut all = vec![];
-    for entry in Directory::open(&["instances"]).await?.entries().await? {
-        let (Ok(id), true) = (InstanceId::try_from(entry.name), entry.directory) else { continue };
+    for id in instances().await? {
         if let Some(stored) = records::load(right, &records::directory(&id).await?).await? {
             all.push((id, stored.record));
         }
@@ -99,18 +117,19 @@ async fn size(directory: &Directory, name: &str) -> Result<u64, Problem> {
 pub async fn storage(order: &DiskOrder) -> Result<StorageReport, Problem> {
     let right = Structure::take().await?;
     let graph = layers::graph(&right).await?;
-    let records = all_records(&right).await?;
+    let records = readable_records(&right).await?;
     let mut items = vec![];
     for (id, record) in records.iter().filter(|(id, _)| order.inventory.known.contains(id)) {
         instance_items(&graph, id, record, &mut items);
     }
     image_items(&graph, &records, &order.inventory, &mut items).await?;
     export_items(&mut items).await?;
-    let unused = super::tidy::unused_bytes(&right, &order.inventory).await?;
+    // With a record that can't be read nobody knows what is unused.
+    let unused = super::tidy::unused_bytes(&right, &order.inventory).await.unwrap_or(0);
     if unused > 0 {
         items.push(item(StorageKind::Leftover, "", None, unused, Some(Removable::Leftovers)));
     }
-    let unlisted = super::tidy::unlisted_bytes(&right, &order.inventory).await?;
+    let unlisted = super::tidy::unlisted_bytes(&right, &order.inventory).await.unwrap_or(0);
     if unlisted > 0 {
         items.push(item(StorageKind::Leftover, "Machines that are missing in the list", None, unlisted, None));
     }
