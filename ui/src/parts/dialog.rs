@@ -25,18 +25,7 @@ pub struct ConfirmDialogProps {
 #[component]
 pub fn ConfirmDialog(props: &ConfirmDialogProps) -> Html {
     let node = use_node_ref();
-    use_effect_with(node.clone(), |node| {
-        let dialog = node.cast::<HtmlDialogElement>();
-        if let Some(dialog) = &dialog {
-            // Fails only for a dialog that is open already.
-            let _ = dialog.show_modal();
-        }
-        move || {
-            if let Some(dialog) = dialog {
-                dialog.close();
-            }
-        }
-    });
+    use_modal(&node);
     let on_cancel = props.on_cancel.reform(|_: MouseEvent| ());
     let on_escape = props.on_cancel.reform(|event: Event| event.prevent_default());
     html! {
@@ -50,4 +39,21 @@ pub fn ConfirmDialog(props: &ConfirmDialogProps) -> Html {
             </div>
         </dialog>
     }
+}
+
+/// Keeps a dialog open, and modal, as long as it is rendered.
+#[hook]
+pub(super) fn use_modal(node: &NodeRef) {
+    use_effect_with(node.clone(), |node| {
+        let dialog = node.cast::<HtmlDialogElement>();
+        if let Some(dialog) = &dialog {
+            // Fails only for a dialog that is open already.
+            let _ = dialog.show_modal();
+        }
+        move || {
+            if let Some(dialog) = dialog {
+                dialog.close();
+            }
+        }
+    });
 }

@@ -1,6 +1,6 @@
+use super::dialog::use_modal;
 use super::{Button, Kind, Notice};
 use protocol::Problem;
-use web_sys::HtmlDialogElement;
 use yew::prelude::*;
 
 /// Properties of [`FormDialog`].
@@ -39,18 +39,7 @@ pub struct FormDialogProps {
 #[component]
 pub fn FormDialog(props: &FormDialogProps) -> Html {
     let node = use_node_ref();
-    use_effect_with(node.clone(), |node| {
-        let dialog = node.cast::<HtmlDialogElement>();
-        if let Some(dialog) = &dialog {
-            // Fails only for a dialog that is open already.
-            let _ = dialog.show_modal();
-        }
-        move || {
-            if let Some(dialog) = dialog {
-                dialog.close();
-            }
-        }
-    });
+    use_modal(&node);
     let onsubmit = {
         let (confirm, able) = (props.on_confirm.clone(), !props.blocked && !props.busy);
         Callback::from(move |event: SubmitEvent| {
