@@ -25,11 +25,32 @@ struct State {
     dirty: bool,
 }
 
+/// Where bytes stay for a moment on their way to the guest. It is kept, since making room for each read anew takes longer
+/// than the reading. ATA's longest read is 32 MiB, Linux' 1.25 MiB.
+struct Passage {
+    bytes: Vec<u8>,
+    js: Uint8Array,
+}
+
+impl Passage {
+    fn new() -> Self {
+        Self { bytes: vec![], js: Uint8Array::new_with_length(0) }
+    }
+
+    fn set_len(&mut self, count: usize) {
+        if self.bytes.len() < count {
+            self.bytes.resize(count, 0);
+            self.js = Uint8Array::new_with_length(count as u32);
+        }
+    }
+}
+
 /// A machine's disk, shared by v86's object and the machine.
 #[derive(Clone)]
 pub struct GuestDisk {
     /// `None` once it is closed.
     state: Rc<RefCell<Option<State>>>,
+    passage: Rc<RefCell<Passage>>,
     trouble: Rc<dyn Fn(DiskTrouble)>,
     size: u64,
 }
@@ -80,7 +101,12 @@ impl GuestDisk {
     pub fn new(disk: Box<dyn Disk>, trouble: impl Fn(DiskTrouble) + 'static) -> Self {
         let size = disk.size();
         let state = State { disk, waiting: vec![], dirty: false };
-        Self { state: Rc::new(RefCell::new(Some(state))), trouble: Rc::new(trouble), size }
+        Self {
+            state: Rc::new(RefCell::new(Some(state))),
+            passage: Rc::new(RefCell::new(Passage::new())),
+            trouble: Rc::new(trouble),
+            size,
+        }
     }
 
     /// Makes everything that was written durable. A failure is trouble, and is tried again by [`Self::retry`].
@@ -110,14 +136,20 @@ impl GuestDisk {
         *self.state.borrow_mut() = Some(State { disk, waiting: vec![], dirty: false });
     }
 
+    /// The bytes stand there until the next read.
     fn read(&self, offset: u64, count: usize) -> Option<Uint8Array> {
-        let mut bytes = vec![0; count];
-        let read = self.state.borrow_mut().as_mut()?.read(offset, &mut bytes);
+        let mut passage = self.passage.borrow_mut();
+        passage.set_len(count);
+        let Passage { bytes, js } = &mut *passage;
+        let bytes = &mut bytes[..count];
+        let read = self.state.borrow_mut().as_mut()?.read(offset, bytes);
         if let Err(error) = read {
             (self.trouble)(DiskTrouble::Unreadable(error));
             return None;
         }
-        Some(Uint8Array::from(&bytes[..]))
+        let js = js.subarray(0, count as u32);
+        js.copy_from(bytes);
+        Some(js)
     }
 
     fn write(&self, offset: u64, bytes: &Uint8Array) {
@@ -149,7 +181,8 @@ impl GuestDisk {
         put("get_and_cache", get)?;
         let own = self.clone();
         let get_now = Closure::<dyn Fn(f64, f64) -> Option<Uint8Array>>::new(move |offset: f64, count: f64| {
-            own.read(offset as u64, count as usize)
+            // Nobody says how long these are needed.
+            own.read(offset as u64, count as usize).map(|bytes| bytes.slice(0, bytes.length()))
         });
         put("get_from_cache", get_now.into_js_value())?;
         let own = self.clone();
