@@ -77,6 +77,12 @@ fn text(instance: &Instance, has_output: bool) -> Option<Text> {
         State::Paused => {
             text(format!("{name} is paused"), "Its processor stands still, its memory is kept.", Some(Control::Resume))
         }
+        State::Suspended => text(
+            format!("{name} is suspended"),
+            "Its memory is kept beside its disk, and it goes on from there.",
+            Some(Control::Resume),
+        ),
+        State::Suspending => text(format!("Suspending {name}…"), "Its memory is being saved.", None),
         State::Starting if !has_output => text(format!("Starting {name}…"), "", None),
         State::Starting | State::Running | State::Stopping => None,
     }

@@ -133,7 +133,7 @@ fn Console(props: &ConsoleProps) -> Html {
 
 /// Whether the machine's processor stands still.
 fn is_still(instance: &Instance) -> bool {
-    matches!(instance.state, State::Stopped | State::Paused | State::Crashed)
+    matches!(instance.state, State::Stopped | State::Paused | State::Suspending | State::Suspended | State::Crashed)
 }
 
 #[hook]

@@ -145,7 +145,7 @@ fn About(props: &AboutProps) -> Html {
     let mut words = vec![state_label(&props.instance).to_owned()];
     match (state, started) {
         (State::Running, Some(started)) => words.push(uptime(*started, now)),
-        (State::Stopped | State::Crashed, _) => words.extend(props.template.clone()),
+        (State::Stopped | State::Suspended | State::Crashed, _) => words.extend(props.template.clone()),
         _ => {}
     }
     words.push(memory(*size));

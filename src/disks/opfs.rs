@@ -176,15 +176,6 @@ impl Drop for LockedFile {
     }
 }
 
-impl LockedFile {
-    /// Writes bytes that are JavaScript's, without bringing them into this module's memory.
-    pub fn write_js(&mut self, offset: u64, bytes: &Uint8Array) -> Result<(), BlockError> {
-        let written = self.access.write_with_buffer_source_and_options(bytes, &at(offset));
-        let written = written.map_err(|error| block_error(&error))? as u32;
-        if written == bytes.length() { Ok(()) } else { Err(BlockError::NoSpace) }
-    }
-}
-
 fn at(offset: u64) -> FileSystemReadWriteOptions {
     let options = FileSystemReadWriteOptions::new();
     options.set_at(offset as f64);

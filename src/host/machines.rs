@@ -121,6 +121,11 @@ impl Machines {
         self.send(id, &WorkerCommand::Resume)
     }
 
+    /// Has the machine save its memory and end.
+    pub fn suspend(&self, id: &InstanceId) -> Result<(), Problem> {
+        self.send(id, &WorkerCommand::Suspend)
+    }
+
     /// Asks the guest to shut down, and ends the worker if it has not after a time.
     pub fn shutdown(&self, id: &InstanceId, force_after_ms: u32) -> Result<(), Problem> {
         let boot = self.machines.borrow().get(id).ok_or_else(no_such)?.boot;
@@ -230,13 +235,19 @@ impl Machines {
                 }
             }
             FromWorker::Notice(WorkerNotice::Event(event)) => match event {
-                MachineEvent::Running { .. } | MachineEvent::Paused(_) => self.tell(id, boot, event),
+                MachineEvent::Running { .. } | MachineEvent::Paused(_) | MachineEvent::StaysUp { .. } => {
+                    self.tell(id, boot, event);
+                }
                 // It says nothing of the machine's state.
                 MachineEvent::Unpacked(_) => {
                     let own = self.own.clone();
                     spawn_local(tell_background(own, HostNotice { id: id.clone(), boot, event }));
                 }
-                MachineEvent::Halted | MachineEvent::Reset | MachineEvent::Forced | MachineEvent::Crashed(_) => {
+                MachineEvent::Suspended
+                | MachineEvent::Halted
+                | MachineEvent::Reset
+                | MachineEvent::Forced
+                | MachineEvent::Crashed(_) => {
                     self.end(id, boot, event);
                 }
             },

@@ -67,6 +67,7 @@ async fn answer(machines: &Machines, jobs: &Rc<Jobs>, call: HostCall) -> Result<
         HostCall::Tidy(inventory) => jobs.tidy(inventory),
         HostCall::Pause(id) => machines.pause(&id)?,
         HostCall::Resume(id) => machines.resume(&id)?,
+        HostCall::Suspend(id) => machines.suspend(&id)?,
         HostCall::Shutdown(id, force_after_ms) => machines.shutdown(&id, force_after_ms)?,
         HostCall::Kill(id) => machines.kill(&id)?,
     }

@@ -1,16 +1,15 @@
 //! A machine's disks while it runs: opened from the instance's record, and frozen under it.
 
 use super::disk::{DiskTrouble, GuestDisk};
+use super::memory::{NewMemory, SavedMemory};
 use crate::disks::locks::{Lock, Structure};
-use crate::disks::opfs::{Directory, SharedFile};
-use crate::disks::{disk_problem, images, layers, records};
-use ::layers::saved::{self, Saved};
+use crate::disks::opfs::Directory;
+use crate::disks::{images, layers, records};
 use ::layers::slots::Stored;
 use ::layers::{Memory, Record};
-use block::{BlockError, BlockFile, Disk};
+use block::{BlockError, Disk};
 use futures_util::{TryFutureExt, try_join};
-use js_sys::{ArrayBuffer, Uint8Array};
-use protocol::{ImageFile, LayerId, MachineSpec, MemoryMib, NewSnapshot, Point, Problem, ProblemCode};
+use protocol::{ImageFile, LayerId, MachineSpec, NewSnapshot, Point, Problem};
 use qcow2::{BackingFormat, BackingRef};
 use std::cell::RefCell;
 
@@ -25,18 +24,6 @@ pub struct Drives {
     pub system: GuestDisk,
     /// The second one, if there is one.
     pub workspace: Option<GuestDisk>,
-}
-
-/// A machine's memory as it was saved.
-pub struct SavedMemory {
-    /// Memory that the machine has to have.
-    pub memory: MemoryMib,
-    /// What the first serial port had put out.
-    pub serial: Vec<u8>,
-    /// What the virtio console had put out.
-    pub shell: Vec<u8>,
-    /// v86's state.
-    pub state: ArrayBuffer,
 }
 
 async fn open_disk(id: &LayerId, images: &[ImageFile]) -> Result<Box<dyn Disk>, Problem> {
@@ -113,63 +100,35 @@ impl Drives {
 
     /// The saved memory from which the machine is to go on, if there is one.
     pub async fn saved_memory(&self) -> Result<Option<SavedMemory>, Problem> {
-        let Some(memory) = &self.memory else { return Ok(None) };
-        let damaged = |what: String| {
-            Problem::new(ProblemCode::DiskDamaged, format!("The machine can’t go on from where it was: {what}."))
-        };
-        let file = self.directory.shared(&memory.file).await?;
-        let file = file.ok_or_else(|| damaged("the saved memory is not there".to_owned()))?;
-        let mut shared = SharedFile::new(file)?;
-        let failed = |error| disk_problem("The saved memory can’t be read", &error);
-        let len = shared.len().map_err(failed)?;
-        let mut start = vec![0; len.min(256) as usize];
-        shared.read_at(0, &mut start).map_err(failed)?;
-        let Saved { serial, shell, state } = saved::find(&start, len).map_err(|error| damaged(error.to_string()))?;
-        let mut part = |range: std::ops::Range<u64>| {
-            let mut bytes = vec![0; (range.end - range.start) as usize];
-            shared.read_at(range.start, &mut bytes).map(|()| bytes).map_err(failed)
-        };
-        let (serial, shell) = (part(serial)?, part(shell)?);
-        Ok(Some(SavedMemory { memory: memory.memory, serial, shell, state: shared.rest(state).map_err(failed)? }))
+        match &self.memory {
+            Some(memory) => SavedMemory::load(&self.directory, memory).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The disks are about to change: a memory that was saved with them fits them no longer.
     pub async fn forget_saved_memory(&self) -> Result<(), Problem> {
-        if self.memory.is_none() {
-            return Ok(());
-        }
+        let Some(memory) = &self.memory else { return Ok(()) };
         let right = Structure::take().await?;
         let stored = records::existing(&right, &self.directory).await?;
-        records::store(&right, &self.directory, Some(&stored), stored.record.resumed()).await.map(drop)
+        let stored = records::store(&right, &self.directory, Some(&stored), stored.record.resumed()).await?;
+        if stored.record.memories().all(|kept| kept.file != memory.file) {
+            self.directory.remove(&memory.file).await?;
+        }
+        Ok(())
     }
 
     /// Writes a memory to be kept with the snapshot.
-    pub async fn save_memory(
-        &self,
-        snapshot: &NewSnapshot,
-        memory: MemoryMib,
-        [serial, shell]: [&[u8]; 2],
-        state: &ArrayBuffer,
-    ) -> Result<Memory, Problem> {
-        let name = format!("memory-{}", snapshot.id);
-        let head = saved::head(serial, shell);
-        let head = head.map_err(|error| Problem::new(ProblemCode::Internal, format!("{error}.")))?;
-        let write = async {
-            let mut file = self.directory.locked(&name).await?;
-            let failed = |error| disk_problem("The memory could not be saved", &error);
-            file.set_len(0).map_err(failed)?;
-            file.write_at(0, &head).map_err(failed)?;
-            file.write_js(head.len() as u64, &Uint8Array::new(state)).map_err(failed)?;
-            file.flush().map_err(failed)?;
-            file.len().map_err(failed)
-        };
-        match write.await {
-            Ok(bytes) => Ok(Memory { file: name, memory, bytes }),
-            Err(problem) => {
-                self.directory.remove(&name).await?;
-                Err(problem)
-            }
-        }
+    pub async fn save_with(&self, snapshot: &NewSnapshot, memory: &NewMemory<'_>) -> Result<Memory, Problem> {
+        memory.save(&self.directory, format!("memory-{}", snapshot.id)).await
+    }
+
+    /// Writes a memory with which the machine goes on at its next start. The disks must be durable, and must not change any more.
+    pub async fn suspend(&self, boot: u32, memory: &NewMemory<'_>) -> Result<(), Problem> {
+        let saved = memory.save(&self.directory, format!("memory-suspended-{boot}")).await?;
+        let right = Structure::take().await?;
+        let stored = records::existing(&right, &self.directory).await?;
+        records::store(&right, &self.directory, Some(&stored), stored.record.suspended(saved)).await.map(drop)
     }
 
     /// Freezes the disks, which must be durable and must not be used meanwhile. On failure they are as they were, or, where

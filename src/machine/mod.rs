@@ -9,6 +9,7 @@ mod console;
 mod disk;
 mod drives;
 mod inbox;
+mod memory;
 mod run;
 mod supplies;
 mod v86;
@@ -102,6 +103,7 @@ impl Machine {
             (WorkerCommand::Unpack, Some(run)) => run.unpack_soon(),
             (WorkerCommand::Pause, Some(run)) => run.pause().await,
             (WorkerCommand::Resume, Some(run)) => run.resume().await,
+            (WorkerCommand::Suspend, Some(run)) => self.suspend(&run).await,
             (WorkerCommand::Shutdown, Some(run)) => run.shutdown().await,
             // A machine that has not begun to run has nothing to shut down.
             (WorkerCommand::Shutdown, None) => self.over(MachineEvent::Halted),
@@ -121,7 +123,17 @@ impl Machine {
                 tell(&WorkerNotice::Frozen { call, result });
             }
             (WorkerCommand::Start(_), Some(_))
-            | (WorkerCommand::Pause | WorkerCommand::Resume | WorkerCommand::Unpack, None) => {}
+            | (WorkerCommand::Pause | WorkerCommand::Resume | WorkerCommand::Suspend | WorkerCommand::Unpack, None) => {
+            }
+        }
+    }
+
+    async fn suspend(&self, run: &Rc<Run>) {
+        match run.suspend().await {
+            Ok(()) => self.over(MachineEvent::Suspended),
+            Err(problem) => {
+                tell(&WorkerNotice::Event(MachineEvent::StaysUp { paused: run.is_paused(), problem }));
+            }
         }
     }
 

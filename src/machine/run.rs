@@ -3,7 +3,8 @@
 use super::agent::GuestAgent;
 use super::console::{Console, Keyboard};
 use super::disk::DiskTrouble;
-use super::drives::{Drives, SavedMemory};
+use super::drives::Drives;
+use super::memory::{NewMemory, SavedMemory};
 use super::supplies::Order;
 use super::v86::{Emulator, Listener, Parts, Port};
 use super::{after, tell};
@@ -88,7 +89,11 @@ impl Run {
         let (drives, supplies) = try_join!(drives, supplies.delivery())?;
         let failed = |error| problem(ProblemCode::Internal, "The console could not be opened", &error);
         let console = Console::open(&spec.id, spec.boot).map_err(failed)?;
+        if spec.forget {
+            drives.forget_saved_memory().await?;
+        }
         let saved = match drives.saved_memory().await {
+            Ok(_) if spec.forget => None,
             Ok(saved) => saved,
             Err(problem) => {
                 // Else it could never start again: now it boots the next time.
@@ -206,6 +211,42 @@ impl Run {
         })
     }
 
+    /// Saves the memory beside the disks, for the next start to go on from. The processor stands still afterwards, for good unless
+    /// it failed.
+    pub async fn suspend(self: &Rc<Self>) -> Result<(), Problem> {
+        if self.freezing.replace(true) {
+            return Err(Problem::new(ProblemCode::Refused, "The machine’s disks are just being frozen: try again."));
+        }
+        self.hold(|holds| holds.freeze = true);
+        self.switch().await;
+        let suspended = self.suspend_now().await;
+        if suspended.is_err() {
+            self.hold(|holds| holds.freeze = false);
+            self.freezing.set(false);
+            self.switch().await;
+        }
+        suspended
+    }
+
+    async fn suspend_now(&self) -> Result<(), Problem> {
+        let gone = || Problem::new(ProblemCode::Refused, "The machine is just being stopped.");
+        let emulator = self.emulator.get().ok_or_else(gone)?;
+        while emulator.is_running() {
+            emulator.stop().await;
+        }
+        self.drives.retry().map_err(|error| disk_problem("The disk could not be written back", &error))?;
+        let state = emulator.save_state().await?;
+        let [serial, shell] = self.console.scrollback();
+        let memory = NewMemory { memory: self.spec.memory, terminals: [&serial, &shell], state: &state };
+        self.drives.suspend(self.spec.boot, &memory).await
+    }
+
+    /// Whether the processor stands still at the user's wish, or because the disk can't be written.
+    pub fn is_paused(&self) -> bool {
+        let Holds { user, disk, .. } = self.holds.get();
+        user || disk
+    }
+
     /// Has the guest write what it holds back. One that does not, or can't, is as one whose plug is pulled: its file system's
     /// journal makes it whole, and what it had not written is not there.
     async fn sync_guest(&self) {
@@ -230,9 +271,8 @@ impl Run {
             Some(snapshot) if snapshot.memory => {
                 let state = emulator.save_state().await.map_err(keep)?;
                 let [serial, shell] = self.console.scrollback();
-                let terminals = [&serial[..], &shell[..]];
-                let saved = self.drives.save_memory(snapshot, self.spec.memory, terminals, &state).await;
-                Some(saved.map_err(keep)?)
+                let memory = NewMemory { memory: self.spec.memory, terminals: [&serial, &shell], state: &state };
+                Some(self.drives.save_with(snapshot, &memory).await.map_err(keep)?)
             }
             _ => None,
         };

@@ -21,7 +21,8 @@ pub async fn answer(order: &DiskOrder, frozen: Option<Point>) -> Result<DiskRepl
         DiskRequest::TakeSnapshot { name, .. } => take(&subject()?.instance, new_snapshot(order, name)).await?,
         DiskRequest::RestoreSnapshot { snapshot, keep, .. } => {
             let keep = keep.as_ref().map(|name| new_snapshot(order, name));
-            restore(&subject()?.instance, snapshot, keep).await?;
+            let memory = restore(&subject()?.instance, snapshot, keep).await?;
+            return Ok(DiskReply::Restored { memory });
         }
         DiskRequest::RenameSnapshot { id, snapshot, name } => {
             change(id, |record| record.rename(snapshot, name)).await?
@@ -86,7 +87,8 @@ async fn take(instance: &Instance, snapshot: NewSnapshot) -> Result<(), Problem>
     freeze(instance, Some(snapshot)).await.map(drop)
 }
 
-async fn restore(instance: &Instance, to: &SnapshotId, keep: Option<NewSnapshot>) -> Result<(), Problem> {
+/// Goes back to a snapshot; says whether the machine has a memory to go on with.
+async fn restore(instance: &Instance, to: &SnapshotId, keep: Option<NewSnapshot>) -> Result<bool, Problem> {
     let _alone = stopped(instance).await?;
     let right = Structure::take().await?;
     let directory = records::directory(&instance.id).await?;
@@ -98,7 +100,8 @@ async fn restore(instance: &Instance, to: &SnapshotId, keep: Option<NewSnapshot>
     }
     let change = stored.record.restore(to, layers::fresh).map_err(|error| records::record_problem(&error))?;
     layers::create_overlays(&right, &change.overlays).await?;
-    records::store(&right, &directory, Some(&stored), change.record).await.map(drop)
+    let stored = records::store(&right, &directory, Some(&stored), change.record).await?;
+    Ok(stored.record.memory.is_some())
 }
 
 /// Changes a record but not what the disks hold, which may be done while the machine runs.

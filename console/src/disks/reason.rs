@@ -5,9 +5,18 @@ use protocol::{Instance, State};
 /// Why the disks can't be changed from outside; none when they can.
 pub(super) fn not_stopped(instance: &Instance) -> Option<String> {
     match instance.state {
-        State::Stopped | State::Crashed => None,
+        State::Stopped | State::Suspended | State::Crashed => None,
+        State::Suspending => Some(format!("{} is being suspended.", instance.name)),
         State::Stopping => Some(format!("{} is stopping.", instance.name)),
         State::Starting | State::Running | State::Paused => Some(format!("Stop {} first.", instance.name)),
+    }
+}
+
+/// Why the disks can't get another size; none when they can. A saved memory knows them as they are.
+pub(super) fn not_shut_down(instance: &Instance) -> Option<String> {
+    match instance.state {
+        State::Suspended => Some(format!("Resume {} and stop it first.", instance.name)),
+        _ => not_stopped(instance),
     }
 }
 
@@ -16,7 +25,8 @@ pub(super) fn not_settled(instance: &Instance) -> Option<String> {
     match instance.state {
         State::Starting => Some(format!("{} is starting.", instance.name)),
         State::Stopping => Some(format!("{} is stopping.", instance.name)),
-        State::Stopped | State::Running | State::Paused | State::Crashed => None,
+        State::Suspending => Some(format!("{} is being suspended.", instance.name)),
+        State::Stopped | State::Running | State::Paused | State::Suspended | State::Crashed => None,
     }
 }
 

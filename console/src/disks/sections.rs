@@ -1,6 +1,6 @@
 use super::{
     Question, Subject,
-    reason::{not_settled, not_stopped},
+    reason::{not_settled, not_shut_down, not_stopped},
 };
 use protocol::{DiskReply, DiskRequest, SnapshotInfo};
 use ui::{Button, Icon, Notice, SnapshotTree, bytes, use_asking};
@@ -16,7 +16,7 @@ pub(super) struct DiskSectionProps {
 #[component]
 pub(super) fn DiskSection(props: &DiskSectionProps) -> Html {
     let Subject { instance, disks } = &props.subject;
-    let reason = not_stopped(instance);
+    let reason = not_shut_down(instance);
     let ask = |question: Question| props.pose.reform(move |_: MouseEvent| question.clone());
     html! {
         <section class="side-section" aria-labelledby="side-disks">
@@ -109,7 +109,7 @@ pub(super) fn SnapshotSection(props: &SnapshotSectionProps) -> Html {
                 <SnapshotTree label={format!("Snapshots of {}", instance.name)} disks={disks.clone()} {actions} />
             }
             if disks.resumes {
-                <p class="why">{ "The next start goes on from the snapshot’s saved memory." }</p>
+                <p class="why">{ "The next start goes on from a saved memory." }</p>
             }
         </section>
     }

@@ -167,6 +167,11 @@ impl Record {
         Self { memory: None, ..self.clone() }
     }
 
+    /// The machine stands still and goes on with this memory at its next start.
+    pub fn suspended(&self, memory: Memory) -> Self {
+        Self { memory: Some(memory), ..self.clone() }
+    }
+
     /// With `to` wherever `from` was, after the one was merged into the other.
     pub fn replaced(&self, from: &LayerId, to: &LayerId) -> Self {
         let mut record = self.clone();

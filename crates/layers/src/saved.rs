@@ -1,14 +1,20 @@
 //! A saved memory as a file: what the terminals showed, and then the machine's state as v86 wrote it.
 //!
-//! The file begins with one line of JSON, `{"format":"vm-workbench-memory","version":1,"serial":N,"shell":N}`. Then come the
-//! two terminals' newest output, so many bytes each, and then, to the file's end, the state.
+//! The file begins with one line of JSON, `{"format":"vm-workbench-memory","version":1,"serial":N,"shell":N,"crc32":"XXXXXXXX"}`. Then
+//! come the two terminals' newest output, so many bytes each, and then, to the file's end, the state, as one Zstandard frame (RFC 8878)
+//! or as it is: v86 takes both and tells them apart by their first bytes. `crc32` is the checksum of everything behind the line, in
+//! hexadecimal; v86 itself would go on with whatever a damaged frame unpacks to.
 
+use ruzstd::encoding::{CompressionLevel, compress};
 use serde::{Deserialize, Serialize};
+use std::io::{self, BufWriter, Read, Write};
 
 const FORMAT: &str = "vm-workbench-memory";
 const VERSION: u32 = 1;
 /// The line is shorter than this.
 const LINE_MAX: usize = 256;
+/// The compressor writes a few bytes at a time; a file wants more.
+const PIECE: usize = 1 << 20;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Line {
@@ -16,6 +22,8 @@ struct Line {
     version: u32,
     serial: u64,
     shell: u64,
+    #[serde(default)]
+    crc32: Option<String>,
 }
 
 /// Where things are in the file, in bytes from its beginning.
@@ -27,12 +35,14 @@ pub struct Saved {
     pub shell: std::ops::Range<u64>,
     /// Where the state begins.
     pub state: u64,
+    /// CRC-32 of everything from the first terminal's output on.
+    pub crc32: Option<u32>,
 }
 
 /// Why a file is no saved memory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SavedError {
-    /// It does not begin as one, or is too short for what it says of itself.
+    /// It does not begin as one, is too short for what it says of itself, or has another checksum.
     #[error("the saved memory is damaged")]
     Damaged,
     /// It was written by a newer version.
@@ -40,14 +50,56 @@ pub enum SavedError {
     Newer,
 }
 
-/// What comes before the state.
-pub fn head(serial: &[u8], shell: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
-    let (serial_len, shell_len) = (serial.len() as u64, shell.len() as u64);
-    let line = Line { format: FORMAT.to_owned(), version: VERSION, serial: serial_len, shell: shell_len };
+/// Counts the checksum of what goes through it, and keeps the first failure to itself: the compressor panics at one.
+struct Summed<W> {
+    out: W,
+    hasher: crc32fast::Hasher,
+    failed: Option<io::Error>,
+}
+
+impl<W: Write> Write for Summed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.failed.is_none() {
+            self.hasher.update(bytes);
+            self.failed = self.out.write_all(bytes).err();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.out.flush(),
+        }
+    }
+}
+
+/// Writes everything behind the line, with the state compressed, and returns the line, whose length is that of the [`blank`] one.
+pub fn write([serial, shell]: [&[u8]; 2], state: impl Read, out: impl Write) -> io::Result<Vec<u8>> {
+    let out = BufWriter::with_capacity(PIECE, out);
+    let mut summed = Summed { out, hasher: crc32fast::Hasher::new(), failed: None };
+    summed.write_all(serial)?;
+    summed.write_all(shell)?;
+    compress(state, &mut summed, CompressionLevel::Fastest);
+    summed.flush()?;
+    line([serial, shell], summed.hasher.finalize())
+}
+
+/// A line to be overwritten by the one that [`write()`] returns. A file that still has it has no right checksum.
+pub fn blank(terminals: [&[u8]; 2]) -> io::Result<Vec<u8>> {
+    line(terminals, 0)
+}
+
+fn line([serial, shell]: [&[u8]; 2], crc32: u32) -> io::Result<Vec<u8>> {
+    let line = Line {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        serial: serial.len() as u64,
+        shell: shell.len() as u64,
+        crc32: Some(format!("{crc32:08x}")),
+    };
     let mut bytes = serde_json::to_vec(&line)?;
     bytes.push(b'\n');
-    bytes.extend_from_slice(serial);
-    bytes.extend_from_slice(shell);
     Ok(bytes)
 }
 
@@ -61,35 +113,108 @@ pub fn find(start: &[u8], len: u64) -> Result<Saved, SavedError> {
     if said.version > VERSION {
         return Err(SavedError::Newer);
     }
+    let crc32 = said.crc32.map(|digits| u32::from_str_radix(&digits, 16)).transpose();
     let begin = line as u64 + 1;
     let middle = begin.checked_add(said.serial).ok_or(SavedError::Damaged)?;
     let state = middle.checked_add(said.shell).ok_or(SavedError::Damaged)?;
     if state > len {
         return Err(SavedError::Damaged);
     }
-    Ok(Saved { serial: begin..middle, shell: middle..state, state })
+    let crc32 = crc32.map_err(|_| SavedError::Damaged)?;
+    Ok(Saved { serial: begin..middle, shell: middle..state, state, crc32 })
+}
+
+/// The checksum of everything behind the line, which comes in pieces.
+pub fn checksum<E>(pieces: impl Iterator<Item = Result<Vec<u8>, E>>) -> Result<u32, E> {
+    let mut hasher = crc32fast::Hasher::new();
+    for piece in pieces {
+        hasher.update(&piece?);
+    }
+    Ok(hasher.finalize())
+}
+
+impl Saved {
+    /// Compares the checksum with the one that the line names; a file from before there was one has none.
+    pub fn check(&self, checksum: u32) -> Result<(), SavedError> {
+        if self.crc32.is_none_or(|named| named == checksum) { Ok(()) } else { Err(SavedError::Damaged) }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use ruzstd::decoding::StreamingDecoder;
+
+    fn file(serial: &[u8], shell: &[u8], state: &[u8]) -> Vec<u8> {
+        let mut rest = vec![];
+        let line = write([serial, shell], state, &mut rest).unwrap();
+        assert_eq!(line.len(), blank([serial, shell]).unwrap().len(), "else it could not be written over it");
+        [line, rest].concat()
+    }
+
+    fn found(file: &[u8]) -> Result<Saved, SavedError> {
+        let saved = find(&file[..file.len().min(LINE_MAX)], file.len() as u64)?;
+        let rest = file[saved.serial.start as usize..].chunks(3).map(|piece| Ok::<_, SavedError>(piece.to_vec()));
+        saved.check(checksum(rest)?).map(|()| saved)
+    }
 
     proptest! {
         #[test]
         fn what_was_saved_is_found_again(serial: Vec<u8>, shell: Vec<u8>, state: Vec<u8>) {
-            let mut file = head(&serial, &shell).unwrap();
-            file.extend(&state);
-            let saved = find(&file[..file.len().min(LINE_MAX)], file.len() as u64).unwrap();
+            let file = file(&serial, &shell, &state);
+            let saved = found(&file).unwrap();
             let part = |range: std::ops::Range<u64>| &file[range.start as usize..range.end as usize];
             prop_assert_eq!(part(saved.serial), &serial[..]);
             prop_assert_eq!(part(saved.shell), &shell[..]);
-            prop_assert_eq!(&file[saved.state as usize..], &state[..]);
+            let mut unpacked = vec![];
+            let mut frame = &file[saved.state as usize..];
+            StreamingDecoder::new(&mut frame).unwrap().read_to_end(&mut unpacked).unwrap();
+            prop_assert_eq!(unpacked, state);
+        }
+
+        #[test]
+        fn no_changed_byte_goes_unnoticed(state: Vec<u8>, place: prop::sample::Index, flip in 1_u8..) {
+            let mut file = file(b"serial", b"shell", &state);
+            let start = find(&file[..file.len().min(LINE_MAX)], file.len() as u64).unwrap().serial.start as usize;
+            let place = start + place.index(file.len() - start);
+            file[place] ^= flip;
+            prop_assert_eq!(found(&file), Err(SavedError::Damaged));
         }
 
         #[test]
         fn any_other_bytes_are_refused(bytes: Vec<u8>, len: u64) {
             prop_assert!(find(&bytes, len).is_err());
+        }
+    }
+
+    #[test]
+    fn a_file_whose_writing_was_cut_short_is_refused() {
+        let whole = file(b"serial", b"shell", &[7; 10_000]);
+        for cut in 0..whole.len() {
+            assert!(found(&whole[..cut]).is_err(), "{cut}");
+        }
+        let line = blank([b"serial", b"shell"]).unwrap();
+        let unfinished = [&line[..], &whole[line.len()..]].concat();
+        assert_eq!(found(&unfinished), Err(SavedError::Damaged));
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error() {
+        struct Full(usize);
+        impl Write for Full {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let state: Vec<u8> = (0..5_000_000_u64).map(|place| ((place * place) >> 7) as u8).collect();
+        for room in [0, 100, 1 << 20] {
+            let error = write([b"serial", b"shell"], &state[..], Full(room)).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{room}");
         }
     }
 

@@ -12,8 +12,10 @@ pub enum PageRequest {
         /// The template, or the default one.
         template: Option<TemplateId>,
     },
-    /// Starts a stopped or crashed machine.
+    /// Starts a stopped or crashed machine; a suspended one goes on from where it was.
     Start(InstanceId),
+    /// Gives up the memory of a suspended machine, and starts it as one whose plug was pulled.
+    Boot(InstanceId),
     /// Asks the guest to shut down; by force after a time-out.
     Stop(InstanceId),
     /// Stops the machine now, as pulling the plug does.
@@ -24,6 +26,8 @@ pub enum PageRequest {
     Pause(InstanceId),
     /// Lets a paused machine go on.
     Resume(InstanceId),
+    /// Saves the machine's memory and ends it; [`PageRequest::Start`] goes on from there, also after the browser was closed.
+    Suspend(InstanceId),
     /// Shows the machine's console tab, opening it if there is none.
     OpenConsole(InstanceId),
     /// Says that this page is the console of the machine, so that it is found again.

@@ -174,6 +174,11 @@ pub enum DiskRequest {
 pub enum DiskReply {
     /// It is done.
     Done,
+    /// The disks are as they were then.
+    Restored {
+        /// Whether there is a memory with which the machine goes on at its next start.
+        memory: bool,
+    },
     /// It made this instance.
     Instance(InstanceId),
     /// It began this job; [`crate::World::jobs`] says how it goes on.

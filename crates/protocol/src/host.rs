@@ -34,6 +34,9 @@ pub struct MachineSpec {
     pub image: ImageFile,
     /// What the first disk is started with.
     pub start_from: StartFrom,
+    /// Boots although there is a memory to go on from, which is given up.
+    #[serde(default)]
+    pub forget: bool,
 }
 
 /// A [`DiskRequest`] with what is needed to carry it out.
@@ -121,6 +124,8 @@ pub enum HostCall {
     Pause(InstanceId),
     /// Lets the machine's processor go on.
     Resume(InstanceId),
+    /// Saves the machine's memory and ends the worker.
+    Suspend(InstanceId),
     /// Asks the guest to shut down, and ends the worker after this many milliseconds if it has not.
     Shutdown(InstanceId, u32),
     /// Ends the worker now, as pulling the plug does.
@@ -178,6 +183,15 @@ pub enum MachineEvent {
     Paused(Option<Problem>),
     /// Archives that waited were unpacked into the workspace, or could not be.
     Unpacked(Option<Problem>),
+    /// Its memory is saved and durable; the worker is ended.
+    Suspended,
+    /// It could not be suspended, for this reason, and goes on as before.
+    StaysUp {
+        /// Whether its processor stands still, as it did before.
+        paused: bool,
+        /// Why.
+        problem: Problem,
+    },
     /// The guest has shut down; the worker is ended.
     Halted,
     /// The guest asked for a reset; the worker is ended.
@@ -197,6 +211,8 @@ pub enum WorkerCommand {
     Pause,
     /// Lets the processor go on.
     Resume,
+    /// Saves the memory and ends the run; told by [`MachineEvent::Suspended`] or [`MachineEvent::StaysUp`].
+    Suspend,
     /// Presses Ctrl-Alt-Del, which the guest's init takes as “shut down”.
     Shutdown,
     /// Freezes the disks, without or with a snapshot; answered with [`WorkerNotice::Frozen`].

@@ -57,6 +57,10 @@ pub enum State {
     Paused,
     /// The guest was asked to shut down.
     Stopping,
+    /// Its memory is being saved.
+    Suspending,
+    /// It does not run; its memory is saved beside its disk, and it goes on from there.
+    Suspended,
     /// It ended without the guest having shut down; [`Instance::problem`] says why.
     Crashed,
 }
@@ -64,7 +68,7 @@ pub enum State {
 impl State {
     /// Whether a worker belongs to the instance in this state.
     pub fn is_live(self) -> bool {
-        !matches!(self, Self::Stopped | Self::Crashed)
+        !matches!(self, Self::Stopped | Self::Suspended | Self::Crashed)
     }
 }
 
@@ -207,8 +211,9 @@ mod tests {
     }
 
     #[test]
-    fn only_stopped_and_crashed_machines_have_no_worker() {
+    fn only_stopped_suspended_and_crashed_machines_have_no_worker() {
         assert!(State::Starting.is_live() && State::Paused.is_live() && State::Stopping.is_live());
-        assert!(!State::Stopped.is_live() && !State::Crashed.is_live());
+        assert!(State::Suspending.is_live());
+        assert!(!State::Stopped.is_live() && !State::Suspended.is_live() && !State::Crashed.is_live());
     }
 }

@@ -51,11 +51,11 @@ impl Registry {
             DiskRequest::RenameSnapshot { name, .. } => check_snapshot_name(name),
             DiskRequest::SetWorkspace { id, bytes } => {
                 check_size(*bytes, WORKSPACE_MIN)?;
-                self.stopped(id, "change its workspace")
+                self.shut_down(id, "change its workspace")
             }
             DiskRequest::GrowSystem { id, bytes } => {
                 check_size(*bytes, SIZE_STEP)?;
-                self.stopped(id, "make its disk bigger")
+                self.shut_down(id, "make its disk bigger")
             }
             DiskRequest::Clone { id, .. } => {
                 self.room_for_one_more()?;
@@ -92,7 +92,8 @@ impl Registry {
         match instance.state {
             State::Starting => Err(refused(format!("{} is starting.", instance.name))),
             State::Stopping => Err(refused(format!("{} is stopping.", instance.name))),
-            State::Stopped | State::Running | State::Paused | State::Crashed => Ok(instance),
+            State::Suspending => Err(refused(format!("{} is being suspended.", instance.name))),
+            State::Stopped | State::Running | State::Paused | State::Suspended | State::Crashed => Ok(instance),
         }
     }
 
@@ -100,6 +101,19 @@ impl Registry {
         let instance = self.find(id)?;
         if instance.state.is_live() {
             return Err(refused(format!("Stop {} to {to}.", instance.name)));
+        }
+        Ok(())
+    }
+
+    /// As [`Self::stopped`], for what a saved memory does not know of.
+    fn shut_down(&mut self, id: &InstanceId, to: &str) -> Result<(), Problem> {
+        self.stopped(id, to)?;
+        let instance = self.find(id)?;
+        if instance.state == State::Suspended {
+            let name = &instance.name;
+            return Err(refused(format!(
+                "{name} is suspended and would go on with its disks as they are: resume it and stop it to {to}."
+            )));
         }
         Ok(())
     }
@@ -127,7 +141,11 @@ impl Registry {
                 self.disks_changed(id);
                 vec![Effect::Tidy(self.inventory())]
             }
-            (DiskRequest::RestoreSnapshot { id, .. }, _) => {
+            (DiskRequest::RestoreSnapshot { id, .. }, reply) => {
+                if let (Ok(instance), DiskReply::Restored { memory }) = (self.find(id), reply) {
+                    instance.state = if *memory { State::Suspended } else { State::Stopped };
+                    instance.problem = None;
+                }
                 self.disks_changed(id);
                 vec![Effect::Tidy(self.inventory())]
             }

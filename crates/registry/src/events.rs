@@ -14,7 +14,7 @@ impl Registry {
         let again = match event {
             MachineEvent::Running { started } => {
                 instance.started = Some(started);
-                if instance.state != State::Stopping {
+                if !instance.is_leaving() {
                     instance.state = State::Running;
                     instance.problem = None;
                 }
@@ -22,10 +22,21 @@ impl Registry {
             }
             MachineEvent::Paused(problem) => {
                 // A machine that is being stopped goes on to stop, but why it stands still must be seen.
-                if instance.state != State::Stopping {
+                if !instance.is_leaving() {
                     instance.state = State::Paused;
                 }
                 instance.problem = problem;
+                false
+            }
+            MachineEvent::StaysUp { paused, problem } => {
+                if instance.state == State::Suspending {
+                    instance.state = if paused { State::Paused } else { State::Running };
+                }
+                instance.problem = Some(problem);
+                false
+            }
+            MachineEvent::Suspended => {
+                instance.ended(State::Suspended, None);
                 false
             }
             MachineEvent::Unpacked(problem) => {
@@ -63,7 +74,11 @@ impl Registry {
         let (id, boot) = match call {
             HostCall::List | HostCall::Disks(_) | HostCall::Tidy(_) => return,
             HostCall::Start(spec) => (&spec.id, Some(spec.boot)),
-            HostCall::Pause(id) | HostCall::Resume(id) | HostCall::Shutdown(id, _) | HostCall::Kill(id) => (id, None),
+            HostCall::Pause(id)
+            | HostCall::Resume(id)
+            | HostCall::Suspend(id)
+            | HostCall::Shutdown(id, _)
+            | HostCall::Kill(id) => (id, None),
         };
         let Ok(instance) = self.find(id) else { return };
         if !instance.state.is_live() || boot.is_some_and(|boot| boot != instance.boot) {
@@ -101,7 +116,7 @@ impl Registry {
     }
 
     fn boot_again(&mut self, id: &InstanceId) -> Vec<Effect> {
-        match self.boot(id) {
+        match self.boot(id, false) {
             Ok(start) => vec![start],
             Err(problem) => {
                 if let Ok(instance) = self.find(id) {
@@ -113,8 +128,10 @@ impl Registry {
     }
 }
 
-/// The two ways out of the live states.
+/// The ways out of the live states.
 trait Ending {
+    /// Whether it is on its way out of them: what its processor does meanwhile is no state of its own.
+    fn is_leaving(&self) -> bool;
     /// The run is over; returns whether the instance was to be started again.
     fn ended(&mut self, state: State, problem: Option<Problem>) -> bool;
     /// The run is over because the browser or the host page ended.
@@ -122,6 +139,10 @@ trait Ending {
 }
 
 impl Ending for Instance {
+    fn is_leaving(&self) -> bool {
+        matches!(self.state, State::Stopping | State::Suspending)
+    }
+
     fn ended(&mut self, state: State, problem: Option<Problem>) -> bool {
         self.state = state;
         self.problem = problem;

@@ -7,8 +7,8 @@
 //! ```text
 //!            Start               Running             Pause
 //!  stopped ────────► starting ────────────► running ◄──────► paused
-//!     ▲                 │  crash              │ Stop           │
-//!     │ Halted, Forced  ▼                     ▼                │
+//!     ▲                 │  ▲ crash            │ Stop │ Suspend │
+//!     │ Halted, Forced  ▼  └─ suspended ◄─────┼── suspending ◄─┤
 //!     └──────────── crashed ◄──────────── stopping ◄───────────┘
 //! ```
 
@@ -146,8 +146,8 @@ impl Registry {
         })
     }
 
-    /// Puts a stopped or crashed instance into [`State::Starting`] and says how.
-    fn boot(&mut self, id: &InstanceId) -> Result<Effect, Problem> {
+    /// Puts an instance that does not run into [`State::Starting`] and says how; `forget` gives up a saved memory.
+    fn boot(&mut self, id: &InstanceId, forget: bool) -> Result<Effect, Problem> {
         let template = self.find(id)?.template.clone();
         let entry = self.entry(&template)?.clone();
         let instance = self.find(id)?;
@@ -165,6 +165,7 @@ impl Registry {
             cmdline: entry.cmdline,
             image: entry.image,
             start_from: instance.start_from,
+            forget,
         })))
     }
 }

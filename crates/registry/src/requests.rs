@@ -20,7 +20,9 @@ impl Registry {
     pub fn request(&mut self, request: PageRequest, now: u64, random: u64) -> Result<Granted, Problem> {
         match request {
             PageRequest::Launch { template } => self.launch(template, now, random),
-            PageRequest::Start(id) => self.start(id),
+            PageRequest::Start(id) => self.start(id, false),
+            PageRequest::Boot(id) => self.start(id, true),
+            PageRequest::Suspend(id) => self.suspend(id),
             PageRequest::Stop(id) => self.stop(id, now, false),
             PageRequest::Restart(id) => self.stop(id, now, true),
             PageRequest::ForceStop(id) => self.force_stop(id),
@@ -51,7 +53,7 @@ impl Registry {
         let memory = self.settings.memory;
         let name = self.free_name(template.as_str());
         self.instances.push(Instance::new(id.clone(), name, template, memory, now));
-        let start = self.boot(&id)?;
+        let start = self.boot(&id, false)?;
         Ok((Some(id.clone()), vec![start, Effect::OpenConsole(id)]))
     }
 
@@ -66,20 +68,35 @@ impl Registry {
             .unwrap_or_else(|| word.to_owned())
     }
 
-    fn start(&mut self, id: InstanceId) -> Result<Granted, Problem> {
+    fn start(&mut self, id: InstanceId, forget: bool) -> Result<Granted, Problem> {
         let instance = self.find(&id)?;
         if instance.state.is_live() {
             return Err(refused(format!("{} is running already.", instance.name)));
         }
-        let start = self.boot(&id)?;
+        let start = self.boot(&id, forget)?;
         Ok((Some(id), vec![start]))
+    }
+
+    fn suspend(&mut self, id: InstanceId) -> Result<Granted, Problem> {
+        let instance = self.find(&id)?;
+        match instance.state {
+            State::Running | State::Paused => {
+                instance.state = State::Suspending;
+                Ok((Some(id.clone()), vec![Effect::Host(HostCall::Suspend(id))]))
+            }
+            State::Suspending | State::Suspended => Ok((Some(id), vec![])),
+            _ => Err(refused(format!("{} can be suspended only while it runs.", instance.name))),
+        }
     }
 
     fn stop(&mut self, id: InstanceId, now: u64, restarting: bool) -> Result<Granted, Problem> {
         let instance = self.find(&id)?;
         match instance.state {
-            State::Stopped | State::Crashed if restarting => self.start(id),
-            State::Stopped | State::Crashed => Err(refused(format!("{} is not running.", instance.name))),
+            State::Stopped | State::Crashed if restarting => self.start(id, false),
+            State::Stopped | State::Suspended | State::Crashed => {
+                Err(refused(format!("{} is not running.", instance.name)))
+            }
+            State::Suspending => Err(refused(format!("{} is being suspended.", instance.name))),
             State::Stopping => {
                 instance.restarting = restarting;
                 Ok((Some(id), vec![]))
@@ -117,8 +134,9 @@ impl Registry {
         let instance = self.find(&id)?;
         match instance.state {
             State::Paused => Ok((Some(id.clone()), vec![Effect::Host(HostCall::Resume(id))])),
+            State::Suspended => self.start(id, false),
             State::Running => Ok((Some(id), vec![])),
-            _ => Err(refused(format!("{} is not paused.", instance.name))),
+            _ => Err(refused(format!("{} is neither paused nor suspended.", instance.name))),
         }
     }
 

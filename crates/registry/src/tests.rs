@@ -233,3 +233,55 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_suspended_machine_has_no_worker_and_starting_it_goes_on() {
+    let mut registry = registry();
+    let id = running(&mut registry);
+    let (_, effects) = registry.request(PageRequest::Suspend(id.clone()), 0, 0).unwrap();
+    assert_eq!(effects, [Effect::Host(HostCall::Suspend(id.clone()))]);
+    assert_eq!(state(&registry, &id), State::Suspending);
+    // What its processor does on the way is no state of its own.
+    tell(&mut registry, &id, MachineEvent::Paused(None));
+    assert_eq!(state(&registry, &id), State::Suspending);
+    assert!(registry.request(PageRequest::Stop(id.clone()), 0, 0).is_err());
+    tell(&mut registry, &id, MachineEvent::Suspended);
+    assert_eq!((state(&registry, &id), registry.live()), (State::Suspended, 0));
+    // The background's next start finds no worker, and that is right.
+    assert_eq!(registry.reconcile(&[]), []);
+    assert_eq!(state(&registry, &id), State::Suspended);
+    let start = |effects: &[Effect]| match effects {
+        [Effect::Host(HostCall::Start(spec))] => spec.forget,
+        other => panic!("{other:?}"),
+    };
+    let (_, effects) = registry.request(PageRequest::Resume(id.clone()), 0, 0).unwrap();
+    assert!(!start(&effects), "it goes on with its memory");
+    tell(&mut registry, &id, MachineEvent::Running { started: 3_000 });
+    registry.request(PageRequest::Suspend(id.clone()), 0, 0).unwrap();
+    tell(&mut registry, &id, MachineEvent::Suspended);
+    let (_, effects) = registry.request(PageRequest::Boot(id.clone()), 0, 0).unwrap();
+    assert!(start(&effects), "its memory is given up");
+}
+
+#[test]
+fn a_machine_that_could_not_be_suspended_is_as_it_was_and_says_why() {
+    for paused in [false, true] {
+        let mut registry = registry();
+        let id = running(&mut registry);
+        registry.request(PageRequest::Suspend(id.clone()), 0, 0).unwrap();
+        let problem = Problem::new(ProblemCode::NoSpace, "There is no room.");
+        tell(&mut registry, &id, MachineEvent::StaysUp { paused, problem: problem.clone() });
+        assert_eq!(state(&registry, &id), if paused { State::Paused } else { State::Running });
+        assert_eq!(registry.world().instance(&id).unwrap().problem, Some(problem));
+    }
+}
+
+#[test]
+fn a_machine_interrupted_while_it_was_suspended_says_so() {
+    let mut registry = registry();
+    let id = running(&mut registry);
+    registry.request(PageRequest::Suspend(id.clone()), 0, 0).unwrap();
+    registry.reconcile(&[]);
+    let instance = registry.world().instance(&id).unwrap().clone();
+    assert_eq!((instance.state, instance.problem.unwrap().code), (State::Stopped, ProblemCode::Interrupted));
+}

@@ -101,11 +101,14 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
     match request {
         PageRequest::Launch { .. } => unknown("launch a machine"),
         PageRequest::Restart(_) => unknown("restart the machine"),
-        PageRequest::Start(id) => reached(id, |state| matches!(state, State::Starting | State::Running)),
+        PageRequest::Start(id) | PageRequest::Boot(id) => {
+            reached(id, |state| matches!(state, State::Starting | State::Running))
+        }
         PageRequest::Stop(id) => reached(id, |state| !matches!(state, State::Starting | State::Running)),
         PageRequest::ForceStop(id) => reached(id, |state| !state.is_live()),
         PageRequest::Pause(id) => reached(id, |state| state != State::Running),
-        PageRequest::Resume(id) => reached(id, |state| state != State::Paused),
+        PageRequest::Suspend(id) => reached(id, |state| !matches!(state, State::Running | State::Paused)),
+        PageRequest::Resume(id) => reached(id, |state| !matches!(state, State::Paused | State::Suspended)),
         PageRequest::Delete(id) if state(id).is_none() => Fate::Ends(Ok(Reply::Machine(Some(id.clone())))),
         PageRequest::Delete(_)
         | PageRequest::OpenConsole(_)

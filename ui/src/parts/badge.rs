@@ -10,6 +10,8 @@ pub fn state_label(instance: &Instance) -> &'static str {
         State::Running => "Running",
         State::Paused => "Paused",
         State::Stopping => "Stopping",
+        State::Suspending => "Suspending",
+        State::Suspended => "Suspended",
         State::Crashed => "Crashed",
     }
 }
@@ -22,6 +24,8 @@ fn state_class(state: State) -> &'static str {
         State::Running => "running",
         State::Paused => "paused",
         State::Stopping => "stopping",
+        State::Suspending => "suspending",
+        State::Suspended => "suspended",
         State::Crashed => "crashed",
     }
 }
@@ -40,7 +44,8 @@ pub fn StateGlyph(props: &StateGlyphProps) -> Html {
         State::Running => html! { <circle class="fill" cx="6" cy="6" r="4" /> },
         State::Stopped => html! { <circle class="line" cx="6" cy="6" r="3.5" /> },
         State::Paused => html! { <path class="bars" d="M4.25 2.75v6.5M7.75 2.75v6.5" /> },
-        State::Starting | State::Stopping => html! {
+        State::Suspended => html! { <path class="fill" d="M10.4 7.4A4.6 4.6 0 1 1 4.6 1.6a3.7 3.7 0 0 0 5.8 5.8z" /> },
+        State::Starting | State::Stopping | State::Suspending => html! {
             <><circle class="line faint" cx="6" cy="6" r="4" /><path class="line" d="M6 2a4 4 0 0 1 4 4" /></>
         },
         State::Crashed => html! {

@@ -38,7 +38,7 @@ pub fn MachineControls(props: &MachineControlsProps) -> Html {
         let (act, confirming) = (act.clone(), confirming.setter());
         let loses = loses_writes(&props.instance);
         Callback::from(move |control| match control {
-            Control::ForceStop => confirming.set(Some(control)),
+            Control::ForceStop | Control::Boot => confirming.set(Some(control)),
             Control::Stop | Control::Restart if loses => confirming.set(Some(control)),
             _ => act.emit(control),
         })
@@ -56,7 +56,7 @@ pub fn MachineControls(props: &MachineControlsProps) -> Html {
         detail: None,
         name: Some(format!("{} {name}", control.label()).into()),
         icon: Some(control.icon()),
-        danger: control == Control::ForceStop,
+        danger: matches!(control, Control::ForceStop | Control::Boot),
         onselect: choose.reform(move |()| control),
     };
     let mut items: Vec<MenuItem> =
@@ -83,8 +83,8 @@ pub fn MachineControls(props: &MachineControlsProps) -> Html {
             if !items.is_empty() {
                 <Menu label={format!("More for {name}")} icon={Icon::More} {items} />
             }
-            if let Some(control) = confirming.filter(|_| state.is_live()) {
-                <ConfirmDialog title={question(control, name)} confirm={control.label()} text={warning(&props.instance)}
+            if let Some(control) = confirming.filter(|control| state.is_live() != (*control == Control::Boot)) {
+                <ConfirmDialog title={question(control, name)} confirm={confirm(control)} text={warning(&props.instance)}
                     on_confirm={confirmed} on_cancel={left} />
             }
         </div>
@@ -99,12 +99,22 @@ fn loses_writes(instance: &Instance) -> bool {
 fn question(control: Control, name: &str) -> String {
     match control {
         Control::ForceStop => format!("Force {name} to stop?"),
+        Control::Boot => format!("Boot {name} without its memory?"),
         _ => format!("{} {name} and lose what waits?", control.label()),
     }
 }
 
+fn confirm(control: Control) -> &'static str {
+    match control {
+        Control::Boot => "Boot and lose it",
+        _ => control.label(),
+    }
+}
+
 fn warning(instance: &Instance) -> &'static str {
-    if loses_writes(instance) {
+    if instance.state == State::Suspended {
+        "What ran when it was suspended is lost, as if its plug had been pulled then. Its disks are kept."
+    } else if loses_writes(instance) {
         "What the machine wrote last could not be stored yet and is lost. Free some room and resume it to keep that."
     } else {
         "This is like pulling the plug: what the machine has not written to its disk yet is lost."

@@ -8,10 +8,14 @@ use protocol::{InstanceId, PageRequest, State};
 pub enum Control {
     /// Boots it.
     Start,
-    /// Lets it go on.
+    /// Lets it go on, from where it was paused or suspended.
     Resume,
+    /// Gives up the memory of a suspended machine and boots it.
+    Boot,
     /// Freezes it.
     Pause,
+    /// Saves its memory and ends it.
+    Suspend,
     /// Shuts it down and boots it again.
     Restart,
     /// Shuts it down.
@@ -26,7 +30,9 @@ impl Control {
         match self {
             Self::Start => "Start",
             Self::Resume => "Resume",
+            Self::Boot => "Boot without its memory",
             Self::Pause => "Pause",
+            Self::Suspend => "Suspend",
             Self::Restart => "Restart",
             Self::Stop => "Stop",
             Self::ForceStop => "Force stop",
@@ -38,7 +44,8 @@ impl Control {
         match self {
             Self::Start | Self::Resume => Icon::Play,
             Self::Pause => Icon::Pause,
-            Self::Restart => Icon::Restart,
+            Self::Suspend => Icon::Moon,
+            Self::Boot | Self::Restart => Icon::Restart,
             Self::Stop => Icon::Stop,
             Self::ForceStop => Icon::Power,
         }
@@ -49,7 +56,9 @@ impl Control {
         match self {
             Self::Start => PageRequest::Start(id),
             Self::Resume => PageRequest::Resume(id),
+            Self::Boot => PageRequest::Boot(id),
             Self::Pause => PageRequest::Pause(id),
+            Self::Suspend => PageRequest::Suspend(id),
             Self::Restart => PageRequest::Restart(id),
             Self::Stop => PageRequest::Stop(id),
             Self::ForceStop => PageRequest::ForceStop(id),
@@ -64,10 +73,11 @@ impl Control {
 pub fn in_sight(state: State, roomy: bool) -> &'static [Control] {
     match state {
         State::Stopped | State::Crashed => &[Control::Start],
-        State::Running if roomy => &[Control::Pause, Control::Restart, Control::Stop],
-        State::Running => &[Control::Restart, Control::Stop],
-        State::Paused => &[Control::Resume],
-        State::Starting | State::Stopping => &[],
+        State::Running if roomy => &[Control::Pause, Control::Suspend, Control::Restart, Control::Stop],
+        State::Running => &[Control::Suspend, Control::Stop],
+        State::Paused if roomy => &[Control::Resume, Control::Suspend],
+        State::Paused | State::Suspended => &[Control::Resume],
+        State::Starting | State::Stopping | State::Suspending => &[],
     }
 }
 
@@ -75,8 +85,10 @@ pub fn in_sight(state: State, roomy: bool) -> &'static [Control] {
 pub fn in_menu(state: State, roomy: bool) -> &'static [Control] {
     match state {
         State::Stopped | State::Crashed => &[],
-        State::Running if !roomy => &[Control::Pause, Control::ForceStop],
-        State::Starting | State::Running | State::Paused | State::Stopping => &[Control::ForceStop],
+        State::Suspended => &[Control::Boot],
+        State::Running if !roomy => &[Control::Pause, Control::Restart, Control::ForceStop],
+        State::Paused if !roomy => &[Control::Suspend, Control::ForceStop],
+        State::Starting | State::Running | State::Paused | State::Stopping | State::Suspending => &[Control::ForceStop],
     }
 }
 
@@ -84,8 +96,16 @@ pub fn in_menu(state: State, roomy: bool) -> &'static [Control] {
 mod tests {
     use super::*;
 
-    const STATES: [State; 6] =
-        [State::Stopped, State::Starting, State::Running, State::Paused, State::Stopping, State::Crashed];
+    const STATES: [State; 8] = [
+        State::Stopped,
+        State::Starting,
+        State::Running,
+        State::Paused,
+        State::Stopping,
+        State::Suspending,
+        State::Suspended,
+        State::Crashed,
+    ];
 
     fn offered(state: State, roomy: bool) -> Vec<Control> {
         [in_sight(state, roomy), in_menu(state, roomy)].concat()
@@ -104,7 +124,9 @@ mod tests {
     #[test]
     fn only_a_machine_without_a_worker_can_be_started() {
         for state in STATES {
-            assert_eq!(offered(state, false).contains(&Control::Start), !state.is_live(), "{state:?}");
+            let ended = matches!(state, State::Stopped | State::Crashed);
+            assert_eq!(offered(state, false).contains(&Control::Start), ended, "{state:?}");
+            assert_eq!(offered(state, false).contains(&Control::Boot), state == State::Suspended, "{state:?}");
         }
     }
 
@@ -121,7 +143,10 @@ mod tests {
             for control in [Control::Stop, Control::Restart, Control::Pause] {
                 assert_eq!(offered(state, true).contains(&control), state == State::Running, "{state:?} {control:?}");
             }
-            assert_eq!(offered(state, true).contains(&Control::Resume), state == State::Paused, "{state:?}");
+            let still = matches!(state, State::Paused | State::Suspended);
+            assert_eq!(offered(state, true).contains(&Control::Resume), still, "{state:?}");
+            let up = matches!(state, State::Running | State::Paused);
+            assert_eq!(offered(state, true).contains(&Control::Suspend), up, "{state:?}");
         }
     }
 
