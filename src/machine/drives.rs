@@ -35,6 +35,8 @@ pub struct SavedMemory {
     pub serial: Vec<u8>,
     /// What the virtio console had put out.
     pub shell: Vec<u8>,
+    /// What the guest had open of the shared files; empty if there were none to open.
+    pub share: Vec<u8>,
     /// v86's state.
     pub state: ArrayBuffer,
 }
@@ -124,13 +126,20 @@ impl Drives {
         let len = shared.len().map_err(failed)?;
         let mut start = vec![0; len.min(256) as usize];
         shared.read_at(0, &mut start).map_err(failed)?;
-        let Saved { serial, shell, state } = saved::find(&start, len).map_err(|error| damaged(error.to_string()))?;
+        let Saved { serial, shell, share, state } =
+            saved::find(&start, len).map_err(|error| damaged(error.to_string()))?;
         let mut part = |range: std::ops::Range<u64>| {
             let mut bytes = vec![0; (range.end - range.start) as usize];
             shared.read_at(range.start, &mut bytes).map(|()| bytes).map_err(failed)
         };
-        let (serial, shell) = (part(serial)?, part(shell)?);
-        Ok(Some(SavedMemory { memory: memory.memory, serial, shell, state: shared.rest(state).map_err(failed)? }))
+        let (serial, shell, share) = (part(serial)?, part(shell)?, part(share)?);
+        Ok(Some(SavedMemory {
+            memory: memory.memory,
+            serial,
+            shell,
+            share,
+            state: shared.rest(state).map_err(failed)?,
+        }))
     }
 
     /// The disks are about to change: a memory that was saved with them fits them no longer.
@@ -148,11 +157,11 @@ impl Drives {
         &self,
         snapshot: &NewSnapshot,
         memory: MemoryMib,
-        [serial, shell]: [&[u8]; 2],
+        [serial, shell, share]: [&[u8]; 3],
         state: &ArrayBuffer,
     ) -> Result<Memory, Problem> {
         let name = format!("memory-{}", snapshot.id);
-        let head = saved::head(serial, shell);
+        let head = saved::head(serial, shell, share);
         let head = head.map_err(|error| Problem::new(ProblemCode::Internal, format!("{error}.")))?;
         let write = async {
             let mut file = self.directory.locked(&name).await?;

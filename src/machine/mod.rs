@@ -10,6 +10,7 @@ mod disk;
 mod drives;
 mod inbox;
 mod run;
+mod share;
 mod supplies;
 mod v86;
 mod warm_up;

@@ -1,12 +1,14 @@
-//! A saved memory as a file: what the terminals showed, and then the machine's state as v86 wrote it.
+//! A saved memory as a file: what the terminals showed, what the guest had open of the shared files, and then the machine's state as
+//! v86 wrote it.
 //!
-//! The file begins with one line of JSON, `{"format":"vm-workbench-memory","version":1,"serial":N,"shell":N}`. Then come the
-//! two terminals' newest output, so many bytes each, and then, to the file's end, the state.
+//! The file begins with one line of JSON, `{"format":"vm-workbench-memory","version":2,"serial":N,"shell":N,"share":N}`. Then come the
+//! two terminals' newest output and the shared files' session, so many bytes each, and then, to the file's end, the state. Version 1
+//! has no `share`: its machines had no shared files.
 
 use serde::{Deserialize, Serialize};
 
 const FORMAT: &str = "vm-workbench-memory";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The line is shorter than this.
 const LINE_MAX: usize = 256;
 
@@ -16,6 +18,8 @@ struct Line {
     version: u32,
     serial: u64,
     shell: u64,
+    #[serde(default)]
+    share: u64,
 }
 
 /// Where things are in the file, in bytes from its beginning.
@@ -25,6 +29,8 @@ pub struct Saved {
     pub serial: std::ops::Range<u64>,
     /// The virtio console's output.
     pub shell: std::ops::Range<u64>,
+    /// What the guest had open of the shared files; empty if it had none to open.
+    pub share: std::ops::Range<u64>,
     /// Where the state begins.
     pub state: u64,
 }
@@ -41,13 +47,15 @@ pub enum SavedError {
 }
 
 /// What comes before the state.
-pub fn head(serial: &[u8], shell: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
-    let (serial_len, shell_len) = (serial.len() as u64, shell.len() as u64);
-    let line = Line { format: FORMAT.to_owned(), version: VERSION, serial: serial_len, shell: shell_len };
+pub fn head(serial: &[u8], shell: &[u8], share: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
+    let [serial_len, shell_len, share_len] = [serial, shell, share].map(|part| part.len() as u64);
+    let line =
+        Line { format: FORMAT.to_owned(), version: VERSION, serial: serial_len, shell: shell_len, share: share_len };
     let mut bytes = serde_json::to_vec(&line)?;
     bytes.push(b'\n');
     bytes.extend_from_slice(serial);
     bytes.extend_from_slice(shell);
+    bytes.extend_from_slice(share);
     Ok(bytes)
 }
 
@@ -63,11 +71,12 @@ pub fn find(start: &[u8], len: u64) -> Result<Saved, SavedError> {
     }
     let begin = line as u64 + 1;
     let middle = begin.checked_add(said.serial).ok_or(SavedError::Damaged)?;
-    let state = middle.checked_add(said.shell).ok_or(SavedError::Damaged)?;
+    let share = middle.checked_add(said.shell).ok_or(SavedError::Damaged)?;
+    let state = share.checked_add(said.share).ok_or(SavedError::Damaged)?;
     if state > len {
         return Err(SavedError::Damaged);
     }
-    Ok(Saved { serial: begin..middle, shell: middle..state, state })
+    Ok(Saved { serial: begin..middle, shell: middle..share, share: share..state, state })
 }
 
 #[cfg(test)]
@@ -77,13 +86,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_saved_is_found_again(serial: Vec<u8>, shell: Vec<u8>, state: Vec<u8>) {
-            let mut file = head(&serial, &shell).unwrap();
+        fn what_was_saved_is_found_again(serial: Vec<u8>, shell: Vec<u8>, share: Vec<u8>, state: Vec<u8>) {
+            let mut file = head(&serial, &shell, &share).unwrap();
             file.extend(&state);
             let saved = find(&file[..file.len().min(LINE_MAX)], file.len() as u64).unwrap();
             let part = |range: std::ops::Range<u64>| &file[range.start as usize..range.end as usize];
             prop_assert_eq!(part(saved.serial), &serial[..]);
             prop_assert_eq!(part(saved.shell), &shell[..]);
+            prop_assert_eq!(part(saved.share), &share[..]);
             prop_assert_eq!(&file[saved.state as usize..], &state[..]);
         }
 
@@ -94,11 +104,18 @@ mod tests {
     }
 
     #[test]
+    fn a_memory_of_the_first_version_has_no_shared_files() {
+        let line = br#"{"format":"vm-workbench-memory","version":1,"serial":2,"shell":3}"#;
+        let saved = find(&[&line[..], b"\n"].concat(), 1000).unwrap();
+        assert!(saved.share.is_empty() && saved.state == line.len() as u64 + 6, "{saved:?}");
+    }
+
+    #[test]
     fn lengths_beyond_the_file_are_refused() {
         let line = br#"{"format":"vm-workbench-memory","version":1,"serial":18446744073709551615,"shell":9}"#;
         let line = [&line[..], b"\n"].concat();
         assert_eq!(find(&line, 1000), Err(SavedError::Damaged));
-        let newer = br#"{"format":"vm-workbench-memory","version":2,"serial":0,"shell":0}"#;
+        let newer = br#"{"format":"vm-workbench-memory","version":3,"serial":0,"shell":0}"#;
         assert_eq!(find(&[&newer[..], b"\n"].concat(), 1000), Err(SavedError::Newer));
     }
 }
