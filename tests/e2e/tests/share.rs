@@ -162,20 +162,20 @@ async fn panel(kind: Kind) {
     dismiss(&browser, "Upload noise.bin to alpine-1").await;
 
     // Out, after the list has followed what the guest did.
-    let write = "cd /mnt/host/share; mkdir -p docs; seq 100000 > docs/numbers; rm noise.bin; sha256sum < docs/numbers";
+    let write = "cd /mnt/host/share; mkdir -p docs; seq 100000 > docs/numbers.txt; rm noise.bin; sha256sum < docs/numbers.txt";
     let numbers = text(&mut console, write).await;
     wait_for_listed(&browser, &["docs"]).await;
     browser.click("button", "Open docs").await.unwrap();
-    wait_for_listed(&browser, &["numbers"]).await;
-    choose(&browser, "numbers", "Download").await;
-    browser.click("button", "Save numbers").await.unwrap();
-    let bytes = downloaded(&browser, "numbers", 588_895).await;
+    wait_for_listed(&browser, &["numbers.txt"]).await;
+    choose(&browser, "numbers.txt", "Download").await;
+    browser.click("button", "Save numbers.txt").await.unwrap();
+    let bytes = downloaded(&browser, "numbers.txt", 588_895).await;
     assert_eq!(format!("{}  -\n", sum(&bytes)), numbers);
-    dismiss(&browser, "Download numbers from alpine-1").await;
+    dismiss(&browser, "Download numbers.txt from alpine-1").await;
 
     // Names.
-    choose(&browser, "numbers", "Rename…").await;
-    browser.by_role("dialog", "Rename numbers").await.unwrap();
+    choose(&browser, "numbers.txt", "Rename…").await;
+    browser.by_role("dialog", "Rename numbers.txt").await.unwrap();
     browser.type_into("textbox", "Name", "../out").await.unwrap();
     assert!(!browser.by_role("button", "Rename").await.unwrap().is_enabled().await.unwrap());
     browser.type_into("textbox", "Name", "first 100 000").await.unwrap();
@@ -188,7 +188,7 @@ async fn panel(kind: Kind) {
     browser.type_into("textbox", "Name", "more").await.unwrap();
     browser.click("button", "Create").await.unwrap();
     wait_for_listed(&browser, &["more", "first 100 000"]).await;
-    assert_eq!(text(&mut console, "ls /mnt/host/share/docs").await, "first 100 000\nmore\n");
+    assert_eq!(text(&mut console, "ls /mnt/host/share/docs | cat").await, "first 100 000\nmore\n");
     choose(&browser, "first 100 000", "Delete…").await;
     browser.click("button", "Delete").await.unwrap();
     wait_for_listed(&browser, &["more"]).await;
@@ -207,7 +207,7 @@ async fn panel(kind: Kind) {
     // The folder that is shown goes away.
     text(&mut console, "rm -r /mnt/host/share/docs").await;
     browser.by_role("heading", "Nothing here yet").await.unwrap();
-    let gone = text(&mut console, "cd /; rmdir /mnt/host/share; echo x > /mnt/host/profiles/x; ls /mnt/host").await;
+    let gone = text(&mut console, "cd /; rmdir /mnt/host/share; echo x > /mnt/host/profiles/x; ls /mnt/host | cat").await;
     assert!(gone.contains("Read-only") && gone.ends_with("cache\nprofiles\nshare\n"), "{gone}");
 
     // Its keys.
@@ -339,7 +339,7 @@ async fn memory(kind: Kind) {
     workbench.call(&PageRequest::Start(id.clone())).await.unwrap();
     workbench.wait_for_state(&id, &[State::Running], BOOT).await.unwrap();
     let mut console = workbench.console(&id).await.unwrap();
-    let go = "touch /tmp/go; until [ -e /tmp/done ]; do sleep 0.1; done; cd /mnt/host/share; cat named later; ls";
+    let go = "touch /tmp/go; until [ -e /tmp/done ]; do sleep 0.1; done; cd /mnt/host/share; cat named later; ls | cat";
     assert_eq!(text(&mut console, go).await, "one\ntwo\nlater\nlater\nnamed\n");
     assert_eq!(text(&mut console, "cat /tmp/nameless").await, "four\n");
     stop(&workbench, &id).await;
@@ -386,7 +386,7 @@ async fn kept(kind: Kind) {
 
         let mut console = started(&workbench, &id).await;
         let look =
-            format!("{MOUNTED}; cd /mnt/host/share; cat a/x a/letter.txt; readlink b/link; stat -c %a a/x; ls a");
+            format!("{MOUNTED}; cd /mnt/host/share; cat a/x a/letter.txt; readlink b/link; stat -c %a a/x; ls a | cat");
         assert_eq!(text(&mut console, &look).await, "1\ndear machine\na/x\n600\nletter (2).txt\nletter.txt\nx\n");
         let DiskReply::Storage(report) = workbench.disks(DiskRequest::Storage).await.unwrap() else { panic!() };
         assert!(report.items.iter().any(|item| item.kind == StorageKind::Share && item.bytes >= 15), "{report:?}");
@@ -400,7 +400,7 @@ async fn kept(kind: Kind) {
     let workbench = Workbench::open(&browser).await.unwrap();
     workbench.wait_for_state(&id, &[State::Stopped, State::Crashed], BOOT).await.unwrap();
     let mut console = started(&workbench, &id).await;
-    let look = format!("{MOUNTED}; cd /mnt/host/share; cat deep/kept; ls a");
+    let look = format!("{MOUNTED}; cd /mnt/host/share; cat deep/kept; ls a | cat");
     assert_eq!(text(&mut console, &look).await, "dear machine\nletter (2).txt\nletter.txt\nx\n");
 
     // A clone has files of its own: none.
