@@ -19,7 +19,7 @@ async function load(path) {
 }
 
 async function run() {
-  const { memory, cmdline } = await (await fetch("/machine.json")).json();
+  const { memory, cmdline, share } = await (await fetch("/machine.json")).json();
   const files = ["bios.bin", "vgabios.bin", "kernel.bin", "disk.img"].map((name) => load(`/${name}`));
   const [bios, vga_bios, bzimage, hda] = await Promise.all(files);
   const at = {};
@@ -39,6 +39,7 @@ async function run() {
     disable_mouse: true,
     disable_speaker: true,
     net_device: { type: "none" },
+    ...(share ? { filesystem: {} } : {}),
     autostart: true,
   });
   emulator.add_listener("emulator-ready", () => note("engine"));

@@ -10,6 +10,7 @@ mod disks;
 mod host;
 mod machine;
 mod package;
+mod share;
 mod storage;
 mod webext;
 

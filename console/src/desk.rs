@@ -296,6 +296,7 @@ impl Desk {
             Command::FindBefore => again(Step::Before),
             Command::Copy => self.copy(),
             Command::Disks => self.listener.emit(Signal::ToggleDisks),
+            Command::Files => self.listener.emit(Signal::ToggleFiles),
             Command::Leave => leave_terminal(),
             // The browser does it.
             Command::Paste => {}

@@ -3,7 +3,7 @@
 //! What comes from the machine goes [`channel`] → [`session`] → [`flow`] → [`screen`]; what a person types goes the
 //! other way without [`flow`]. [`desk`] holds them together and is all that the components in [`page`] know of them;
 //! it tells them what they show by [`view::Signal`]s. Control (start, stop, …) goes through `ui` to the background, and so
-//! does what the side panel in [`disks`] asks.
+//! does what the side panels in [`disks`] and [`share`] ask.
 
 mod answers;
 mod channel;
@@ -22,6 +22,7 @@ mod palette;
 mod probe;
 mod screen;
 mod session;
+mod share;
 mod stage;
 mod store;
 mod toolbar;

@@ -2,6 +2,7 @@ use crate::{
     cover::Cover,
     disks::{Drop, Panel, use_intent},
     find::FindBar,
+    share::FilesPanel,
     stage::{DeskHandle, Stage},
     store,
     toolbar::{Tabs, Tools},
@@ -80,10 +81,10 @@ fn Console(props: &ConsoleProps) -> Html {
             Callback::from(move |()| signal.emit(Signal::Speak(spoken)))
         },
     };
-    let close = {
+    let close = |hide: Signal| {
         let (signal, desk) = (signal.clone(), (*desk).clone());
         Callback::from(move |()| {
-            signal.emit(Signal::HideDisks);
+            signal.emit(hide.clone());
             if let Some(DeskHandle(desk)) = &desk {
                 desk.focus(desk.tab());
             }
@@ -121,10 +122,14 @@ fn Console(props: &ConsoleProps) -> Html {
                 <Cover instance={instance.clone()} has_output={view.has_output()} />
             </main>
             if let (true, Some(instance)) = (view.disks, instance.clone()) {
-                <Panel {instance} on_close={close} />
+                <Panel {instance} on_close={close(Signal::HideDisks)} />
+            }
+            if let (true, Some(instance)) = (view.files, instance.clone()) {
+                <FilesPanel {instance} on_close={close(Signal::HideFiles)} />
             }
             </div>
-            if let Some(instance) = instance {
+            // The panel with the shared files takes what is dropped itself.
+            if let (false, Some(instance)) = (view.files, instance) {
                 <Drop {instance} signal={signal.clone()} />
             }
         </div>

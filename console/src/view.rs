@@ -46,6 +46,10 @@ pub(crate) enum Signal {
     HideDisks,
     /// The panel with the disks is opened or closed.
     ToggleDisks,
+    /// The panel with the shared files is closed.
+    HideFiles,
+    /// The panel with the shared files is opened or closed.
+    ToggleFiles,
     /// The font gets this size.
     Font(u32),
     /// The terminals are to be readable for a screen reader, or need not be.
@@ -75,6 +79,8 @@ pub(crate) struct View {
     pub(crate) searching: bool,
     /// Whether the panel with the disks is open.
     pub(crate) disks: bool,
+    /// Whether the panel with the shared files is open; it has the same place.
+    pub(crate) files: bool,
     /// Size of the font.
     pub(crate) font: u32,
     /// Whether the terminals are readable for a screen reader.
@@ -96,6 +102,7 @@ impl View {
             found: None,
             searching: false,
             disks: false,
+            files: false,
             font: font.clamp(FONTS[0], FONTS[2]),
             spoken,
             hint: None,
@@ -131,9 +138,11 @@ impl View {
             Signal::Found(found) => self.found = Some(found),
             Signal::Find => self.searching = true,
             Signal::EndSearch => (self.searching, self.found) = (false, None),
-            Signal::ShowDisks => self.disks = true,
+            Signal::ShowDisks => (self.disks, self.files) = (true, false),
             Signal::HideDisks => self.disks = false,
-            Signal::ToggleDisks => self.disks = !self.disks,
+            Signal::ToggleDisks => (self.disks, self.files) = (!self.disks, false),
+            Signal::HideFiles => self.files = false,
+            Signal::ToggleFiles => (self.disks, self.files) = (false, !self.files),
             Signal::Font(font) => self.font = font.clamp(FONTS[0], FONTS[2]),
             Signal::Speak(spoken) => self.spoken = spoken,
             Signal::Say(hint) => self.hint = Some(hint),
@@ -187,6 +196,15 @@ mod tests {
         assert_eq!(other.foreign_size(), Some(size(80)));
         let serial = view([Signal::Size(size(120)), Signal::GuestSize(size(80))]);
         assert_eq!(serial.foreign_size(), None, "the serial port has no size");
+    }
+
+    #[test]
+    fn one_panel_is_open_at_a_time() {
+        let both = view([Signal::ToggleFiles, Signal::ToggleDisks]);
+        assert!(both.disks && !both.files);
+        let files = view([Signal::ShowDisks, Signal::ToggleFiles]);
+        assert!(files.files && !files.disks);
+        assert!(!view([Signal::ToggleFiles, Signal::ToggleFiles]).files);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! | lock | held by | while |
 //! | --- | --- | --- |
 //! | `disks` | any worker | records are read and changed, or layers come and go |
-//! | `instance:ID` | its machine worker, or work on its disks | the machine runs, or the work lasts |
+//! | `instance:ID` | its machine worker, or work on its disks or shared files | the machine runs, or the work lasts |
 //! | `jobs` (shared) | export and import | frozen layers are read that no record may name any more |
 //! | `job:ID` | a worker with long work | it is at it, so that what is left of it can be removed afterwards |
 //! | `image:SHA256` | a machine worker | a base image is put into the private file system |
@@ -69,6 +69,11 @@ impl Lock {
         Self::take(&format!("{INSTANCE}{id}")).await
     }
 
+    /// Takes the instance's lock if nothing is done with it.
+    pub async fn try_instance(id: &InstanceId) -> Result<Option<Self>, Problem> {
+        Self::try_take(&format!("{INSTANCE}{id}")).await
+    }
+
     /// Waits until nobody works at this job.
     pub async fn job(id: &JobId) -> Result<Self, Problem> {
         Self::take(&format!("job:{id}")).await
@@ -116,14 +121,24 @@ impl Drop for Lock {
     }
 }
 
-/// The instances that run or are worked on.
-pub async fn busy_instances() -> Result<BTreeSet<InstanceId>, Problem> {
+/// The instances whose locks are `held`, or are waited for (`pending`).
+async fn instances(which: &str) -> Result<BTreeSet<InstanceId>, Problem> {
     let failed = |error: JsValue| {
         Problem::new(ProblemCode::Internal, format!("The locks could not be looked at: {}.", text_of(&error)))
     };
     let state = query_locks().await.map_err(failed)?;
-    let held: Array = Reflect::get(&state, &JsValue::from_str("held")).map_err(failed)?.unchecked_into();
+    let locks: Array = Reflect::get(&state, &JsValue::from_str(which)).map_err(failed)?.unchecked_into();
     let name = |lock: JsValue| Reflect::get(&lock, &JsValue::from_str("name")).ok()?.as_string();
     let instance = |name: String| InstanceId::try_from(name.strip_prefix(INSTANCE)?.to_owned()).ok();
-    Ok(held.iter().filter_map(name).filter_map(instance).collect())
+    Ok(locks.iter().filter_map(name).filter_map(instance).collect())
+}
+
+/// The instances that run or are worked on.
+pub async fn busy_instances() -> Result<BTreeSet<InstanceId>, Problem> {
+    instances("held").await
+}
+
+/// Whether somebody waits for this instance's lock.
+pub async fn is_wanted(id: &InstanceId) -> Result<bool, Problem> {
+    Ok(instances("pending").await?.contains(id))
 }

@@ -161,7 +161,13 @@ impl Directory {
 
 /// Removes all files of an instance. Works in every context, also where no file can be locked.
 pub async fn remove_instance(id: &InstanceId) -> Result<(), Problem> {
-    Directory::open(&["instances"]).await?.remove(id.as_str()).await
+    let instances = Directory::open(&["instances"]).await?;
+    let own = instances.directory(id.as_str()).await?;
+    // First, so that what can't be removed now is known to belong to nothing.
+    for slot in super::records::SLOTS {
+        own.remove(slot).await?;
+    }
+    instances.remove(id.as_str()).await
 }
 
 /// A file that this worker alone has open. Dropping it gives it free.
@@ -173,6 +179,14 @@ pub struct LockedFile {
 impl Drop for LockedFile {
     fn drop(&mut self) {
         self.access.close();
+    }
+}
+
+impl LockedFile {
+    /// Reads what there is from an offset on, as far as `buf` goes, and says how many bytes that were.
+    pub fn read_some(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, BlockError> {
+        let read = self.access.read_with_u8_array_and_options(buf, &at(offset));
+        Ok(read.map_err(|error| block_error(&error))? as usize)
     }
 }
 

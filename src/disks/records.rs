@@ -10,7 +10,7 @@ use layers::{Record, RecordError};
 use protocol::{InstanceId, Problem, ProblemCode};
 
 /// The slots' names.
-const SLOTS: [&str; 2] = ["disks.0", "disks.1"];
+pub const SLOTS: [&str; 2] = ["disks.0", "disks.1"];
 /// Where archives wait to be unpacked into the workspace, in the instance's directory.
 pub const INBOX: &str = "inbox";
 /// Longer than any slot that we write.

@@ -10,7 +10,7 @@ use crate::webext::send_message;
 use futures_channel::oneshot;
 use protocol::{
     DiskOrder, DiskReply, DiskRequest, Envelope, ImportWhat, Inventory, Job, JobId, JobStage, NewSnapshot, Notice,
-    Point, Problem, ProblemCode, StorageCommand, StorageNotice, Subject,
+    Point, Problem, ProblemCode, ShareRequest, ShareWhat, StorageCommand, StorageNotice, Subject,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -183,7 +183,9 @@ impl Jobs {
         self.interrupt_tidying();
         let id = order.fresh.job.clone();
         let stage = match order.request {
-            DiskRequest::Import { .. } => JobStage::WaitingForFile,
+            DiskRequest::Import { .. } | DiskRequest::Share(ShareRequest { what: ShareWhat::Upload { .. }, .. }) => {
+                JobStage::WaitingForFile
+            }
             _ => JobStage::Working { step: "Beginning".to_owned(), done: 0, total: None },
         };
         let instance = order.subject.as_ref().map(|subject| subject.instance.id.clone());
@@ -288,6 +290,13 @@ fn title(order: &DiskOrder) -> Option<String> {
             Some(format!("Import {file} into {name}"))
         }
         DiskRequest::Import { name: file, .. } => Some(format!("Import {file}")),
+        DiskRequest::Share(ShareRequest { what: ShareWhat::Upload { name: files, .. }, .. }) => {
+            Some(format!("Upload {files} to {name}"))
+        }
+        DiskRequest::Share(ShareRequest { what: ShareWhat::Download(path), .. }) => {
+            let file = path.name().map_or_else(|| "all files".to_owned(), |file| file.shown());
+            Some(format!("Download {file} from {name}"))
+        }
         _ => None,
     }
 }

@@ -119,12 +119,12 @@ impl Drives {
     }
 
     /// Writes a memory to be kept with the snapshot.
-    pub async fn save_with(&self, snapshot: &NewSnapshot, memory: &NewMemory<'_>) -> Result<Memory, Problem> {
+    pub async fn save_with(&self, snapshot: &NewSnapshot, memory: &NewMemory) -> Result<Memory, Problem> {
         memory.save(&self.directory, format!("memory-{}", snapshot.id)).await
     }
 
     /// Writes a memory with which the machine goes on at its next start. The disks must be durable, and must not change any more.
-    pub async fn suspend(&self, boot: u32, memory: &NewMemory<'_>) -> Result<(), Problem> {
+    pub async fn suspend(&self, boot: u32, memory: &NewMemory) -> Result<(), Problem> {
         let saved = memory.save(&self.directory, format!("memory-suspended-{boot}")).await?;
         let right = Structure::take().await?;
         let stored = records::existing(&right, &self.directory).await?;

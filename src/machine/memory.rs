@@ -3,7 +3,7 @@
 use crate::disks::disk_problem;
 use crate::disks::opfs::{Directory, LockedFile, SharedFile};
 use ::layers::Memory;
-use ::layers::saved::{self, Saved};
+use ::layers::saved::{self, Beside, Saved};
 use block::{BlockError, BlockFile};
 use js_sys::{ArrayBuffer, Uint8Array};
 use protocol::{MemoryMib, Problem, ProblemCode};
@@ -20,18 +20,20 @@ pub struct SavedMemory {
     pub serial: Vec<u8>,
     /// What the virtio console had put out.
     pub shell: Vec<u8>,
+    /// What the guest had open of the shared files; empty if there were none to open.
+    pub share: Vec<u8>,
     /// v86's state.
     pub state: ArrayBuffer,
 }
 
 /// A machine's memory that is to be saved.
-pub struct NewMemory<'a> {
+pub struct NewMemory {
     /// Memory that the machine has.
     pub memory: MemoryMib,
-    /// What the first serial port and the virtio console have put out.
-    pub terminals: [&'a [u8]; 2],
+    /// What the first serial port and the virtio console have put out, and what the guest has open of the shared files.
+    pub beside: [Vec<u8>; 3],
     /// v86's state.
-    pub state: &'a ArrayBuffer,
+    pub state: ArrayBuffer,
 }
 
 /// JavaScript's bytes, read piece by piece.
@@ -92,13 +94,13 @@ impl SavedMemory {
             let sum = saved::checksum(pieces.map(|at| part(at..len.min(at + PIECE))))?;
             found.check(sum).map_err(|error| damaged(error.to_string()))?;
         }
-        let Saved { serial, shell, state, .. } = found;
-        let (serial, shell) = (part(serial)?, part(shell)?);
-        Ok(Self { memory: memory.memory, serial, shell, state: shared.rest(state).map_err(failed)? })
+        let Saved { serial, shell, share, state, .. } = found;
+        let (serial, shell, share) = (part(serial)?, part(shell)?, part(share)?);
+        Ok(Self { memory: memory.memory, serial, shell, share, state: shared.rest(state).map_err(failed)? })
     }
 }
 
-impl NewMemory<'_> {
+impl NewMemory {
     /// Writes it to a file of this name, durably or not at all.
     pub async fn save(&self, directory: &Directory, name: String) -> Result<Memory, Problem> {
         let write = async {
@@ -116,12 +118,13 @@ impl NewMemory<'_> {
 
     fn write(&self, file: &mut LockedFile) -> Result<u64, BlockError> {
         let unwritten = |error: io::Error| BlockError::Io(error.to_string());
-        let blank = saved::blank(self.terminals).map_err(unwritten)?;
+        let beside: Beside<'_> = self.beside.each_ref().map(|part| &part[..]);
+        let blank = saved::blank(beside).map_err(unwritten)?;
         file.set_len(0)?;
         file.write_at(0, &blank)?;
         let mut failed = None;
         let sink = Sink { file, at: blank.len() as u64, failed: &mut failed };
-        let line = saved::write(self.terminals, Source { bytes: Uint8Array::new(self.state), at: 0 }, sink);
+        let line = saved::write(beside, Source { bytes: Uint8Array::new(&self.state), at: 0 }, sink);
         let line = line.map_err(|error| failed.take().unwrap_or_else(|| unwritten(error)))?;
         file.write_at(0, &line)?;
         file.flush()?;

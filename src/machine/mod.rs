@@ -11,6 +11,7 @@ mod drives;
 mod inbox;
 mod memory;
 mod run;
+mod share;
 mod supplies;
 mod v86;
 mod warm_up;

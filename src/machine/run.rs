@@ -5,11 +5,13 @@ use super::console::{Console, Keyboard};
 use super::disk::DiskTrouble;
 use super::drives::Drives;
 use super::memory::{NewMemory, SavedMemory};
+use super::share::Share;
 use super::supplies::Order;
 use super::v86::{Emulator, Listener, Parts, Port};
 use super::{after, tell};
 use crate::bridge::{log, problem};
 use crate::disks::disk_problem;
+use futures_util::future::select;
 use futures_util::try_join;
 use protocol::{
     MachineEvent, MachineSpec, NewSnapshot, Point, Problem, ProblemCode, StartFrom, Stream, TerminalSize, WorkerNotice,
@@ -27,6 +29,9 @@ const INPUT_MAX: usize = 4 << 20;
 
 /// How long a guest may take to write back its files before they are frozen, in milliseconds.
 const SYNC_MS: u64 = 15_000;
+
+/// How long the shared files may take to be made durable at the end, in milliseconds; the host page waits for a little longer.
+const SHARE_CLOSE_MS: i32 = 2_000;
 
 /// The shell's size until somebody looks at it.
 const DEFAULT_SIZE: TerminalSize = TerminalSize { cols: 80, rows: 25 };
@@ -59,6 +64,8 @@ pub struct Run {
     drives: Drives,
     console: Rc<Console>,
     agent: Rc<GuestAgent>,
+    /// None if the machine goes on from a memory that was saved before there were shared files.
+    share: Option<Rc<Share>>,
     panic: RefCell<PanicWatch>,
     input: RefCell<VecDeque<u8>>,
     input_scheduled: Cell<bool>,
@@ -103,11 +110,17 @@ impl Run {
         };
         let memory = saved.as_ref().map_or(spec.memory, |saved| saved.memory);
         let spec = MachineSpec { memory, ..spec };
+        let share = match saved.as_ref().map(|saved| &saved.share[..]) {
+            None => Some(Share::open(&spec.id, None)),
+            Some([]) => None,
+            Some(session) => Some(Share::open(&spec.id, Some(session))),
+        };
         let run = Rc::new(Self {
             emulator: OnceCell::new(),
             console,
             drives,
             agent: GuestAgent::new(),
+            share,
             panic: RefCell::default(),
             input: RefCell::default(),
             input_scheduled: Cell::new(false),
@@ -129,6 +142,7 @@ impl Run {
             disk: run.drives.system.to_js().map_err(failed)?,
             second_disk: run.drives.workspace.as_ref().map(|disk| disk.to_js()).transpose().map_err(failed)?,
             firmware: run.spec.start_from == StartFrom::Firmware,
+            share: run.share.as_ref().map(Share::handler),
         };
         let emulator = Emulator::new(&parts, Rc::new(Ears(run.clone()))).await?;
         // Whether or not it can go on from there: it must never do so again, for the disks change now.
@@ -235,10 +249,20 @@ impl Run {
             emulator.stop().await;
         }
         self.drives.retry().map_err(|error| disk_problem("The disk could not be written back", &error))?;
+        let memory = self.remember(emulator).await?;
+        self.drives.suspend(self.spec.boot, &memory).await
+    }
+
+    /// What is in the machine, of a processor that stands still.
+    async fn remember(&self, emulator: &Emulator) -> Result<NewMemory, Problem> {
+        // First: what the guest has asked is answered into its memory.
+        let share = match &self.share {
+            Some(share) => share.session().await?,
+            None => vec![],
+        };
         let state = emulator.save_state().await?;
         let [serial, shell] = self.console.scrollback();
-        let memory = NewMemory { memory: self.spec.memory, terminals: [&serial, &shell], state: &state };
-        self.drives.suspend(self.spec.boot, &memory).await
+        Ok(NewMemory { memory: self.spec.memory, beside: [serial, shell, share], state })
     }
 
     /// Whether the processor stands still at the user's wish, or because the disk can't be written.
@@ -269,9 +293,7 @@ impl Run {
         self.drives.retry().map_err(full)?;
         let memory = match &snapshot {
             Some(snapshot) if snapshot.memory => {
-                let state = emulator.save_state().await.map_err(keep)?;
-                let [serial, shell] = self.console.scrollback();
-                let memory = NewMemory { memory: self.spec.memory, terminals: [&serial, &shell], state: &state };
+                let memory = self.remember(emulator).await.map_err(keep)?;
                 Some(self.drives.save_with(snapshot, &memory).await.map_err(keep)?)
             }
             _ => None,
@@ -288,6 +310,12 @@ impl Run {
             spawn_local(async move { stop.stop().await });
         }
         self.console.send_gathered();
+        if let Some(share) = &self.share {
+            // The disks must not wait for it for good: the worker is ended soon.
+            self.flush();
+            let patience = std::pin::pin!(crate::storage::pause(SHARE_CLOSE_MS));
+            select(std::pin::pin!(share.close()), patience).await;
+        }
         let closed = self.drives.close();
         closed.err().map(|error| disk_problem("The last of what the guest wrote did not reach its disk", &error))
     }
@@ -301,6 +329,9 @@ impl Run {
         let holds = self.holds.get();
         if !holds.disk && !holds.freeze {
             self.flush();
+        }
+        if let Some(share) = self.share.as_ref().filter(|_| !holds.freeze) {
+            share.look();
         }
     }
 

@@ -113,6 +113,8 @@ pub struct Parts {
     pub second_disk: Option<JsValue>,
     /// Whether the disk brings what it is started with, instead of the kernel.
     pub firmware: bool,
+    /// What answers the guest's 9P messages, `(message, reply)`; none if there is no device for them.
+    pub share: Option<JsValue>,
 }
 
 /// Called by the emulator when something happens in it.
@@ -225,6 +227,11 @@ fn options(parts: &Parts) -> Object {
     set(&options, "hda", &parts.disk);
     if let Some(disk) = &parts.second_disk {
         set(&options, "hdb", disk);
+    }
+    if let Some(handler) = &parts.share {
+        let filesystem = Object::new();
+        set(&filesystem, "handle9p", handler);
+        set(&options, "filesystem", &filesystem);
     }
     set(&options, "virtio_console", &JsValue::TRUE);
     for unused in ["disable_keyboard", "disable_mouse", "disable_speaker"] {

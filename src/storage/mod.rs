@@ -3,8 +3,9 @@
 //! The host page keeps one for what is done soon, and starts one of its own for each piece of long work, so that ending the
 //! worker is all that it takes to cancel it: layers count only once a record names them.
 
-mod report;
+pub mod report;
 mod requests;
+mod share;
 mod tidy;
 mod work;
 
@@ -74,7 +75,7 @@ async fn patiently<T>(work: impl AsyncFn() -> Result<T, Problem>) -> Result<T, P
 }
 
 /// Waits so many milliseconds.
-async fn pause(milliseconds: i32) {
+pub async fn pause(milliseconds: i32) {
     let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
     let passed = js_sys::Promise::new(&mut |resolve, _| {
         // Without a timer there is no pause.

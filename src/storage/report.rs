@@ -4,6 +4,7 @@ use crate::bridge::{log, problem};
 use crate::disks::locks::Structure;
 use crate::disks::opfs::Directory;
 use crate::disks::{images, layers, records};
+use crate::share::access;
 use ::layers::{Graph, Record};
 use protocol::{
     DiskOrder, Disks, InstanceId, Inventory, JobId, LayerId, Point, Problem, ProblemCode, Removable, SnapshotInfo,
@@ -85,7 +86,8 @@ async fn readable_records(right: &Structure) -> Result<Vec<(InstanceId, Record)>
     Ok(all)
 }
 
-async fn instances() -> Result<Vec<InstanceId>, Problem> {
+/// The instances that have a directory.
+pub async fn instances() -> Result<Vec<InstanceId>, Problem> {
     let entries = Directory::open(&["instances"]).await?.entries().await?;
     Ok(entries.into_iter().filter_map(|entry| InstanceId::try_from(entry.name).ok()).collect())
 }
@@ -115,6 +117,8 @@ async fn size(directory: &Directory, name: &str) -> Result<u64, Problem> {
 
 /// What the storage is used for.
 pub async fn storage(order: &DiskOrder) -> Result<StorageReport, Problem> {
+    // Before the next lock: it takes those of instances.
+    let shared = share_items(&order.inventory).await?;
     let right = Structure::take().await?;
     let graph = layers::graph(&right).await?;
     let records = readable_records(&right).await?;
@@ -122,6 +126,7 @@ pub async fn storage(order: &DiskOrder) -> Result<StorageReport, Problem> {
     for (id, record) in records.iter().filter(|(id, _)| order.inventory.known.contains(id)) {
         instance_items(&graph, id, record, &mut items);
     }
+    items.extend(shared);
     image_items(&graph, &records, &order.inventory, &mut items).await?;
     export_items(&mut items).await?;
     // With a record that can't be read nobody knows what is unused.
@@ -195,6 +200,18 @@ fn memory_items(id: &InstanceId, record: &Record, items: &mut Vec<StorageItem>) 
     if let Some(memory) = record.memory.as_ref().filter(|memory| !counted.contains(&memory.file)) {
         items.push(item(StorageKind::Memory, "", Some(id), memory.bytes, None));
     }
+}
+
+/// What machines share with the host. Files that nobody can look at just now are not counted.
+async fn share_items(inventory: &Inventory) -> Result<Vec<StorageItem>, Problem> {
+    let mut items = vec![];
+    for id in instances().await?.iter().filter(|id| inventory.known.contains(id)) {
+        let bytes = access::used(id).await.unwrap_or(0);
+        if bytes > 0 {
+            items.push(item(StorageKind::Share, "", Some(id), bytes, None));
+        }
+    }
+    Ok(items)
 }
 
 async fn image_items(

@@ -40,6 +40,7 @@ pub async fn answer(order: &DiskOrder, frozen: Option<Point>) -> Result<DiskRepl
         }
         DiskRequest::GrowSystem { bytes, .. } => grow_system(subject()?, *bytes).await?,
         DiskRequest::DismissJob(job) | DiskRequest::Free(Removable::Export(job)) => report::remove_export(job).await?,
+        DiskRequest::Share(request) => return super::share::answer(request).await,
         DiskRequest::Free(Removable::Leftovers) => super::tidy::tidy(&order.inventory).await.map(drop)?,
         DiskRequest::Export { .. } | DiskRequest::Import { .. } | DiskRequest::CancelJob(_) => {
             return Err(Problem::new(ProblemCode::Internal, "This is long work, and was not asked for as such."));

@@ -4,9 +4,9 @@
 //! worker as soon as anything else is to be done. Every step leaves all disks as they were, and is done again next time.
 
 use super::patiently;
-use super::report::all_records;
+use super::report::{self, all_records};
 use crate::disks::locks::{Lock, Structure, busy_instances};
-use crate::disks::opfs::Directory;
+use crate::disks::opfs::{self, Directory};
 use crate::disks::{disk_problem, image_problem, images, layers, records};
 use ::layers::{Graph, Merge, Record};
 use block::Disk;
@@ -30,6 +30,11 @@ pub async fn when_ended(inventory: &Inventory, running: &[InstanceId]) -> Result
 pub async fn tidy(inventory: &Inventory) -> Result<u64, Problem> {
     // While files are exported or imported there are layers in use that no record names.
     let Some(_no_jobs) = Lock::try_take("jobs").await? else { return Ok(0) };
+    // Before the next lock: it takes those of instances.
+    let jobs = Directory::open(&["jobs"]).await?;
+    for entry in jobs.entries().await? {
+        super::share::clean_up(&jobs.directory(&entry.name).await?).await?;
+    }
     let right = Structure::take().await?;
     let before = bytes(&right).await?;
     loop {
@@ -141,6 +146,14 @@ async fn remove_unused(right: &Structure, inventory: &Inventory) -> Result<(), P
     for Unused { directory, name, .. } in unused(right, inventory).await? {
         patiently(async || directory.remove(&name).await).await?;
     }
+    // What is left of machines that were deleted while something of theirs was still open: without a record, and in no list.
+    let busy = busy_instances().await?;
+    for id in report::instances().await? {
+        let known = inventory.known.contains(&id) || busy.contains(&id);
+        if !known && records::load(right, &records::directory(&id).await?).await?.is_none() {
+            patiently(async || opfs::remove_instance(&id).await).await?;
+        }
+    }
     // Work that was cut short by the browser's end: none goes on now.
     let jobs = Directory::open(&["jobs"]).await?;
     for entry in jobs.entries().await? {
@@ -169,5 +182,6 @@ pub async fn unlisted_bytes(right: &Structure, inventory: &Inventory) -> Result<
 pub async fn discard(job: &JobId) -> Result<(), Problem> {
     let _ended = Lock::job(job).await?;
     let jobs = Directory::open(&["jobs"]).await?;
+    super::share::clean_up(&jobs.directory(job.as_str()).await?).await?;
     patiently(async || jobs.remove(job.as_str()).await).await
 }

@@ -1,4 +1,4 @@
-//! Gives a file that the user chose to the job that reads it.
+//! Gives files that the user chose to the job that reads them.
 //!
 //! A page can't send a file through the background: runtime messages carry text only. It goes over a
 //! `BroadcastChannel` of the job's own instead, as `protocol::FileTalk` says: offered once by itself, and again
@@ -6,7 +6,8 @@
 
 use crate::Workbench;
 use protocol::{
-    DiskReply, DiskRequest, FileTalk, ImportWhat, Job, JobId, JobStage, Problem, ProblemCode, file_channel,
+    DiskReply, DiskRequest, FileName, FilePath, FileTalk, ImportWhat, InstanceId, Job, JobId, JobStage, Problem,
+    ProblemCode, ShareRequest, ShareWhat, file_channel,
 };
 use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
@@ -33,11 +34,11 @@ impl Drop for Offer {
     }
 }
 
-/// Offers the file to the job until it was taken or the job is over.
-fn offer(job: &JobId, file: File) -> Result<(), JsValue> {
+/// Offers a file or several, as they are in a message under this key, to the job until they were taken or the job is over.
+fn offer(job: &JobId, key: &str, given: &JsValue) -> Result<(), JsValue> {
     let channel = BroadcastChannel::new(&file_channel(job))?;
     let message: JsValue =
-        js_sys::Object::from_entries(&js_sys::Array::of1(&js_sys::Array::of2(&"file".into(), &file)))?.into();
+        js_sys::Object::from_entries(&js_sys::Array::of1(&js_sys::Array::of2(&key.into(), given)))?.into();
     let heard = {
         let (channel, message, job) = (channel.clone(), message.clone(), job.clone());
         Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| match from_js(event.data()) {
@@ -81,11 +82,38 @@ impl Workbench {
         let request = DiskRequest::Import { what, name: file.name() };
         self.ask_disks(request, move |answer| {
             done(answer.and_then(|reply| match reply {
-                DiskReply::Job(job) => offer(&job, file).map(|()| job).map_err(|_| no_channel()),
+                DiskReply::Job(job) => offer(&job, "file", &file).map(|()| job).map_err(|_| no_channel()),
                 _ => Err(no_channel()),
             }));
         });
     }
+
+    /// Begins to take files into a folder that a machine shares; `done` hears the job that does it.
+    pub fn upload(
+        &self,
+        id: &InstanceId,
+        into: &FilePath,
+        files: Vec<File>,
+        done: impl FnOnce(Result<JobId, Problem>) + 'static,
+    ) {
+        let name = match &files[..] {
+            [one] => shown(one),
+            several => format!("{} files", several.len()),
+        };
+        let what = ShareWhat::Upload { into: into.clone(), name };
+        let files: js_sys::Array = files.into_iter().collect();
+        self.ask_disks(DiskRequest::Share(ShareRequest { id: id.clone(), what }), move |answer| {
+            done(answer.and_then(|reply| match reply {
+                DiskReply::Job(job) => offer(&job, "files", &files).map(|()| job).map_err(|_| no_channel()),
+                _ => Err(no_channel()),
+            }));
+        });
+    }
+}
+
+/// A file's name as it may be shown.
+fn shown(file: &File) -> String {
+    FileName::from_bytes(file.name().as_bytes()).map_or_else(|_| "a file".to_owned(), |name| name.shown())
 }
 
 fn no_channel() -> Problem {

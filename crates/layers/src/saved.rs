@@ -1,16 +1,18 @@
-//! A saved memory as a file: what the terminals showed, and then the machine's state as v86 wrote it.
+//! A saved memory as a file: what the terminals showed, what the guest had open of the shared files, and then the machine's state as
+//! v86 wrote it.
 //!
-//! The file begins with one line of JSON, `{"format":"vm-workbench-memory","version":1,"serial":N,"shell":N,"crc32":"XXXXXXXX"}`. Then
-//! come the two terminals' newest output, so many bytes each, and then, to the file's end, the state, as one Zstandard frame (RFC 8878)
-//! or as it is: v86 takes both and tells them apart by their first bytes. `crc32` is the checksum of everything behind the line, in
-//! hexadecimal; v86 itself would go on with whatever a damaged frame unpacks to.
+//! The file begins with one line of JSON, `{"format":"vm-workbench-memory","version":2,"serial":N,"shell":N,"share":N,"crc32":"XXXXXXXX"}`.
+//! Then come the two terminals' newest output and the shared files' session, so many bytes each, and then, to the file's end, the state,
+//! as one Zstandard frame (RFC 8878) or as it is: v86 takes both and tells them apart by their first bytes. `crc32` is the checksum of
+//! everything behind the line, in hexadecimal; v86 itself would go on with whatever a damaged frame unpacks to. Version 1 has neither
+//! `share`, for its machines had no shared files, nor `crc32`.
 
 use ruzstd::encoding::{CompressionLevel, compress};
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufWriter, Read, Write};
 
 const FORMAT: &str = "vm-workbench-memory";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The line is shorter than this.
 const LINE_MAX: usize = 256;
 /// The compressor writes a few bytes at a time; a file wants more.
@@ -23,6 +25,8 @@ struct Line {
     serial: u64,
     shell: u64,
     #[serde(default)]
+    share: u64,
+    #[serde(default)]
     crc32: Option<String>,
 }
 
@@ -33,6 +37,8 @@ pub struct Saved {
     pub serial: std::ops::Range<u64>,
     /// The virtio console's output.
     pub shell: std::ops::Range<u64>,
+    /// What the guest had open of the shared files; empty if it had none to open.
+    pub share: std::ops::Range<u64>,
     /// Where the state begins.
     pub state: u64,
     /// CRC-32 of everything from the first terminal's output on.
@@ -74,28 +80,33 @@ impl<W: Write> Write for Summed<W> {
     }
 }
 
+/// The first serial port's output, the virtio console's, and the shared files' session.
+pub type Beside<'a> = [&'a [u8]; 3];
+
 /// Writes everything behind the line, with the state compressed, and returns the line, whose length is that of the [`blank`] one.
-pub fn write([serial, shell]: [&[u8]; 2], state: impl Read, out: impl Write) -> io::Result<Vec<u8>> {
+pub fn write(beside: Beside<'_>, state: impl Read, out: impl Write) -> io::Result<Vec<u8>> {
     let out = BufWriter::with_capacity(PIECE, out);
     let mut summed = Summed { out, hasher: crc32fast::Hasher::new(), failed: None };
-    summed.write_all(serial)?;
-    summed.write_all(shell)?;
+    for part in beside {
+        summed.write_all(part)?;
+    }
     compress(state, &mut summed, CompressionLevel::Fastest);
     summed.flush()?;
-    line([serial, shell], summed.hasher.finalize())
+    line(beside, summed.hasher.finalize())
 }
 
 /// A line to be overwritten by the one that [`write()`] returns. A file that still has it has no right checksum.
-pub fn blank(terminals: [&[u8]; 2]) -> io::Result<Vec<u8>> {
-    line(terminals, 0)
+pub fn blank(beside: Beside<'_>) -> io::Result<Vec<u8>> {
+    line(beside, 0)
 }
 
-fn line([serial, shell]: [&[u8]; 2], crc32: u32) -> io::Result<Vec<u8>> {
+fn line([serial, shell, share]: Beside<'_>, crc32: u32) -> io::Result<Vec<u8>> {
     let line = Line {
         format: FORMAT.to_owned(),
         version: VERSION,
         serial: serial.len() as u64,
         shell: shell.len() as u64,
+        share: share.len() as u64,
         crc32: Some(format!("{crc32:08x}")),
     };
     let mut bytes = serde_json::to_vec(&line)?;
@@ -116,12 +127,13 @@ pub fn find(start: &[u8], len: u64) -> Result<Saved, SavedError> {
     let crc32 = said.crc32.map(|digits| u32::from_str_radix(&digits, 16)).transpose();
     let begin = line as u64 + 1;
     let middle = begin.checked_add(said.serial).ok_or(SavedError::Damaged)?;
-    let state = middle.checked_add(said.shell).ok_or(SavedError::Damaged)?;
+    let share = middle.checked_add(said.shell).ok_or(SavedError::Damaged)?;
+    let state = share.checked_add(said.share).ok_or(SavedError::Damaged)?;
     if state > len {
         return Err(SavedError::Damaged);
     }
     let crc32 = crc32.map_err(|_| SavedError::Damaged)?;
-    Ok(Saved { serial: begin..middle, shell: middle..state, state, crc32 })
+    Ok(Saved { serial: begin..middle, shell: middle..share, share: share..state, state, crc32 })
 }
 
 /// The checksum of everything behind the line, which comes in pieces.
@@ -146,10 +158,12 @@ mod tests {
     use proptest::prelude::*;
     use ruzstd::decoding::StreamingDecoder;
 
-    fn file(serial: &[u8], shell: &[u8], state: &[u8]) -> Vec<u8> {
+    const BESIDE: Beside<'static> = [b"serial", b"shell", b"share"];
+
+    fn file(beside: Beside<'_>, state: &[u8]) -> Vec<u8> {
         let mut rest = vec![];
-        let line = write([serial, shell], state, &mut rest).unwrap();
-        assert_eq!(line.len(), blank([serial, shell]).unwrap().len(), "else it could not be written over it");
+        let line = write(beside, state, &mut rest).unwrap();
+        assert_eq!(line.len(), blank(beside).unwrap().len(), "else it could not be written over it");
         [line, rest].concat()
     }
 
@@ -161,12 +175,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_saved_is_found_again(serial: Vec<u8>, shell: Vec<u8>, state: Vec<u8>) {
-            let file = file(&serial, &shell, &state);
+        fn what_was_saved_is_found_again(serial: Vec<u8>, shell: Vec<u8>, share: Vec<u8>, state: Vec<u8>) {
+            let file = file([&serial, &shell, &share], &state);
             let saved = found(&file).unwrap();
             let part = |range: std::ops::Range<u64>| &file[range.start as usize..range.end as usize];
             prop_assert_eq!(part(saved.serial), &serial[..]);
             prop_assert_eq!(part(saved.shell), &shell[..]);
+            prop_assert_eq!(part(saved.share), &share[..]);
             let mut unpacked = vec![];
             let mut frame = &file[saved.state as usize..];
             StreamingDecoder::new(&mut frame).unwrap().read_to_end(&mut unpacked).unwrap();
@@ -175,7 +190,7 @@ mod tests {
 
         #[test]
         fn no_changed_byte_goes_unnoticed(state: Vec<u8>, place: prop::sample::Index, flip in 1_u8..) {
-            let mut file = file(b"serial", b"shell", &state);
+            let mut file = file(BESIDE, &state);
             let start = find(&file[..file.len().min(LINE_MAX)], file.len() as u64).unwrap().serial.start as usize;
             let place = start + place.index(file.len() - start);
             file[place] ^= flip;
@@ -190,11 +205,11 @@ mod tests {
 
     #[test]
     fn a_file_whose_writing_was_cut_short_is_refused() {
-        let whole = file(b"serial", b"shell", &[7; 10_000]);
+        let whole = file(BESIDE, &[7; 10_000]);
         for cut in 0..whole.len() {
             assert!(found(&whole[..cut]).is_err(), "{cut}");
         }
-        let line = blank([b"serial", b"shell"]).unwrap();
+        let line = blank(BESIDE).unwrap();
         let unfinished = [&line[..], &whole[line.len()..]].concat();
         assert_eq!(found(&unfinished), Err(SavedError::Damaged));
     }
@@ -216,9 +231,17 @@ mod tests {
         let numbers = std::iter::successors(Some(1_u64), next).take(3 << 20);
         let state: Vec<u8> = numbers.map(|number| (number >> 56) as u8).collect();
         for room in [0, 100, 1 << 20] {
-            let error = write([b"serial", b"shell"], &state[..], Full(room)).unwrap_err();
+            let error = write(BESIDE, &state[..], Full(room)).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{room}");
         }
+    }
+
+    #[test]
+    fn a_memory_of_the_first_version_has_no_shared_files_and_no_checksum() {
+        let line = br#"{"format":"vm-workbench-memory","version":1,"serial":2,"shell":3}"#;
+        let saved = find(&[&line[..], b"\n"].concat(), 1000).unwrap();
+        assert!(saved.share.is_empty() && saved.state == line.len() as u64 + 6, "{saved:?}");
+        assert_eq!(saved.check(7), Ok(()));
     }
 
     #[test]
@@ -226,7 +249,7 @@ mod tests {
         let line = br#"{"format":"vm-workbench-memory","version":1,"serial":18446744073709551615,"shell":9}"#;
         let line = [&line[..], b"\n"].concat();
         assert_eq!(find(&line, 1000), Err(SavedError::Damaged));
-        let newer = br#"{"format":"vm-workbench-memory","version":2,"serial":0,"shell":0}"#;
+        let newer = br#"{"format":"vm-workbench-memory","version":3,"serial":0,"shell":0}"#;
         assert_eq!(find(&[&newer[..], b"\n"].concat(), 1000), Err(SavedError::Newer));
     }
 }

@@ -1,4 +1,4 @@
-use crate::{Instance, InstanceId, JobId, LayerId, Problem, SnapshotId};
+use crate::{Instance, InstanceId, JobId, LayerId, Problem, ShareListing, ShareRequest, SnapshotId};
 use serde::{Deserialize, Serialize};
 
 /// Longest name of a snapshot, in characters.
@@ -14,7 +14,7 @@ pub fn file_channel(job: &JobId) -> String {
 }
 
 /// What is said on a job's file channel. The page answers every `Wanted`, and also offers the file once by itself; so it does
-/// not matter who is there first. The file comes as the message `{ file: File }`.
+/// not matter who is there first. The file comes as the message `{ file: File }`, several as `{ files: File[] }`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileTalk {
     /// The job waits for its file.
@@ -167,6 +167,8 @@ pub enum DiskRequest {
     Storage,
     /// Removes something that [`DiskRequest::Storage`] named as removable.
     Free(Removable),
+    /// Something about the files that a machine shares with the host.
+    Share(ShareRequest),
 }
 
 /// The answer to a [`DiskRequest`].
@@ -187,6 +189,8 @@ pub enum DiskReply {
     Disks(Disks),
     /// The use of the storage.
     Storage(StorageReport),
+    /// What is in a folder of a machine's shared files.
+    Share(ShareListing),
 }
 
 /// An instance's disks and snapshots.
@@ -276,6 +280,8 @@ pub enum StorageKind {
     Snapshot,
     /// A saved memory.
     Memory,
+    /// Files that a machine shares with the host.
+    Share,
     /// A file that an export wrote.
     Export,
     /// What nothing refers to any more.

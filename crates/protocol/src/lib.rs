@@ -6,6 +6,7 @@
 //!  host page ── HostNotice over runtime messages ──► background
 //!  host page ── WorkerCommand / MachineEvent over postMessage ──► machine worker
 //!  pages ── ConsoleRequest / ConsoleEvent over BroadcastChannel ──► machine worker
+//!  storage worker ── ShareAsk / ShareAnswer over BroadcastChannel ──► machine worker
 //! ```
 //!
 //! Control messages are JSON; console bytes travel as typed arrays. A message that is added here and not handled
@@ -14,10 +15,12 @@
 mod console;
 mod control;
 mod disks;
+mod file_name;
 mod host;
 mod ids;
 mod model;
 mod problem;
+mod share;
 
 pub use console::{ConsoleEvent, ConsoleRequest, Stream, TerminalSize, ViewerId, console_channel};
 pub use control::{Envelope, Notice, PORT_NAME, PageCall, PageEvent, PageRequest, Reply};
@@ -26,6 +29,7 @@ pub use disks::{
     ImportWhat, Job, JobStage, Outcome, Point, Removable, SNAPSHOT_NAME_MAX, SnapshotInfo, StorageItem, StorageKind,
     StorageReport, WORKSPACE_MIN, file_channel,
 };
+pub use file_name::{FileName, FileNameError, FilePath};
 pub use host::{
     DiskOrder, Fresh, HostCall, HostNotice, HostReply, ImageFile, Inventory, MachineEvent, MachineSpec, NewSnapshot,
     RunningMachine, StorageCommand, StorageNotice, Subject, WorkerCommand, WorkerNotice,
@@ -35,3 +39,7 @@ pub use model::{
     Instance, MEMORY_CHOICES_MIB, MemoryError, MemoryMib, Settings, StartFrom, State, Template, Theme, World,
 };
 pub use problem::{Problem, ProblemCode};
+pub use share::{
+    LISTING_MAX, SHARE_PIECE, ShareAnswer, ShareAsk, ShareDone, ShareEntry, ShareKind, ShareListing, ShareOp,
+    ShareRequest, ShareStat, ShareWhat, UNFINISHED, is_unfinished, share_channel, share_news_channel,
+};

@@ -4,7 +4,7 @@ use crate::requests::{Granted, INSTANCES_MAX, refused};
 use crate::{Effect, Registry};
 use protocol::{
     DISK_MAX, DiskOrder, DiskReply, DiskRequest, Fresh, ImportWhat, Instance, InstanceId, Job, JobId, JobStage,
-    Outcome, Problem, ProblemCode, Removable, SNAPSHOT_NAME_MAX, State, Subject, WORKSPACE_MIN,
+    Outcome, Problem, ProblemCode, Removable, SNAPSHOT_NAME_MAX, ShareRequest, State, Subject, WORKSPACE_MIN,
 };
 
 /// Disks have a size that is a multiple of this.
@@ -75,6 +75,7 @@ impl Registry {
             DiskRequest::Show(_)
             | DiskRequest::DeleteSnapshot { .. }
             | DiskRequest::Storage
+            | DiskRequest::Share(_)
             | DiskRequest::Free(Removable::Snapshot(..) | Removable::Export(_) | Removable::Leftovers) => Ok(()),
         }
     }
@@ -165,6 +166,7 @@ impl Registry {
                 | DiskRequest::Export { .. }
                 | DiskRequest::Import { .. }
                 | DiskRequest::Storage
+                | DiskRequest::Share(_)
                 | DiskRequest::Free(Removable::Leftovers),
                 _,
             ) => vec![],
@@ -240,6 +242,7 @@ fn subject_of(request: &DiskRequest) -> Option<&InstanceId> {
         | DiskRequest::GrowSystem { id, .. }
         | DiskRequest::Export { id, .. }
         | DiskRequest::Import { what: ImportWhat::Workspace(id), .. }
+        | DiskRequest::Share(ShareRequest { id, .. })
         | DiskRequest::Free(Removable::Snapshot(id, _)) => Some(id),
         DiskRequest::Import { what: ImportWhat::Disk | ImportWhat::Machine, .. }
         | DiskRequest::CancelJob(_)

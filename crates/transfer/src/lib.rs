@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | a disk | [`disk::import`]: qcow2 or raw, plain or packed, into a qcow2 image of our own geometry | [`disk::export`]: qcow2 or raw, plain or packed |
 //! | a workspace's files | [`archive::import`]: tar or zip, checked as a whole, then a tar stream that a guest can unpack blindly | [`workspace::export`]: tar or zip out of an ext4 file system |
+//! | a folder's files | | [`folder::FolderZip`]: zip |
 //! | a machine | [`machine::MachineReader`] | [`machine::MachineWriter`]; the format is in `docs/formats.md` |
 //!
 //! Nothing here knows a browser. What comes in is a [`block::BlockFile`], because formats have to be read at random; what goes
@@ -15,6 +16,7 @@
 
 pub mod archive;
 pub mod disk;
+pub mod folder;
 pub mod machine;
 pub mod workspace;
 

@@ -1,6 +1,6 @@
 //! What goes out to a file of the user's.
 
-use super::files::NewFile;
+use super::files::{NewFile, hand_out};
 use super::{Reporter, machine_out, transfer_problem};
 use crate::disks::layers;
 use crate::disks::opfs::Directory;
@@ -9,7 +9,6 @@ use protocol::{
     ArchiveFormat, DiskFormat, DiskName, DiskOrder, ExportWhat, ExportedFile, ImageFile, JobId, LayerId, Outcome,
     Point, Problem, ProblemCode, SnapshotId, Subject,
 };
-use std::io::Write;
 use transfer::disk::{ExportFormat, Packing};
 use transfer::workspace::Format;
 
@@ -46,12 +45,7 @@ pub async fn export(
     };
     let bytes = out.finish()?;
     let name = format!("{}{}", instance.name, ending(what));
-    let exports = Directory::open(&["exports"]).await?;
-    let mut sidecar = NewFile::create(&exports, &format!("{job}.name")).await?;
-    let failed = |error| Problem::new(ProblemCode::Internal, format!("The file’s name could not be kept: {error}."));
-    sidecar.write_all(name.as_bytes()).map_err(failed)?;
-    sidecar.finish()?;
-    place.move_to("out", &exports, job.as_str()).await?;
+    hand_out(place, job, &name).await?;
     Ok(Outcome { message, file: Some(ExportedFile { name, bytes }), made: None })
 }
 

@@ -3,7 +3,7 @@
 use crate::disks::disk_problem;
 use crate::disks::opfs::{Directory, LockedFile};
 use block::{BlockError, BlockFile};
-use protocol::Problem;
+use protocol::{JobId, Problem, ProblemCode};
 use std::io::{self, Write};
 
 /// So much is gathered before it is written.
@@ -37,6 +37,16 @@ impl NewFile {
         finished.map_err(|error| disk_problem("The file could not be written", &error))?;
         Ok(self.at)
     }
+}
+
+/// Puts the finished file `out` where the page finds it, to be saved under this name.
+pub async fn hand_out(place: &Directory, job: &JobId, name: &str) -> Result<(), Problem> {
+    let exports = Directory::open(&["exports"]).await?;
+    let mut sidecar = NewFile::create(&exports, &format!("{job}.name")).await?;
+    let failed = |error| Problem::new(ProblemCode::Internal, format!("The file’s name could not be kept: {error}."));
+    sidecar.write_all(name.as_bytes()).map_err(failed)?;
+    sidecar.finish()?;
+    place.move_to("out", &exports, job.as_str()).await
 }
 
 /// An error on its way through somebody's `Write`, who finds ours in it again.

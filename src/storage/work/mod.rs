@@ -9,11 +9,16 @@ mod import;
 mod machine_in;
 mod machine_out;
 mod received;
+mod share_in;
+mod share_out;
 
 use super::tell;
 use crate::disks::locks::Lock;
 use crate::disks::opfs::Directory;
-use protocol::{DiskOrder, DiskRequest, JobId, JobStage, Outcome, Point, Problem, ProblemCode, StorageNotice};
+use protocol::{
+    DiskOrder, DiskRequest, JobId, JobStage, Outcome, Point, Problem, ProblemCode, ShareRequest, ShareWhat,
+    StorageNotice,
+};
 use std::ops::ControlFlow;
 
 /// Progress is told no more often than this, in milliseconds.
@@ -37,6 +42,14 @@ async fn run(job: &JobId, order: &DiskOrder, frozen: Option<Point>) -> Result<Ou
             export::export(job, &place, order, (snapshot.as_ref(), *what), frozen).await
         }
         DiskRequest::Import { what, name } => import::import(job, &place, order, what, name).await,
+        DiskRequest::Share(ShareRequest { id, what: ShareWhat::Upload { into, .. } }) => {
+            share_in::upload(job, &place, id, into).await
+        }
+        DiskRequest::Share(ShareRequest { what: ShareWhat::Download(path), .. }) => {
+            let none = || Problem::new(ProblemCode::NotFound, "This machine does not exist any more.");
+            let subject = order.subject.as_ref().ok_or_else(none)?;
+            share_out::download(job, &place, &subject.instance, path).await
+        }
         _ => Err(Problem::new(ProblemCode::Internal, "This is no long work.")),
     }
 }

@@ -1,6 +1,6 @@
 //! The calls that wait for an answer, and what becomes of them when the connection is lost.
 
-use protocol::{DiskRequest, InstanceId, PageCall, PageRequest, Problem, ProblemCode, Reply, State, World};
+use protocol::{DiskRequest, InstanceId, PageCall, PageRequest, Problem, ProblemCode, Reply, ShareWhat, State, World};
 use std::collections::BTreeMap;
 
 /// What a call ends with.
@@ -127,6 +127,12 @@ fn disk_fate(request: &DiskRequest) -> Fate {
         DiskRequest::Clone { .. } => unknown("clone the machine"),
         DiskRequest::Export { .. } => unknown("begin an export"),
         DiskRequest::Import { .. } => unknown("begin an import"),
+        DiskRequest::Share(request) => match request.what {
+            ShareWhat::List { .. } => Fate::Again,
+            ShareWhat::MakeFolder(_) | ShareWhat::Rename { .. } => unknown("change a file’s name"),
+            ShareWhat::Delete(_) => unknown("delete files"),
+            ShareWhat::Upload { .. } | ShareWhat::Download(_) => unknown("move files"),
+        },
         DiskRequest::Show(_)
         | DiskRequest::RenameSnapshot { .. }
         | DiskRequest::DeleteSnapshot { .. }

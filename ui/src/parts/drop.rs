@@ -5,7 +5,7 @@ use gloo_events::{EventListener, EventListenerOptions};
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
-use web_sys::{DataTransfer, DragEvent, File, HtmlInputElement};
+use web_sys::{DataTransfer, DragEvent, File, FileList, HtmlInputElement};
 use yew::prelude::*;
 
 /// Properties of [`FilePicker`].
@@ -24,7 +24,11 @@ pub struct FilePickerProps {
     #[prop_or_default]
     pub first: bool,
     /// A file was chosen or dropped.
+    #[prop_or_default]
     pub on_file: Callback<File>,
+    /// Files were chosen or dropped; without it only one can be.
+    #[prop_or_default]
+    pub on_files: Option<Callback<Vec<File>>>,
 }
 
 /// A place to drop a file on, or to press and choose one. A native file field lies over it, unseen: so keys, names and
@@ -41,16 +45,14 @@ pub fn FilePicker(props: &FilePickerProps) -> Html {
         }
     });
     let onchange = {
-        let (on_file, over) = (props.on_file.clone(), over.setter());
+        let (taker, over) = (Taker::new(&props.on_file, &props.on_files), over.setter());
         Callback::from(move |event: Event| {
             over.set(false);
             let field: HtmlInputElement = event.target_unchecked_into();
-            let file = field.files().and_then(|files| files.get(0));
+            let files = field.files().map(listed).unwrap_or_default();
             // So that choosing the same file again is a change.
             field.set_value("");
-            if let Some(file) = file {
-                on_file.emit(file);
-            }
+            taker.take(files);
         })
     };
     let mark = |to: bool| {
@@ -66,7 +68,7 @@ pub fn FilePicker(props: &FilePickerProps) -> Html {
                 <small>{ &props.hint }</small>
             </span>
             <input ref={node} type="file" aria-label={props.label.clone()} aria-description={props.hint.clone()}
-                title="" accept={props.accept.clone()} disabled={props.disabled} {onchange} ondragenter={mark(true)}
+                title="" accept={props.accept.clone()} disabled={props.disabled} multiple={props.on_files.is_some()} {onchange} ondragenter={mark(true)}
                 ondragleave={mark(false)} ondrop={mark(false)} />
         </div>
     }
@@ -78,7 +80,36 @@ pub struct PageDropProps {
     /// What will become of a file that is dropped; none when nothing can be done with one.
     pub text: Option<AttrValue>,
     /// A file was dropped.
+    #[prop_or_default]
     pub on_file: Callback<File>,
+    /// Files were dropped; without it the first one is taken.
+    #[prop_or_default]
+    pub on_files: Option<Callback<Vec<File>>>,
+}
+
+/// Who is given the files.
+#[derive(Clone, PartialEq)]
+struct Taker {
+    one: Callback<File>,
+    all: Option<Callback<Vec<File>>>,
+}
+
+impl Taker {
+    fn new(one: &Callback<File>, all: &Option<Callback<Vec<File>>>) -> Self {
+        Self { one: one.clone(), all: all.clone() }
+    }
+
+    fn take(&self, files: Vec<File>) {
+        match &self.all {
+            Some(all) if !files.is_empty() => all.emit(files),
+            Some(_) => {}
+            None => files.into_iter().take(1).for_each(|file| self.one.emit(file)),
+        }
+    }
+}
+
+fn listed(files: FileList) -> Vec<File> {
+    (0..files.length()).filter_map(|at| files.get(at)).collect()
 }
 
 /// Takes a file that is dropped anywhere on the page, and says so while one is dragged over it. Without it the browser
@@ -87,10 +118,10 @@ pub struct PageDropProps {
 pub fn PageDrop(props: &PageDropProps) -> Html {
     let over = use_state(|| false);
     let takes = props.text.is_some();
-    use_effect_with((takes, props.on_file.clone()), {
+    use_effect_with((takes, Taker::new(&props.on_file, &props.on_files)), {
         let over = over.setter();
-        move |(takes, on_file)| {
-            let listeners = listen(*takes, over, on_file.clone());
+        move |(takes, taker)| {
+            let listeners = listen(*takes, over, taker.clone());
             move || drop(listeners)
         }
     });
@@ -104,7 +135,7 @@ pub fn PageDrop(props: &PageDropProps) -> Html {
     }
 }
 
-fn listen(takes: bool, over: UseStateSetter<bool>, on_file: Callback<File>) -> Vec<EventListener> {
+fn listen(takes: bool, over: UseStateSetter<bool>, taker: Taker) -> Vec<EventListener> {
     let Some(window) = web_sys::window() else { return Vec::new() };
     // Every element that the pointer goes over is entered before the one before is left.
     let depth = Rc::new(Cell::new(0_u32));
@@ -139,8 +170,8 @@ fn listen(takes: bool, over: UseStateSetter<bool>, on_file: Callback<File>) -> V
             Box::new(move |data| {
                 end.set(0);
                 dropped.set(false);
-                if let (true, Some(file)) = (takes, data.files().and_then(|files| files.get(0))) {
-                    on_file.emit(file);
+                if takes {
+                    taker.take(data.files().map(listed).unwrap_or_default());
                 }
             }),
         ),

@@ -23,6 +23,12 @@ pub enum Icon {
     Disk,
     /// An arrow out of a tray.
     Export,
+    /// A sheet.
+    File,
+    /// A folder.
+    Folder,
+    /// A folder with a plus.
+    FolderPlus,
     /// An arrow into a tray.
     Import,
     /// A chip.
@@ -97,6 +103,14 @@ impl Icon {
                  1-1-1v-2a1 1 0 0 1 1-1zM10.75 11h.01"
             }
             Self::Export => "M8 9.75V2.75M5.25 5.25L8 2.5l2.75 2.75M2.75 10v2.25a1 1 0 0 0 1 1h8.5a1 1 0 0 0 1-1V10",
+            Self::File => "M4.75 2.5h4.5l3 3v7a1 1 0 0 1-1 1h-6.5a1 1 0 0 1-1-1v-9a1 1 0 0 1 1-1zM9 2.75v3h3",
+            Self::Folder => {
+                "M2.5 4.25a1 1 0 0 1 1-1h2.6a1 1 0 0 1 .8.4l.85 1.1h4.75a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1h-9a1 1 0 0 1-1-1z"
+            }
+            Self::FolderPlus => {
+                "M2.5 4.25a1 1 0 0 1 1-1h2.6a1 1 0 0 1 .8.4l.85 1.1h4.75a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1h-9a1 1 0 0 \
+                 1-1-1zM8 7.25v3.5M6.25 9h3.5"
+            }
             Self::Import => "M8 2.75v7M5.25 7.25L8 10l2.75-2.75M2.75 10v2.25a1 1 0 0 0 1 1h8.5a1 1 0 0 0 1-1V10",
             Self::Memory => {
                 "M5 4h6a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1zM6.5 2v2M9.5 2v2M6.5 12v2M9.5 \

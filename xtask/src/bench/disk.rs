@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Around the part of `docs/benchmarks.md` that is written here.
 const MARKS: [&str; 2] = ["<!-- disks: written by `cargo xtask bench --disks --write` -->", "<!-- end of disks -->"];
 /// How long a boot may take, and how long a command.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Makes, in the guest's memory, the 32 MiB that are written; and, on its disk, the 64 MiB that are read.
 const PREPARE: &str = "mkdir -p /tmp/m; mount -t tmpfs m /tmp/m; yes workbench | head -c 33554432 > /tmp/m/s; \
@@ -95,7 +95,7 @@ fn durations(printed: &str) -> Result<Vec<Duration>> {
 
 /// One boot of each side, one after the other.
 pub async fn round(browser: &Browser, plain: &str, number: u32) -> Result<Round> {
-    let round = Round { plain: in_plain_page(browser, plain).await?, extension: in_extension(browser).await? };
+    let round = Round { plain: plain_times(browser, plain).await?, extension: in_extension(browser).await? };
     for (index, work) in Work::ALL.iter().enumerate() {
         let all = |times: &Times| times[index].iter().map(|time| time.as_millis()).collect::<Vec<_>>();
         eprintln!(
@@ -107,7 +107,8 @@ pub async fn round(browser: &Browser, plain: &str, number: u32) -> Result<Round>
     Ok(round)
 }
 
-async fn in_plain_page(browser: &Browser, address: &str) -> Result<Times> {
+/// Boots the plain page's guest, runs these lines in its shell, and gives what each printed.
+pub async fn in_plain_page(browser: &Browser, address: &str, lines: &[&str]) -> Result<Vec<String>> {
     browser.open(address).await?;
     let told = async |script: &str, arguments: Vec<Value>| {
         let told = browser.eval_async(script, arguments).await?;
@@ -118,13 +119,18 @@ async fn in_plain_page(browser: &Browser, address: &str) -> Result<Times> {
     };
     told(PLAIN, vec![]).await?;
     let command = format!("{PLAIN_COMMAND}{PLAIN}");
-    let run = async |line: &str| told(&command, vec![json!(line)]).await;
-    run(PREPARE).await?;
-    let writes = run(WRITES).await?;
-    let reads = run(READS).await?;
+    let mut printed = vec![];
+    for line in lines {
+        printed.push(told(&command, vec![json!(line)]).await?);
+    }
     // Ends the emulator and gives its memory free.
     browser.open("about:blank").await?;
-    Ok([durations(&reads)?, durations(&writes)?])
+    Ok(printed)
+}
+
+async fn plain_times(browser: &Browser, address: &str) -> Result<Times> {
+    let printed = in_plain_page(browser, address, &[PREPARE, WRITES, READS]).await?;
+    Ok([durations(&printed[2])?, durations(&printed[1])?])
 }
 
 async fn in_extension(browser: &Browser) -> Result<Times> {

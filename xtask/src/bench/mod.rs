@@ -8,6 +8,7 @@ mod disk;
 mod layers;
 mod report;
 mod server;
+mod share;
 mod sides;
 mod statistics;
 
@@ -37,6 +38,9 @@ pub struct Options {
     /// Measures disks instead of launches.
     #[arg(long)]
     disks: bool,
+    /// Measures the files that machines share with the host instead of launches.
+    #[arg(long, conflicts_with = "disks")]
+    share: bool,
     /// In which browser.
     #[arg(long, value_enum, default_value = "chromium")]
     browser: Name,
@@ -56,7 +60,14 @@ pub fn bench(root: &Path, options: &Options) -> Result<ExitCode> {
     let image = build::guest::image(root)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let measure = async {
-        if options.disks {
+        if options.share {
+            let report = measure_share(root, options, &image).await?;
+            Ok(Outcome {
+                text: report.to_string(),
+                verdict: report.verdict(),
+                put: Box::new(move |old| report.put_into(old)),
+            })
+        } else if options.disks {
             let report = measure_disks(root, options, &image).await?;
             Ok(Outcome {
                 text: report.to_string(),
@@ -116,6 +127,8 @@ impl Field {
         let machine = json!({
             "memory": memory.bytes(),
             "cmdline": format!("{} workbench.hostname=plain", image.cmdline),
+            // v86's own, in memory.
+            "share": options.share,
         });
         let page = PlainPage::serve(root, &dist, &image.path, &machine)?;
         let circumstances = Circumstances {
@@ -154,6 +167,16 @@ async fn measure_disks(root: &Path, options: &Options, image: &GuestImage) -> Re
     rounds.remove(0);
     let layers = layers::measure(&field.browser, options.rounds).await?;
     Ok(disk::Report { circumstances: field.end().await?, rounds, layers })
+}
+
+async fn measure_share(root: &Path, options: &Options, image: &GuestImage) -> Result<share::Report> {
+    let field = Field::prepare(root, options, image).await?;
+    let mut rounds = vec![];
+    for number in 0..=options.rounds {
+        rounds.push(share::round(&field.browser, &field.page.url(), number).await?);
+    }
+    rounds.remove(0);
+    Ok(share::Report { circumstances: field.end().await?, rounds })
 }
 
 /// One boot of each side, one after the other.

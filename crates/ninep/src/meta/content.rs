@@ -154,6 +154,24 @@ impl<B: BlobStore> MetaTree<B> {
         self.settle().await
     }
 
+    /// Does a part of [`sync_all`](crate::FileTree::sync_all): makes the bytes of at most `files` files durable, or everything else once no
+    /// file is left. Says whether it is done; between two parts the guest can have its turn.
+    pub async fn sync_part(&mut self, files: usize) -> Result<bool, Errno> {
+        for _ in 0..files {
+            let Some(blob) = self.unflushed.first().copied() else { break };
+            if !self.doomed.contains_key(&blob) {
+                self.store.flush(blob).await?;
+            }
+            self.unflushed.remove(&blob);
+        }
+        if !self.unflushed.is_empty() {
+            return Ok(false);
+        }
+        self.commit(Vec::new()).await?;
+        self.settle().await?;
+        Ok(true)
+    }
+
     pub(super) async fn sync_everything(&mut self) -> Result<(), Errno> {
         while let Some(blob) = self.unflushed.first().copied() {
             if !self.doomed.contains_key(&blob) {

@@ -52,18 +52,33 @@ impl<B: BlobStore> MetaTree<B> {
 
     /// A directory's entries, in the order in which they were made.
     pub async fn host_list(&mut self, path: &[u8]) -> Result<Vec<HostEntry>, Errno> {
-        let dir = self.find(path).await?;
         let (mut all, mut after) = (Vec::new(), 0);
         loop {
-            let batch = self.list(dir, after, BATCH).await?;
-            let Some(last) = batch.last() else { return Ok(all) };
-            after = last.cookie;
-            for DirEntry { name, attr, .. } in batch {
-                let is_link = attr.mode & S_IFMT == S_IFLNK;
-                let target = if is_link { Some(self.read_link(attr.ino).await?) } else { None };
-                all.push(HostEntry { name, attr, target });
-            }
+            let (batch, next) = self.host_list_part(path, after, BATCH).await?;
+            all.extend(batch);
+            let Some(next) = next else { return Ok(all) };
+            after = next;
         }
+    }
+
+    /// At most `count` of a directory's entries behind `after`, which is 0 at the beginning, and where the next part begins if
+    /// there may be more. What is made or removed between two parts may be in or not.
+    pub async fn host_list_part(
+        &mut self,
+        path: &[u8],
+        after: u64,
+        count: usize,
+    ) -> Result<(Vec<HostEntry>, Option<u64>), Errno> {
+        let dir = self.find(path).await?;
+        let batch = self.list(dir, after, count).await?;
+        let next = batch.last().filter(|_| batch.len() == count).map(|last| last.cookie);
+        let mut all = Vec::with_capacity(batch.len());
+        for DirEntry { name, attr, .. } in batch {
+            let is_link = attr.mode & S_IFMT == S_IFLNK;
+            let target = if is_link { Some(self.read_link(attr.ino).await?) } else { None };
+            all.push(HostEntry { name, attr, target });
+        }
+        Ok((all, next))
     }
 
     /// Reads from a file; less than the length of `buf` only at its end.

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 /// How many fids a guest may have: each takes some hundred bytes here. Linux has one for each open file and each name that it looks at.
 const MAX_FIDS: usize = 1 << 16;
 
+/// A number that no inode gets.
+const NOWHERE: Ino = Ino::MAX;
+
 /// A fid that can be read or written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Open {
@@ -79,6 +82,15 @@ pub struct Session {
 }
 
 impl Session {
+    /// The same for another tree, in which no number but the root's means what it meant: every other file is gone.
+    pub fn in_another_tree(mut self, root: Ino) -> Self {
+        for (_, fid) in self.fids.iter_mut().filter(|(_, fid)| fid.ino != root) {
+            fid.ino = NOWHERE;
+            fid.place = None;
+        }
+        self
+    }
+
     pub(super) fn of(msize: u32, fids: &Fids) -> Self {
         Self { msize, fids: fids.0.iter().map(|(number, fid)| (*number, fid.clone())).collect() }
     }

@@ -31,13 +31,15 @@ pub(crate) enum TarKind {
 
 /// Who owns an entry, when it was changed and who may do what with it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Attributes {
+pub struct Attributes {
     /// The lower twelve bits of `st_mode`.
-    pub(crate) mode: u32,
-    pub(crate) uid: u64,
-    pub(crate) gid: u64,
+    pub mode: u32,
+    /// Its owner.
+    pub uid: u64,
+    /// Its group.
+    pub gid: u64,
     /// Seconds since 1970; earlier times become 0.
-    pub(crate) mtime: u64,
+    pub mtime: u64,
 }
 
 /// Bytes from an entry's end to the next header.

@@ -26,7 +26,7 @@ mod extents;
 mod journal;
 mod layout;
 mod reader;
-mod sink;
+pub(crate) mod sink;
 mod unwritten;
 mod walk;
 

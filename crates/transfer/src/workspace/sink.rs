@@ -20,20 +20,20 @@ const S_IFLNK: u32 = 0o120_000;
 const DOS_DIRECTORY: u32 = 0x10;
 
 /// Takes entries one after the other. Names are relative and have no slash at the end.
-pub(super) enum Sink<'a> {
+pub(crate) enum Sink<'a> {
     Tar(Box<TarWriter<Packer<&'a mut dyn Write>>>),
     Zip { writer: Box<ZipWriter<StreamWriter<&'a mut dyn Write>>>, entries: u64 },
 }
 
 impl<'a> Sink<'a> {
-    pub(super) fn new(out: &'a mut dyn Write, format: Format) -> Self {
+    pub(crate) fn new(out: &'a mut dyn Write, format: Format) -> Self {
         match format {
             Format::Tar(packing) => Self::Tar(Box::new(TarWriter::new(Packer::new(out, packing)))),
             Format::Zip => Self::Zip { writer: Box::new(ZipWriter::new_stream(out)), entries: 0 },
         }
     }
 
-    pub(super) fn directory(&mut self, name: &[u8], attributes: &Attributes) -> Result<(), Error> {
+    pub(crate) fn directory(&mut self, name: &[u8], attributes: &Attributes) -> Result<(), Error> {
         let name = [name, b"/"].concat();
         match self {
             Self::Tar(tar) => tar.entry(TarKind::Directory, &name, &[], 0, attributes).map_err(from_output),
@@ -41,7 +41,7 @@ impl<'a> Sink<'a> {
         }
     }
 
-    pub(super) fn symlink(&mut self, name: &[u8], target: &[u8], attributes: &Attributes) -> Result<(), Error> {
+    pub(crate) fn symlink(&mut self, name: &[u8], target: &[u8], attributes: &Attributes) -> Result<(), Error> {
         match self {
             Self::Tar(tar) => tar.entry(TarKind::Symlink, name, target, 0, attributes).map_err(from_output),
             Self::Zip { .. } => {
@@ -52,14 +52,14 @@ impl<'a> Sink<'a> {
     }
 
     /// Begins a file, of which `size` bytes of data have to follow.
-    pub(super) fn file(&mut self, name: &[u8], size: u64, attributes: &Attributes) -> Result<(), Error> {
+    pub(crate) fn file(&mut self, name: &[u8], size: u64, attributes: &Attributes) -> Result<(), Error> {
         match self {
             Self::Tar(tar) => tar.entry(TarKind::File, name, &[], size, attributes).map_err(from_output),
             Self::Zip { .. } => self.zip_entry(name, S_IFREG, size, attributes),
         }
     }
 
-    pub(super) fn data(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn data(&mut self, bytes: &[u8]) -> Result<(), Error> {
         match self {
             Self::Tar(tar) => tar.write_all(bytes),
             Self::Zip { writer, .. } => writer.write_all(bytes),
@@ -67,7 +67,7 @@ impl<'a> Sink<'a> {
         .map_err(from_output)
     }
 
-    pub(super) fn finish(self) -> Result<(), Error> {
+    pub(crate) fn finish(self) -> Result<(), Error> {
         match self {
             Self::Tar(tar) => tar.finish().and_then(Packer::finish).and_then(|out| out.flush()).map_err(from_output),
             Self::Zip { writer, .. } => {
