@@ -73,3 +73,17 @@ pub trait Engine {
         lists.iter().try_for_each(|values| self.run(sql, values).map(drop))
     }
 }
+
+impl<E: Engine> Engine for &mut E {
+    fn run(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, EngineError> {
+        (**self).run(sql, values)
+    }
+
+    fn check(&mut self, sql: &str) -> Result<(), EngineError> {
+        (**self).check(sql)
+    }
+
+    fn run_each(&mut self, sql: &str, lists: &[Vec<Value>]) -> Result<(), EngineError> {
+        (**self).run_each(sql, lists)
+    }
+}

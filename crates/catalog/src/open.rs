@@ -21,6 +21,9 @@ pub enum OpenError {
     /// What is in the file can't be read.
     #[error("the catalog is damaged: {0}")]
     Damaged(String),
+    /// It could not be prepared or brought to the newest version; nothing is known to be wrong with the file.
+    #[error("{0}")]
+    Failed(String),
     /// It was written by a version that is newer than this one.
     #[error("the catalog was written by a newer version of the extension")]
     Newer,
@@ -47,22 +50,32 @@ impl<E: Engine> Catalog<E> {
     /// If a table can't be read, or is of a newer version.
     pub fn open(mut engine: E, fresh: &str) -> Result<Self, OpenError> {
         for setting in SETTINGS {
-            engine.run(setting, &[])?;
+            engine.run(setting, &[]).map_err(|error| OpenError::Failed(error.to_string()))?;
         }
+        Self::open_ready(engine, fresh)
+    }
+
+    /// As [`Catalog::open`], with an engine that has its settings.
+    ///
+    /// # Errors
+    /// As [`Catalog::open`].
+    pub fn open_ready(mut engine: E, fresh: &str) -> Result<Self, OpenError> {
+        let failed = |error: EngineError| OpenError::Failed(error.to_string());
         let tables = engine.run("SELECT count(*)::VARCHAR FROM duckdb_tables()", &[])?;
         let is_new = first(tables).as_deref() == Some("0");
         if is_new {
             transaction(&mut engine, |engine| {
                 engine.run(ABOUT, &[])?;
                 set_about(engine, "identity", fresh)
-            })?;
+            })
+            .map_err(failed)?;
         }
         let version = about(&mut engine, "version")?.map_or(Ok(0), |text| text.parse::<usize>());
         let version = version.map_err(|_| OpenError::Damaged("its version is no number".to_owned()))?;
         if version > VERSION {
             return Err(OpenError::Newer);
         }
-        migrate(&mut engine, version, MIGRATIONS)?;
+        migrate(&mut engine, version, MIGRATIONS).map_err(failed)?;
         let identity = about(&mut engine, "identity")?;
         let identity = identity.ok_or_else(|| OpenError::Damaged("it has no identity".to_owned()))?;
         let mut catalog = Self { engine, identity, is_new };
