@@ -84,8 +84,8 @@ fn summary(samples: &[Sample], unit: Unit) -> String {
     let (Some(least), Some(most), Some(last)) = (values().min(), values().max(), values().next_back()) else {
         return String::new();
     };
-    let count = samples.len();
-    format!("{count} values from {} to {}; the latest is {}.", unit.words(least), unit.words(most), unit.words(last))
+    let count = if samples.len() == 1 { "1 value".to_owned() } else { format!("{} values", samples.len()) };
+    format!("{count} from {} to {}; the latest is {}.", unit.words(least), unit.words(most), unit.words(last))
 }
 
 fn drawing(props: &ChartProps, plot: &Plot) -> Html {

@@ -47,10 +47,7 @@ fn ask(
     done: impl FnOnce(Vec<EventRow>, bool) + 'static,
 ) {
     workbench.ask_catalog(CatalogRequest::Events(filter), move |answer| match answer {
-        Ok(CatalogReply::Table(table)) => {
-            problem.set(None);
-            done(events(&table), table.more);
-        }
+        Ok(CatalogReply::Table(table)) => done(events(&table), table.more),
         Ok(CatalogReply::Done | CatalogReply::Recovered(_)) => {}
         Err(failed) => problem.set(Some(failed)),
     });
@@ -73,6 +70,7 @@ fn History() -> Html {
                 return;
             }
             let time = now();
+            problem.set(None);
             ask(&workbench, chosen.filter(time, LISTED), problem.clone(), move |rows, more| {
                 listed.set((Some(rows), more))
             });

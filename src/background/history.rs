@@ -171,7 +171,11 @@ async fn measure_after(shared: &Shared, after: u64) {
     }
     match crate::storage::estimate().await {
         Ok((usage, quota)) => {
-            let details = format!("of {quota} bytes, {} machines", shared.registry.borrow().instances().len());
+            let machines = match shared.registry.borrow().instances().len() {
+                1 => "1 machine".to_owned(),
+                count => format!("{count} machines"),
+            };
+            let details = format!("of {quota} bytes, {machines}");
             let measured = Event { bytes: Some(usage), details, ..event(EventKind::Storage, now(), random_bits()) };
             shared.history.waiting.borrow_mut().add([measured]);
         }

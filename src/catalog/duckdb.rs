@@ -38,6 +38,9 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = prepareDBFileHandle)]
     async fn prepare_file(this: &Bindings, path: &str, protocol: u32) -> Result<JsValue, JsValue>;
 
+    #[wasm_bindgen(method, catch, js_name = registerFileHandle)]
+    fn register(this: &Bindings, path: &str, handle: &JsValue, protocol: u32, direct: bool) -> Result<(), JsValue>;
+
     #[wasm_bindgen(method, catch)]
     fn open(this: &Bindings, config: &JsValue) -> Result<(), JsValue>;
 
@@ -110,12 +113,28 @@ impl Loaded {
         let protocol = number("DuckDBDataProtocol", "BROWSER_FSACCESS").ok_or_else(broken)?;
         let access = number("DuckDBAccessMode", "READ_WRITE").ok_or_else(broken)?;
         bindings.prepare_file(&path, protocol).await.map_err(|error| engine_error(&error))?;
+        register_log(&bindings, &path, protocol).map_err(|error| engine_error(&error))?;
         let config = json!({ "path": path, "accessMode": access, "useDirectIO": true, "maximumThreads": 1 });
         let config = to_js(&config).map_err(|problem| EngineError::Broken(problem.message))?;
         bindings.open(&config).map_err(|error| engine_error(&error))?;
         let connection = bindings.connect().map_err(|error| engine_error(&error))?;
         Ok(Duck { connection })
     }
+}
+
+/// Makes the log of a file that is not empty known to DuckDB.
+///
+/// The package leaves an empty log out, and DuckDB, which looks into the log of a file that is there, then opens it to read
+/// only: nothing could be written (its issues 1990 and 2182). A new file has no log to look into, and needs nothing.
+fn register_log(bindings: &Bindings, path: &str, protocol: u32) -> Result<(), JsValue> {
+    let prepared = RUNTIME.with(|runtime| Reflect::get(runtime, &"_preparedHandles".into()))?;
+    let log = format!("{path}.wal");
+    let handle = Reflect::get(&prepared, &log.as_str().into())?;
+    let is_new = !Reflect::get(&prepared, &path.into())?.is_undefined();
+    if is_new || handle.is_undefined() {
+        return Ok(());
+    }
+    bindings.register(&log, &handle, protocol, true)
 }
 
 /// DuckDB with an open file. It is given free with the worker.

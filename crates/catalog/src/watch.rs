@@ -31,8 +31,10 @@ impl Seen<'_> {
         let (machine, name) = (Some(instance.id.clone()), Some(instance.name.clone()));
         // An instance that has never been started has no run.
         let boot = (instance.boot > 0).then_some(instance.boot);
-        self.events.push(Event { machine, name, boot, ..event(kind, self.now, (self.random)()) });
-        let last = self.events.len() - 1;
+        let last = self.events.len();
+        // A millisecond apart, so that what was seen at once stays in its order.
+        let time = self.now + last as u64;
+        self.events.push(Event { machine, name, boot, ..event(kind, time, (self.random)()) });
         &mut self.events[last]
     }
 }
