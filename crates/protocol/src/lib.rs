@@ -12,6 +12,7 @@
 //! Control messages are JSON; console bytes travel as typed arrays. A message that is added here and not handled
 //! somewhere does not compile. This crate knows no browser.
 
+mod catalog;
 mod console;
 mod control;
 mod disks;
@@ -22,6 +23,10 @@ mod model;
 mod problem;
 mod share;
 
+pub use catalog::{
+    CatalogAnswer, CatalogCommand, CatalogFailure, CatalogLoss, CatalogNotice, CatalogOrder, CatalogReply,
+    CatalogRequest, Column, EVENT_COLUMNS, Event, EventFilter, EventKind, Mirror, ROWS_MAX, SQL_MAX, Table, Telling,
+};
 pub use console::{ConsoleEvent, ConsoleRequest, Stream, TerminalSize, ViewerId, console_channel};
 pub use control::{Envelope, Notice, PORT_NAME, PageCall, PageEvent, PageRequest, Reply};
 pub use disks::{
