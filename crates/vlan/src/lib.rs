@@ -11,7 +11,7 @@
 //! - [`Lan`] is all of it together, what the lan worker drives. [`batch`] is how frames travel to it and from it.
 //! - [`frame`] takes frames apart; [`switch`] forwards them and guards who may say what; [`stage`] watches or worsens a port.
 //! - [`gateway`] is the host at 10.a.b.1; [`plan`] has the addresses.
-//! - [`policy`] decides where a machine may go.
+//! - [`http`] reads proxy requests out of a stream and writes answers into it; [`policy`] decides where a machine may go.
 //!
 //! The crate knows no browser, no clock and no sockets: every call that needs the time is told it, and what happens is decided by the calls
 //! alone. Whatever machines and peers send, calls return in bounded time and hold bounded memory.
@@ -21,6 +21,7 @@ mod counters;
 mod error;
 pub mod frame;
 pub mod gateway;
+pub mod http;
 mod lan;
 mod limit;
 mod mac;
