@@ -8,6 +8,7 @@
 
 #[cfg(test)]
 mod answer_tests;
+mod answering;
 mod body;
 mod connection;
 mod head;
