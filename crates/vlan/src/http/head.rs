@@ -160,7 +160,7 @@ fn url(target: &str, host: Option<&str>, via: &Via) -> Result<Url, HttpError> {
     }
     let mut url = policy::parse(&text).map_err(|refusal| HttpError::Target(refusal.to_string()))?;
     url.set_fragment(None);
-    Ok(url)
+    if url.has_host() { Ok(url) } else { Err(HttpError::Target("it has no host".to_owned())) }
 }
 
 /// The address that a request in origin form means: the Host header's, else where the machine connected to.

@@ -181,6 +181,7 @@ fn what_could_be_read_in_two_ways_is_refused() {
         (400, "GET * HTTP/1.1\r\nHost: x\r\n\r\n"),
         (400, "GET example.org HTTP/1.1\r\nHost: x\r\n\r\n"),
         (400, "GET http:// HTTP/1.1\r\nHost: x\r\n\r\n"),
+        (400, "GET file:///etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n"),
         (505, "GET http://example.org/ HTTP/2.0\r\nHost: x\r\n\r\n"),
         (400, "G\x7fT http://example.org/ HTTP/1.1\r\nHost: x\r\n\r\n"),
         (405, "TRACE http://example.org/ HTTP/1.1\r\nHost: x\r\n\r\n"),
