@@ -70,6 +70,11 @@ impl Ipv4<'_> {
         })
     }
 
+    /// Whether a DHCP client says this.
+    pub fn is_dhcp_request(&self) -> bool {
+        self.udp == Some((DHCP_CLIENT, DHCP_SERVER))
+    }
+
     /// Whether only a DHCP server says this.
     pub fn is_dhcp_answer(&self) -> bool {
         self.udp.is_some_and(|(from, to)| from == DHCP_SERVER || to == DHCP_CLIENT)

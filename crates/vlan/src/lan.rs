@@ -98,9 +98,11 @@ impl Lan {
                 batch::fill(max_bytes, |room| stages.output(switch, port, room, moment).map(|(_, frame)| frame))
             }
         };
-        if !batch.is_empty() && self.switch.waiting_from(port, self.gateway_port) < LOW_WATER {
+        let queued = self.switch.waiting_from(port, self.gateway_port);
+        if !batch.is_empty() && queued < LOW_WATER {
             // There is room for the gateway's next packets to this machine.
-            self.poll_gateway(now);
+            self.gateway.poll_machine(port, queued, now);
+            self.deliver(now);
         }
         batch
     }

@@ -109,6 +109,21 @@ fn leases_are_renewed_in_time() {
 }
 
 #[test]
+fn a_machine_outlives_a_lan_that_has_forgotten_everything() {
+    let short = |gateway: &mut vlan::gateway::GatewayConfig| gateway.lease_seconds = 20;
+    let mut world = World::new(|_, gateway| short(gateway));
+    world.add(1);
+    world.settle();
+    let address = world.guests[0].address();
+    world.lan = World::new(|_, gateway| short(gateway)).lan;
+    world.guests[0].port =
+        world.lan.attach_machine(Some(common::mac(1)), "Alpine 1", vlan::switch::Addresses::Leased, world.now).unwrap();
+    world.run(19_000);
+    assert_eq!(world.guests[0].address(), address, "renewed");
+    assert!(ping(&mut world, 0, PLAN.gateway(), b"are you there?"));
+}
+
+#[test]
 fn all_pairs_ping_each_other_and_the_gateway() {
     let mut world = World::with_guests(4);
     for from in 0..4 {

@@ -220,7 +220,8 @@ impl Gateway {
         }
     }
 
-    fn poll_machine(&mut self, port: PortId, queued: usize, now: Duration) {
+    /// Does what is due for one machine.
+    pub fn poll_machine(&mut self, port: PortId, queued: usize, now: Duration) {
         let Some(machine) = self.machines.get_mut(&port) else { return };
         let mut events = VecDeque::new();
         machine.stack.poll(queued, now, &mut events);

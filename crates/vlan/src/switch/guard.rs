@@ -82,7 +82,9 @@ fn machine(
         }
         Body::Ipv4(packet) if packet.is_dhcp_answer() => Err(DropReason::DhcpServer),
         Body::Ipv4(packet) => {
-            let fits = if packet.source.is_unspecified() { packet.is_dhcp() } else { allowed(packet.source) };
+            // What a client says to the DHCP server goes to nobody else, so it may come from an address that the LAN has forgotten: else a
+            // machine that outlived its lease's record could never renew it.
+            let fits = packet.is_dhcp_request() || (!packet.source.is_unspecified() && allowed(packet.source));
             if fits { Ok(()) } else { Err(DropReason::Ipv4Spoof) }
         }
         Body::Other(_) => Ok(()),

@@ -88,6 +88,8 @@ fn dhcp_and_the_gateway_never_cross_to_a_peer() {
     let (zero, all) = (Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST);
     let discover = udp((1, zero), (Mac::BROADCAST, all), (68, 67));
     assert_eq!(receivers(&mut switch, ports[1], &discover), [0]);
+    let renews = udp((1, host(99)), (Mac::BROADCAST, all), (68, 67));
+    assert_eq!(receivers(&mut switch, ports[1], &renews), [0], "from an address that the LAN has forgotten");
     let asks = testing::arp_request(mac(1).0, host(11), PLAN.gateway());
     assert_eq!(receivers(&mut switch, ports[1], &asks), [0]);
     let gateway = testing::arp_request(PLAN.gateway_mac().0, PLAN.gateway(), host(11));

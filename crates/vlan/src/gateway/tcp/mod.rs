@@ -249,15 +249,20 @@ impl Conn {
     }
 }
 
-/// The ends of a TCP packet and whether it asks for a connection; `None` if it is no good.
+/// The ends of a TCP packet and whether it asks for a connection; `None` if it is no good. The checksum of what belongs to a connection is
+/// left to the stack, so that it is computed once.
 fn ends(packet: &Ipv4<'_>) -> Option<(Ends, bool)> {
     let inner = Ipv4Packet::new_checked(packet.packet).ok()?;
     let segment = TcpPacket::new_checked(inner.payload()).ok()?;
-    let (source, destination) = (packet.source.into(), packet.destination.into());
-    let repr = TcpRepr::parse(&segment, &source, &destination, &ChecksumCapabilities::default()).ok()?;
     let ends = Ends {
-        local: SocketAddrV4::new(packet.destination, repr.dst_port),
-        remote: SocketAddrV4::new(packet.source, repr.src_port),
+        local: SocketAddrV4::new(packet.destination, segment.dst_port()),
+        remote: SocketAddrV4::new(packet.source, segment.src_port()),
     };
-    Some((ends, repr.control == TcpControl::Syn && repr.ack_number.is_none()))
+    let syn = segment.syn() && !segment.ack();
+    if syn {
+        let (source, destination) = (packet.source.into(), packet.destination.into());
+        let repr = TcpRepr::parse(&segment, &source, &destination, &ChecksumCapabilities::default()).ok()?;
+        return (repr.control == TcpControl::Syn).then_some((ends, true));
+    }
+    Some((ends, false))
 }
