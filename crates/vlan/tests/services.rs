@@ -94,3 +94,22 @@ fn the_gateway_does_not_answer_for_other_stations() {
     let answer = world.lan.take(port, usize::MAX, world.now);
     assert_eq!(batch::frames(&answer, vlan::frame::LONGEST).unwrap().count(), 1);
 }
+
+#[test]
+fn an_idle_lan_sleeps() {
+    let mut world = World::with_guests(2);
+    let web = world.guests[0].connect(PLAN.gateway(), 80, 50_000);
+    world.until("served", |world| world.guests[0].tcp(web).may_send());
+    let closing = world.guests[1].connect(PLAN.gateway(), 53, 50_000);
+    world.until("connected", |world| world.guests[1].tcp(closing).may_send());
+    world.guests[1].tcp(closing).close();
+    world.run(100);
+    // Nobody says anything any more; the LAN is called only when it wants to be.
+    let (mut wakes, end) = (0, world.now + Duration::from_secs(120));
+    while let Some(at) = world.lan.wake_at(world.now).filter(|at| *at < end) {
+        world.now = at.max(world.now);
+        world.lan.poll(world.now);
+        wakes += 1;
+        assert!(wakes < 20, "it wants to be called again and again at {:?}", world.now);
+    }
+}
