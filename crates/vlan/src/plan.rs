@@ -1,0 +1,79 @@
+//! The addresses of a LAN.
+
+use crate::mac::Mac;
+use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
+
+/// The addresses of one browser's LAN: `10.a.b.0/24`. Machines get the netmask `/8`, so that the LANs of joined browsers are one link and
+/// need no routes (`docs/lan.md`, *Addresses*).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The second byte of every address.
+    pub a: u8,
+    /// The third byte of every address.
+    pub b: u8,
+}
+
+/// The prefix that machines are told: all LANs are in it.
+pub const PREFIX: u8 = 8;
+/// The last bytes of the addresses that machines get. What is below is kept for the gateway and for what may come.
+pub const HOSTS: std::ops::RangeInclusive<u8> = 10..=254;
+
+impl Plan {
+    /// A plan out of a random number, which is drawn once for each browser and kept.
+    pub fn from_random(number: u32) -> Plan {
+        let [a, b, ..] = number.to_le_bytes();
+        // 10.0.0.0/16 is what hand-made networks use most: a name for a clash, though not a hindrance.
+        Plan { a: a.max(1), b }
+    }
+
+    /// An address of this LAN.
+    pub fn host(self, last: u8) -> Ipv4Addr {
+        Ipv4Addr::new(10, self.a, self.b, last)
+    }
+
+    /// The gateway's address.
+    pub fn gateway(self) -> Ipv4Addr {
+        self.host(1)
+    }
+
+    /// The gateway's hardware address: locally administered, and another one in each browser.
+    pub fn gateway_mac(self) -> Mac {
+        Mac([0x02, 0x56, 0x57, self.a, self.b, 0x01])
+    }
+
+    /// Whether the address belongs to this browser's LAN.
+    pub fn contains(self, address: Ipv4Addr) -> bool {
+        let [ten, a, b, _] = address.octets();
+        (ten, a, b) == (10, self.a, self.b)
+    }
+
+    /// Whether the address belongs to any browser's LAN, so that it is on the link and no business of the gateway.
+    pub fn on_link(address: Ipv4Addr) -> bool {
+        address.octets()[0] == 10
+    }
+
+    /// The netmask that machines are told.
+    pub fn netmask() -> Ipv4Addr {
+        Ipv4Addr::new(255, 0, 0, 0)
+    }
+
+    /// The broadcast address that belongs to the netmask.
+    pub fn broadcast() -> Ipv4Addr {
+        Ipv4Addr::new(10, 255, 255, 255)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gateway_is_the_first_address() {
+        let plan = Plan { a: 77, b: 3 };
+        assert_eq!(plan.gateway(), Ipv4Addr::new(10, 77, 3, 1));
+        assert!(plan.contains(plan.gateway()) && plan.contains(plan.host(200)));
+        assert!(!plan.contains(Ipv4Addr::new(10, 77, 4, 1)) && Plan::on_link(Ipv4Addr::new(10, 77, 4, 1)));
+        assert!(plan.gateway_mac().is_unicast());
+    }
+}
