@@ -20,13 +20,13 @@ mod store;
 
 use crate::bridge::{log, problem, text_of, to_js};
 use crate::disks::records;
-use ninep::{Errno, FileTree, MetaTree, OpenError, Settings, StoreError, Time};
+use ninep::{Errno, FileTree, MetaTree, OpenError, Settings, Slabs, StoreError, Time};
 use protocol::{InstanceId, Problem, ProblemCode, share_news_channel};
 use store::OpfsStore;
 use web_sys::BroadcastChannel;
 
 /// A machine's shared files.
-pub type Tree = MetaTree<OpfsStore>;
+pub type Tree = MetaTree<Slabs<OpfsStore>>;
 
 /// Where they are in the machine's directory.
 const DIRECTORY: &str = "share";
@@ -48,7 +48,7 @@ const INODES_MAX: u64 = 200_000;
 pub async fn open(id: &InstanceId) -> Result<Tree, Problem> {
     let directory = records::directory(id).await?.directory(DIRECTORY).await?;
     let settings = Settings { quota: u64::MAX, max_inodes: INODES_MAX };
-    let tree = MetaTree::open(OpfsStore::new(directory), settings, now).await;
+    let tree = MetaTree::open(Slabs::new(OpfsStore::new(directory)), settings, now).await;
     let mut tree = tree.map_err(|error| open_problem(&error))?;
     lay_out(&mut tree).await.map_err(|errno| perform::share_problem("The shared files could not be opened", errno))?;
     limit(&mut tree, room().await?).await?;

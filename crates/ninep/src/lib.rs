@@ -12,6 +12,7 @@
 //! - [`FileTree`] is what it serves: inodes by number. Its functions are asynchronous, since a browser's storage is.
 //! - [`MetaTree`] is a tree for a store that knows neither names nor modes ([`BlobStore`]). What was synchronised outlives a
 //!   crash at any point, and a change of names is made whole or not at all.
+//! - [`Slabs`] puts many small blobs into few files, where making a file costs much.
 //! - [`Turns`] lets the guest's messages and the host's own work have the one server by turns, in the order they came.
 //!
 //! Nothing here knows a browser, starts a task or keeps a clock; no name that the guest gives ever reaches the store.
@@ -21,6 +22,7 @@ mod meta;
 mod name;
 mod request;
 mod server;
+mod slabs;
 mod store;
 pub mod testing;
 mod tree;
@@ -32,6 +34,7 @@ pub use meta::{HostEntry, MetaTree, OpenError, Settings};
 pub use name::{MAX_NAME, Name};
 pub use request::{HEADER, Malformed, Request};
 pub use server::{MAX_MSIZE, MIN_MSIZE, Server, Session};
+pub use slabs::Slabs;
 pub use store::{BlobId, BlobStore, MemoryStore, StoreError};
 pub use tree::{Attr, DirEntry, FileTree, Ino, Kind, NewInode, SetAttr, SetTime, Space, Time};
 pub use turns::{Held, Turn, Turns};

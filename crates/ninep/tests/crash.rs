@@ -5,7 +5,7 @@
 mod support;
 
 use ninep::testing::block_on;
-use ninep::{FileTree, Kind, MemoryStore, MetaTree, Name, NewInode, OpenError, Settings, StoreError};
+use ninep::{BlobStore, FileTree, Kind, MemoryStore, MetaTree, Name, NewInode, OpenError, Settings, Slabs, StoreError};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use support::*;
@@ -44,7 +44,7 @@ fn path(dir: u8, name: u8) -> Vec<u8> {
 }
 
 /// Does a step, and says whether it was one that makes everything's names durable.
-async fn run(tree: &mut Tree, step: &Step, stamp: u8) -> bool {
+async fn run<B: BlobStore>(tree: &mut MetaTree<B>, step: &Step, stamp: u8) -> bool {
     match *step {
         Step::Create(dir, name) => {
             let _ = tree.host_create(&path(dir, name), 0o644, (0, 0)).await;
@@ -90,7 +90,7 @@ async fn run(tree: &mut Tree, step: &Step, stamp: u8) -> bool {
 type Shape = BTreeMap<Vec<u8>, (u64, u32, u64, u64)>;
 type Contents = BTreeMap<u64, Vec<u8>>;
 
-async fn look(tree: &mut Tree) -> (Shape, Contents) {
+async fn look<B: BlobStore>(tree: &mut MetaTree<B>) -> (Shape, Contents) {
     let (mut shape, mut contents, mut todo) = (Shape::new(), Contents::new(), vec![Vec::new()]);
     while let Some(dir) = todo.pop() {
         for entry in tree.host_list(&dir).await.unwrap() {
@@ -121,11 +121,41 @@ struct Moment {
     written: Option<u64>,
 }
 
-async fn live(steps: &[Step]) -> (Vec<Moment>, Vec<ninep::testing::Change>) {
-    let clock = Clock::default();
+/// A tree over blobs that are files, or over blobs in slabs, which must promise the same.
+trait Kept: BlobStore + Sized {
+    fn over(files: MemoryStore) -> Self;
+    fn files(&self) -> &MemoryStore;
+
+    fn tree(files: MemoryStore) -> MetaTree<Self> {
+        let settings = Settings { quota: 1 << 20, max_inodes: 10_000 };
+        block_on(MetaTree::open(Self::over(files), settings, Clock::default().reader())).unwrap()
+    }
+}
+
+impl Kept for MemoryStore {
+    fn over(files: MemoryStore) -> Self {
+        files
+    }
+
+    fn files(&self) -> &MemoryStore {
+        self
+    }
+}
+
+impl Kept for Slabs<MemoryStore> {
+    fn over(files: MemoryStore) -> Self {
+        Self::new(files)
+    }
+
+    fn files(&self) -> &MemoryStore {
+        self.below()
+    }
+}
+
+async fn live<B: Kept>(steps: &[Step]) -> (Vec<Moment>, Vec<ninep::testing::Change>) {
     let mut store = MemoryStore::default();
     store.log = Some(Vec::new());
-    let mut tree = open_tree(store, &clock);
+    let mut tree = B::tree(store);
     let mut moments = Vec::new();
     for (at, step) in std::iter::once(&Step::SyncAll).chain(steps).enumerate() {
         let synced = run(&mut tree, step, at as u8 + 1).await;
@@ -140,7 +170,7 @@ async fn live(steps: &[Step]) -> (Vec<Moment>, Vec<ninep::testing::Change>) {
         };
         let (shape, contents) = look(&mut tree).await;
         moments.push(Moment {
-            changes: tree.store().log.as_ref().unwrap().len(),
+            changes: tree.store().files().log.as_ref().unwrap().len(),
             shape,
             contents,
             synced,
@@ -148,7 +178,8 @@ async fn live(steps: &[Step]) -> (Vec<Moment>, Vec<ninep::testing::Change>) {
             written,
         });
     }
-    (moments, tree.into_store().log.unwrap())
+    let log = tree.store().files().log.clone();
+    (moments, log.unwrap())
 }
 
 /// What a file holds for sure after a crash that left the names as they were `at` some moment: what it held when it was flushed
@@ -165,13 +196,13 @@ fn flushed_content(moments: &[Moment], synced: usize, at: usize, last: usize, in
     (same && !written).then_some(before)
 }
 
-fn check(steps: &[Step], cut: usize, fates: &[u8]) -> Result<(), TestCaseError> {
-    let (moments, log) = block_on(live(steps));
+fn check<B: Kept>(steps: &[Step], cut: usize, fates: &[u8]) -> Result<(), TestCaseError> {
+    let (moments, log) = block_on(live::<B>(steps));
     let first = moments[0].changes;
     let cut = first + cut % (log.len() - first + 1);
     let mut fates = fates.iter().copied().cycle();
     let store = MemoryStore::after_crash(&log[..cut], || fates.next().unwrap());
-    let mut tree = open_tree(store, &Clock::default());
+    let mut tree = B::tree(store);
     let (shape, contents) = block_on(look(&mut tree));
 
     let synced = moments.iter().rposition(|moment| moment.changes <= cut && moment.synced).unwrap();
@@ -203,7 +234,7 @@ fn check(steps: &[Step], cut: usize, fates: &[u8]) -> Result<(), TestCaseError> 
         tree.host_write(b"after", 3, b"x").await.unwrap();
         tree.sync_all().await.unwrap();
         let (shape, contents) = look(&mut tree).await;
-        let mut again = open_tree(tree.into_store(), &Clock::default());
+        let mut again = B::tree(tree.store().files().clone());
         assert_eq!(look(&mut again).await, (shape, contents));
     });
     Ok(())
@@ -218,7 +249,8 @@ proptest! {
         cut: usize,
         fates in prop::collection::vec(prop_oneof![Just(0u8), Just(255u8), any::<u8>()], 1..30),
     ) {
-        check(&steps, cut, &fates)?;
+        check::<MemoryStore>(&steps, cut, &fates)?;
+        check::<Slabs<MemoryStore>>(&steps, cut, &fates)?;
     }
 
     #[test]
@@ -273,11 +305,12 @@ fn a_journal_that_grew_is_written_anew_and_says_the_same() {
 
 /// Everything that a crash may leave after some steps.
 fn all_crashes(steps: &[Step]) {
-    let (moments, log) = block_on(live(steps));
+    let (moments, log) = block_on(live::<MemoryStore>(steps));
     for cut in 0..=log.len() - moments[0].changes {
         for lost in 0..=8 {
             let fates: Vec<_> = (0..9).map(|at| if at == lost { 0 } else { u8::MAX }).collect();
-            check(steps, cut, &fates).unwrap();
+            check::<MemoryStore>(steps, cut, &fates).unwrap();
+            check::<Slabs<MemoryStore>>(steps, cut, &fates).unwrap();
         }
     }
 }
@@ -317,7 +350,7 @@ fn a_file_renamed_over_another_is_one_of_the_two() {
         Step::Rename((0, 1), (0, 0)),
         Step::Sync(0, 1),
     ];
-    let (moments, log) = block_on(live(&steps));
+    let (moments, log) = block_on(live::<MemoryStore>(&steps));
     for cut in moments[3].changes..=log.len() {
         for lost in 0..=8 {
             let mut at = 0;

@@ -446,6 +446,25 @@ fn the_host_and_the_guest_see_one_tree() {
 }
 
 #[test]
+fn a_suspended_guest_that_meets_another_tree_finds_nothing_but_the_root() {
+    let mut guest = Client::new();
+    let clock = guest.clock.clone();
+    guest.put("mine", b"m");
+    let mine = guest.open("mine", RDWR).unwrap();
+    let session = ninep::testing::block_on(guest.server.suspend()).unwrap();
+    let mut other = Client::new();
+    other.put("theirs", b"t");
+    let tree = other.server.into_tree();
+    let session = session.in_another_tree(ninep::FileTree::root(&tree));
+    let server = ninep::testing::block_on(ninep::Server::resume(tree, MAX_MSIZE, &session)).unwrap();
+    let mut guest = Client::resumed(server, clock);
+    assert_eq!(guest.read(mine, 0, 99), refused(Errno::Stale), "its number is another file's here");
+    assert_eq!(guest.clunk(mine), Ok(()));
+    let theirs = guest.open("theirs", RDONLY).unwrap();
+    assert_eq!(guest.read(theirs, 0, 99), Ok(b"t".to_vec()));
+}
+
+#[test]
 fn a_suspended_guest_goes_on_with_its_files() {
     let mut guest = Client::new();
     let clock = guest.clock.clone();
