@@ -15,6 +15,7 @@ mod catalog;
 mod console;
 mod control;
 mod disks;
+mod event;
 mod host;
 mod ids;
 mod model;
@@ -22,7 +23,7 @@ mod problem;
 
 pub use catalog::{
     CatalogAnswer, CatalogCommand, CatalogFailure, CatalogLoss, CatalogNotice, CatalogOrder, CatalogReply,
-    CatalogRequest, Column, EVENT_COLUMNS, Event, EventFilter, EventKind, Mirror, ROWS_MAX, SQL_MAX, Table, Telling,
+    CatalogRequest, Column, Mirror, ROWS_MAX, SQL_MAX, Table, Telling,
 };
 pub use console::{ConsoleEvent, ConsoleRequest, Stream, TerminalSize, ViewerId, console_channel};
 pub use control::{Envelope, Notice, PORT_NAME, PageCall, PageEvent, PageRequest, Reply};
@@ -31,6 +32,7 @@ pub use disks::{
     ImportWhat, Job, JobStage, Outcome, Point, Removable, SNAPSHOT_NAME_MAX, SnapshotInfo, StorageItem, StorageKind,
     StorageReport, WORKSPACE_MIN, file_channel,
 };
+pub use event::{EVENT_COLUMNS, Event, EventFilter, EventKind};
 pub use host::{
     DiskOrder, Fresh, HostCall, HostNotice, HostReply, ImageFile, Inventory, MachineEvent, MachineSpec, NewSnapshot,
     RunningMachine, StorageCommand, StorageNotice, Subject, WorkerCommand, WorkerNotice,
