@@ -9,6 +9,7 @@ use crate::bridge::log;
 use crate::disks::random_bits;
 use catalog::waiting::{Waiting, event};
 use catalog::watch::{Watch, disk_event};
+use futures_util::lock::Mutex;
 use protocol::{
     CatalogAnswer, CatalogOrder, CatalogReply, CatalogRequest, DiskOrder, DiskReply, Event, EventKind, HostCall,
     HostReply, Instance, PageEvent, Problem, ProblemCode, Reply, State, Table, World,
@@ -43,6 +44,8 @@ pub struct History {
     last: Cell<f64>,
     /// When the catalog was asked last.
     asked: Cell<f64>,
+    /// Held while the catalog is asked, so that each question finds what the one before has brought.
+    turn: Mutex<()>,
     /// Whether it is waited for quiet.
     armed: Cell<bool>,
     /// Whether descriptions are being written.
@@ -68,6 +71,7 @@ impl History {
             stored: RefCell::new(stored),
             last: Cell::new(js_sys::Date::now()),
             asked: Cell::new(0.0),
+            turn: Mutex::new(()),
             armed: Cell::new(false),
             describing: Cell::new(false),
         }
@@ -185,6 +189,7 @@ async fn measure_after(shared: &Shared, after: u64) {
 
 /// Saves what waits, and then asks.
 async fn save(shared: &Shared, ask: Option<CatalogRequest>) -> Result<Option<Table>, Problem> {
+    let _turn = shared.history.turn.lock().await;
     measure_after(shared, MEASURE_MS).await;
     let order = {
         let mut waiting = shared.history.waiting.borrow_mut();

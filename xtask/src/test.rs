@@ -38,10 +38,11 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
         eprintln!("note: archives are not judged by other programs: {error}");
     }
     lint(root)?;
+    // The catalog's tests run the packaged DuckDB.
+    setup::npm(root)?;
     let mut tests = native_cargo();
     tests.args(["test", "--workspace", "--exclude", "e2e", "--exclude", "driver"]).current_dir(root);
     succeed(&mut tests)?;
-    setup::npm(root)?;
     build::wasm_tests(root)?;
     if options.native {
         return Ok(());

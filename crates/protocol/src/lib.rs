@@ -16,6 +16,7 @@ mod catalog;
 mod console;
 mod control;
 mod disks;
+mod event;
 mod file_name;
 mod host;
 mod ids;
@@ -25,7 +26,7 @@ mod share;
 
 pub use catalog::{
     CatalogAnswer, CatalogCommand, CatalogFailure, CatalogLoss, CatalogNotice, CatalogOrder, CatalogReply,
-    CatalogRequest, Column, EVENT_COLUMNS, Event, EventFilter, EventKind, Mirror, ROWS_MAX, SQL_MAX, Table, Telling,
+    CatalogRequest, Column, Mirror, ROWS_MAX, SQL_MAX, Table, Telling,
 };
 pub use console::{ConsoleEvent, ConsoleRequest, Stream, TerminalSize, ViewerId, console_channel};
 pub use control::{Envelope, Notice, PORT_NAME, PageCall, PageEvent, PageRequest, Reply};
@@ -34,6 +35,7 @@ pub use disks::{
     ImportWhat, Job, JobStage, Outcome, Point, Removable, SNAPSHOT_NAME_MAX, SnapshotInfo, StorageItem, StorageKind,
     StorageReport, WORKSPACE_MIN, file_channel,
 };
+pub use event::{EVENT_COLUMNS, Event, EventFilter, EventKind};
 pub use file_name::{FileName, FileNameError, FilePath};
 pub use host::{
     DiskOrder, Fresh, HostCall, HostNotice, HostReply, ImageFile, Inventory, MachineEvent, MachineSpec, NewSnapshot,
