@@ -92,6 +92,11 @@ impl History {
         changed.then_some(text)
     }
 
+    /// What was to be stored could not be: it is tried again with the next change.
+    pub fn not_stored(&self) {
+        self.stored.borrow_mut().clear();
+    }
+
     /// The world with what the user has to know.
     pub fn shown(&self, world: World) -> World {
         World { tellings: self.waiting.borrow().tellings().to_vec(), ..world }

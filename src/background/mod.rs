@@ -165,7 +165,7 @@ async fn changed(shared: &Shared) -> Result<(), Problem> {
     let world = shared.history.shown(world);
     shared.pages.borrow_mut().tell_all(&PageEvent::World(world));
     effects::show_badge(live);
-    store::save(&stored, waiting.as_deref()).await
+    store::save(&stored, waiting.as_deref()).await.inspect_err(|_| shared.history.not_stored())
 }
 
 async fn serve(mut inputs: UnboundedReceiver<Input>, shared: Rc<Shared>, carrier: Carrier) {

@@ -137,8 +137,10 @@ impl Catalog {
             FromWorker::Notice(CatalogNotice::Done { call, result }) => self.finish(call, result),
             FromWorker::Failed(problem) => {
                 let call = self.pending.borrow().as_ref().map(|pending| pending.call);
-                if let Some(call) = call {
-                    self.finish(call, Err(CatalogFailure::Problem(problem)));
+                match call {
+                    Some(call) => self.finish(call, Err(CatalogFailure::Problem(problem))),
+                    // The next order starts another one.
+                    None => self.end(),
                 }
             }
         }

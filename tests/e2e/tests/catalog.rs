@@ -134,6 +134,32 @@ fn what_happened_is_shown_and_asked_for_in_firefox() {
     run(history(Kind::Firefox));
 }
 
+async fn by_itself(kind: Kind) {
+    let browser = common::browser(kind).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let (id, _) = launched(&workbench).await;
+    let waiting =
+        "const { waiting } = await browser.storage.local.get('waiting'); return JSON.parse(waiting).events.length";
+    assert!(browser.eval_async(waiting, vec![]).await.unwrap().as_u64() > Some(0), "nothing is saved while it boots");
+    let saved = async || Ok(browser.eval_async(waiting, vec![]).await?.as_u64() == Some(0));
+    browser.wait_until("what happened to be in the catalog", BOOT, saved).await.unwrap();
+    let held = "return (await navigator.locks.query()).held.map((lock) => lock.name)";
+    let ended = async || Ok(!browser.eval_async(held, vec![]).await?.as_array().unwrap().contains(&json!("catalog")));
+    browser.wait_until("DuckDB's worker to be ended", BOOT, ended).await.unwrap();
+    assert_eq!(workbench.instance(&id).await.unwrap().state, State::Running);
+    assert_eq!(kinds(&workbench).await, ["created", "started", "booted", "storage"]);
+}
+
+#[test]
+fn what_happened_is_saved_when_it_is_quiet_and_duckdb_ends_again_in_chromium() {
+    run(by_itself(Kind::Chromium));
+}
+
+#[test]
+fn what_happened_is_saved_when_it_is_quiet_and_duckdb_ends_again_in_firefox() {
+    run(by_itself(Kind::Firefox));
+}
+
 /// What is done to the catalog's file, in a page.
 const DAMAGES: [(&str, &str); 3] = [
     ("truncated", "bytes.slice(0, Math.floor(bytes.length / 2) + 100)"),
@@ -239,12 +265,8 @@ async fn lost(kind: Kind) {
     let world = workbench.world().await.unwrap();
     let mut names: Vec<_> = world.instances.iter().map(|one| (one.name.clone(), one.state)).collect();
     names.sort_by_key(|(name, _)| name.clone());
-    assert_eq!(
-        names,
-        [("recovered-machine".to_owned(), State::Stopped), ("web-7".to_owned(), State::Stopped)].map(
-            |(name, state)| (if name == "recovered-machine" { "recovered-machine".to_owned() } else { name }, state)
-        )
-    );
+    let expected = ["recovered-machine", "web-7"].map(|name| (name.to_owned(), State::Stopped));
+    assert_eq!(names, expected);
     let told = &world.tellings[0].message;
     assert!(told.starts_with("The list of machines was lost. 2 machines were found again"), "{told}");
     workbench.call(&PageRequest::Start(id.clone())).await.unwrap();
