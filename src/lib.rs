@@ -2,10 +2,11 @@
 //!
 //! Each module is thin glue between a browser's APIs and the pure crates: it carries out what they decide. The
 //! bootstraps in `extension/` load this one file everywhere and make the object of their context: [`Background`] in the
-//! service worker (Firefox: the event page), [`Host`] in the host page, [`Machine`] in each machine worker.
+//! service worker (Firefox: the event page), [`Host`] in the host page, [`Machine`] in each machine worker, [`CatalogWorker`] in the catalog's.
 
 mod background;
 mod bridge;
+mod catalog;
 mod disks;
 mod host;
 mod machine;
@@ -13,6 +14,7 @@ mod package;
 mod storage;
 mod webext;
 
+pub use crate::catalog::CatalogWorker;
 pub use background::Background;
 pub use host::Host;
 pub use machine::Machine;

@@ -23,3 +23,9 @@ pub async fn file(path: &str) -> Result<ArrayBuffer, Problem> {
     let bytes = JsFuture::from(response.array_buffer().map_err(failed)?).await.map_err(failed)?;
     Ok(bytes.unchecked_into())
 }
+
+/// The whole address of a file of the package.
+pub fn url(path: &str) -> String {
+    let scope: web_sys::WorkerGlobalScope = js_sys::global().unchecked_into();
+    format!("{}{path}", scope.location().origin())
+}

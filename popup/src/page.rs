@@ -1,6 +1,6 @@
 use crate::{launch::Launch, machine::Machine};
 use protocol::{InstanceId, Job, JobId, JobStage, PageRequest, State, World};
-use ui::{EmptyState, Icon, Logo, Notice, Progress, RoomWarning, WorldProvider, use_room, use_world};
+use ui::{EmptyState, Icon, Logo, Notice, Progress, RoomWarning, Tellings, WorldProvider, use_room, use_world};
 use yew::prelude::*;
 
 /// The storage page's place, seen from the popup.
@@ -27,6 +27,9 @@ fn Popup() -> Html {
             if let Some(problem) = workbench.problem.clone() {
                 <div class="problem"><Notice {problem} on_dismiss={workbench.dismissal()} /></div>
             }
+            if workbench.world.as_ref().is_some_and(|world| !world.tellings.is_empty()) {
+                <div class="problem"><Tellings /></div>
+            }
             <main>
                 if let Some(world) = &workbench.world {
                     <Launch world={(**world).clone()} />
@@ -37,10 +40,13 @@ fn Popup() -> Html {
                     <Skeleton />
                 }
             </main>
-            <nav class="bottom" aria-label="Storage">
+            <nav class="bottom" aria-label="Storage and history">
                 <a class="button ghost small" href={STORAGE} target="_blank">{ Html::from(Icon::Disk) }{ "Storage" }</a>
                 <a class="button ghost small" href={format!("{STORAGE}#import")} target="_blank">
                     { Html::from(Icon::Import) }{ "Import…" }
+                </a>
+                <a class="button ghost small" href="../history/index.html" target="_blank">
+                    { Html::from(Icon::History) }{ "History" }
                 </a>
             </nav>
         </div>

@@ -82,7 +82,7 @@ impl Carrier {
 fn is_idle(shared: &Shared) -> bool {
     let registry = shared.registry.borrow();
     let works = registry.live() + registry.working() + shared.asking.get() > 0 || shared.tidying.get();
-    !works && !shared.pages.borrow().may_launch()
+    !works && !shared.pages.borrow().may_launch() && !shared.history.is_in_use()
 }
 
 async fn open_host(shared: &Shared) {
@@ -103,7 +103,7 @@ async fn tell_host(shared: &Shared, call: HostCall) {
     };
     let problem = match answered {
         Ok(HostReply::Failed(problem)) | Err(problem) => problem,
-        Ok(HostReply::Done | HostReply::Machines(..) | HostReply::Disks(_)) => return,
+        Ok(HostReply::Done | HostReply::Machines(..) | HostReply::Disks(_) | HostReply::Catalog(_)) => return,
     };
     shared.registry.borrow_mut().host_failed(&call, problem);
     if let Err(problem) = changed(shared).await {
@@ -140,7 +140,7 @@ pub async fn ask_disks(shared: &Shared, order: &DiskOrder) -> Result<Reply, Prob
     match answered? {
         HostReply::Disks(reply) => Ok(Reply::Disks(reply)),
         HostReply::Failed(problem) => Err(problem),
-        HostReply::Done | HostReply::Machines(..) => {
+        HostReply::Done | HostReply::Machines(..) | HostReply::Catalog(_) => {
             Err(Problem::new(ProblemCode::Internal, "The page that works on disks answered something else."))
         }
     }

@@ -6,8 +6,10 @@
 use super::options;
 use crate::bridge::{from_js, problem, to_js};
 use crate::webext::{close_offscreen_document, create_offscreen_document, get_contexts, send_message};
+use futures_util::lock::Mutex;
 use protocol::{Envelope, HostCall, HostReply, Problem, ProblemCode};
 use serde_json::json;
+use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Document, HtmlIFrameElement};
@@ -34,8 +36,15 @@ pub async fn exists() -> bool {
     contexts.is_ok_and(|contexts| js_sys::Array::from(&contexts).length() > 0)
 }
 
+thread_local! {
+    /// Held while the page is being opened: there can be one only, and several may need it at once.
+    static OPENING: Rc<Mutex<()>> = Rc::default();
+}
+
 /// Opens the host page if it is not there, and returns when it listens.
 pub async fn open() -> Result<(), Problem> {
+    let opening = OPENING.with(Rc::clone);
+    let _alone = opening.lock().await;
     if exists().await {
         return Ok(());
     }

@@ -5,7 +5,9 @@
 //! over what the browser's listeners receive, in order. It never touches a disk's bytes or a console's.
 
 mod effects;
+mod history;
 mod host_page;
+mod lost_list;
 mod pages;
 mod store;
 
@@ -14,6 +16,7 @@ use crate::webext::{MessageSender, Port, is_ours};
 use effects::Carrier;
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::StreamExt;
+use history::History;
 use pages::Pages;
 use protocol::{DiskOrder, Envelope, HostReply, Notice, PageCall, PageEvent, PageRequest, Problem, Reply};
 use registry::{Effect, Registry};
@@ -38,6 +41,8 @@ struct Shared {
     tidying: Cell<bool>,
     /// How many requests about disks wait for the host page's answer.
     asking: Cell<usize>,
+    /// What happened and is not in the catalog yet.
+    history: History,
 }
 
 /// The background's end towards `extension/background.js`.
@@ -110,7 +115,12 @@ async fn run(inputs: UnboundedReceiver<Input>) {
 
 async fn start() -> Result<(Rc<Shared>, Carrier), Problem> {
     let package = store::package().await?;
-    let mut registry = Registry::new(store::load().await?, package)?;
+    let loaded = store::load().await?;
+    let mut registry = Registry::new(loaded.stored, package)?;
+    let history = History::new(loaded.waiting, registry.instances());
+    if loaded.lost {
+        lost_list::recover(&mut registry, &history).await;
+    }
     let host_page_exists = host_page::exists().await;
     let (machines, jobs) = match host_page_exists {
         true => match host_page::call(&protocol::HostCall::List).await {
@@ -132,9 +142,11 @@ async fn start() -> Result<(Rc<Shared>, Carrier), Problem> {
         pages: RefCell::new(Pages::default()),
         tidying: Cell::new(false),
         asking: Cell::new(0),
+        history,
     });
     let carrier = Carrier::start(shared.clone());
     changed(&shared).await?;
+    history::tend(&shared, &carrier);
     carrier.carry(effects);
     if host_page_exists {
         // It may have been opened for a launch that never came.
@@ -149,16 +161,18 @@ async fn changed(shared: &Shared) -> Result<(), Problem> {
         let registry = shared.registry.borrow();
         (registry.stored(), registry.world(), registry.live())
     };
+    let waiting = shared.history.look(&world);
+    let world = shared.history.shown(world);
     shared.pages.borrow_mut().tell_all(&PageEvent::World(world));
     effects::show_badge(live);
-    store::save(&stored).await
+    store::save(&stored, waiting.as_deref()).await.inspect_err(|_| shared.history.not_stored())
 }
 
 async fn serve(mut inputs: UnboundedReceiver<Input>, shared: Rc<Shared>, carrier: Carrier) {
     while let Some(input) = inputs.next().await {
         match input {
             Input::Connect(id, port) => {
-                let world = PageEvent::World(shared.registry.borrow().world());
+                let world = PageEvent::World(shared.history.shown(shared.registry.borrow().world()));
                 shared.pages.borrow_mut().add(id, port, &world);
                 if shared.pages.borrow().may_launch() {
                     carrier.prepare();
@@ -175,6 +189,7 @@ async fn serve(mut inputs: UnboundedReceiver<Input>, shared: Rc<Shared>, carrier
                 let _ = resolve.call1(&JsValue::NULL, &JsValue::TRUE);
             }
         }
+        history::tend(&shared, &carrier);
     }
 }
 
@@ -186,6 +201,10 @@ async fn page_call(shared: &Rc<Shared>, carrier: &Carrier, page: u32, message: &
     };
     if let PageRequest::ShowsConsole(id) = &call.request {
         shared.pages.borrow_mut().shows_console(page, id.clone());
+    }
+    if let PageRequest::Catalog(request) = call.request {
+        spawn_local(history::call(shared.clone(), carrier.clone(), page, call.call, request));
+        return;
     }
     let (now, random) = (js_sys::Date::now() as u64, crate::disks::random_bits());
     let decision = shared.registry.borrow_mut().request(call.request, now, random);
@@ -208,12 +227,14 @@ async fn disk_call(shared: Rc<Shared>, carrier: Carrier, page: u32, call: u32, o
     let mut result = effects::ask_disks(&shared, &order).await;
     if let Ok(Reply::Disks(reply)) = &result {
         let effects = shared.registry.borrow_mut().disks_done(&order, reply);
+        shared.history.disks_done(&order, reply);
         carrier.carry(effects);
         if let Err(problem) = changed(&shared).await {
             result = Err(problem);
         }
     }
     shared.pages.borrow_mut().tell(page, &PageEvent::Answer { call, result });
+    history::tend(&shared, &carrier);
     carrier.tidy();
 }
 
@@ -232,6 +253,7 @@ async fn host_notice(shared: &Rc<Shared>, carrier: &Carrier, message: JsValue) {
         }
         Notice::Tidied => {
             shared.tidying.set(false);
+            spawn_local(history::measure(shared.clone()));
             vec![]
         }
     };

@@ -1,7 +1,8 @@
 //! What the background keeps in `storage.local`, and what it reads from the package.
 
-use crate::bridge::{from_js, problem};
+use crate::bridge::{from_js, log, problem};
 use crate::webext::{get_url, storage_get, storage_set};
+use catalog::waiting::Waiting;
 use futures_util::try_join;
 use protocol::{Problem, ProblemCode};
 use registry::{Package, Stored};
@@ -10,7 +11,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Response;
 
-/// The one key in `storage.local`; its value is [`Stored`] as JSON.
+/// The list of machines and the settings in `storage.local`; its value is [`Stored`] as JSON.
 const KEY: &str = "registry";
 
 #[wasm_bindgen]
@@ -19,28 +20,58 @@ extern "C" {
     async fn fetch(url: &str) -> Result<JsValue, JsValue>;
 }
 
-/// Loads what was stored; nothing stored is an empty registry.
-pub async fn load() -> Result<Stored, Problem> {
-    let failed = |error| problem(ProblemCode::NoStorage, "The list of machines could not be read", &error);
-    let items = storage_get(KEY).await.map_err(failed)?;
-    let value = js_sys::Reflect::get(&items, &JsValue::from_str(KEY)).map_err(failed)?;
-    match value.as_string() {
-        None => Ok(Stored::default()),
-        Some(text) => serde_json::from_str(&text).map_err(|error| {
-            Problem::new(ProblemCode::Internal, format!("The list of machines can’t be understood: {error}."))
-        }),
-    }
+/// What waits for the catalog, as JSON.
+const WAITING: &str = "waiting";
+
+/// What was stored.
+pub struct Loaded {
+    /// The list of machines, and the settings.
+    pub stored: Stored,
+    /// What waits for the catalog.
+    pub waiting: Waiting,
+    /// There is no list, or none that can be read: machines may have to be found by their disks.
+    pub lost: bool,
 }
 
-/// Stores; returns once the browser has taken it.
-pub async fn save(stored: &Stored) -> Result<(), Problem> {
+/// Loads what was stored. A list that can't be understood is kept under another key.
+pub async fn load() -> Result<Loaded, Problem> {
+    let (list, waiting) = try_join!(text(KEY), text(WAITING))?;
+    let waiting = waiting.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let stored = match list.as_deref().map(serde_json::from_str) {
+        Some(Ok(stored)) => Some(stored),
+        None => None,
+        Some(Err(error)) => {
+            log(&format!("the list of machines can’t be understood: {error}"));
+            let aside = format!("{KEY}-damaged-{}", js_sys::Date::now());
+            set(&serde_json::json!({ aside: list })).await?;
+            None
+        }
+    };
+    Ok(Loaded { lost: stored.is_none(), stored: stored.unwrap_or_default(), waiting })
+}
+
+async fn text(key: &str) -> Result<Option<String>, Problem> {
+    let failed = |error| problem(ProblemCode::NoStorage, "The list of machines could not be read", &error);
+    let items = storage_get(key).await.map_err(failed)?;
+    let value = js_sys::Reflect::get(&items, &JsValue::from_str(key)).map_err(failed)?;
+    Ok(value.as_string())
+}
+
+async fn set(items: &serde_json::Value) -> Result<(), Problem> {
+    let saved = storage_set(&super::options(items)).await;
+    saved.map_err(|error| problem(ProblemCode::NoSpace, "The list of machines could not be stored", &error))?;
+    Ok(())
+}
+
+/// Stores, all of it or nothing; returns once the browser has taken it. `waiting` only if it has changed.
+pub async fn save(stored: &Stored, waiting: Option<&str>) -> Result<(), Problem> {
     let text = serde_json::to_string(stored).map_err(|error| {
         Problem::new(ProblemCode::Internal, format!("The list of machines can’t be stored: {error}."))
     })?;
-    let items = super::options(&serde_json::json!({ KEY: text }));
-    let saved = storage_set(&items).await;
-    saved.map_err(|error| problem(ProblemCode::NoSpace, "The list of machines could not be stored", &error))?;
-    Ok(())
+    match waiting {
+        Some(waiting) => set(&serde_json::json!({ KEY: text, WAITING: waiting })).await,
+        None => set(&serde_json::json!({ KEY: text })).await,
+    }
 }
 
 /// What the package has.

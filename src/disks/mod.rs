@@ -4,6 +4,7 @@
 //!  images/SHA256.qcow2       base images, immutable
 //!  layers/LAYER.qcow2        all instances' layers; the header of each names what it lies on
 //!  instances/ID/disks.0, .1  the instance's record (crate `layers`), in two slots
+//!  instances/ID/machine.json which machine it is, should the list be lost (crate `catalog`)
 //!  instances/ID/memory-NAME  saved memories that the record names
 //!  instances/ID/inbox/…      archives that wait to be unpacked into the workspace
 //!  jobs/JOB/…                what unfinished work has made so far
@@ -12,6 +13,7 @@
 //!
 //! See `locks` for who may touch what when.
 
+pub mod described;
 pub mod images;
 pub mod layers;
 pub mod locks;

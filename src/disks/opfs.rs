@@ -41,7 +41,7 @@ pub struct Entry {
 pub struct Directory(FileSystemDirectoryHandle);
 
 /// What a failed storage operation means to the user.
-fn storage_problem(what: &str, error: &JsValue) -> Problem {
+pub(super) fn storage_problem(what: &str, error: &JsValue) -> Problem {
     let code = match name_of(error).as_str() {
         "QuotaExceededError" => ProblemCode::NoSpace,
         "NoModificationAllowedError" => ProblemCode::DiskBusy,
@@ -79,7 +79,7 @@ impl Directory {
         Ok(Self(handle))
     }
 
-    async fn handle(&self, name: &str, create: bool) -> Result<FileSystemFileHandle, JsValue> {
+    pub(super) async fn handle(&self, name: &str, create: bool) -> Result<FileSystemFileHandle, JsValue> {
         let options = FileSystemGetFileOptions::new();
         options.set_create(create);
         Ok(JsFuture::from(self.0.get_file_handle_with_options(name, &options)).await?.unchecked_into())

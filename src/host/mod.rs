@@ -4,6 +4,7 @@
 //! and finds here what runs when it has been started anew. What it has told and the background has not yet answered is
 //! kept, so that nothing that happened to a machine is lost.
 
+mod catalog;
 mod engine;
 mod jobs;
 mod keep_alive;
@@ -12,6 +13,7 @@ mod worker;
 
 use crate::bridge::{from_js, to_js};
 use crate::webext::{MessageSender, is_ours};
+use catalog::Catalog;
 use jobs::Jobs;
 use js_sys::Promise;
 use machines::Machines;
@@ -26,6 +28,7 @@ use wasm_bindgen_futures::future_to_promise;
 pub struct Host {
     machines: Rc<Machines>,
     jobs: Rc<Jobs>,
+    catalog: Rc<Catalog>,
 }
 
 #[wasm_bindgen]
@@ -36,18 +39,21 @@ impl Host {
         keep_alive::start_if_asked()?;
         let machines = Machines::watched()?;
         let jobs = Jobs::new(machines.clone())?;
-        Ok(Self { machines, jobs })
+        let catalog = Catalog::new()?;
+        Ok(Self { machines, jobs, catalog })
     }
 
     /// Does what the background asks; the promise is of its answer.
     pub fn call(&self, message: JsValue, sender: MessageSender) -> Promise {
-        let (machines, jobs) = (self.machines.clone(), self.jobs.clone());
+        let (machines, jobs, catalog) = (self.machines.clone(), self.jobs.clone(), self.catalog.clone());
         future_to_promise(async move {
             if !is_ours(Some(&sender)) {
                 return Err(JsValue::from_str("not from this extension"));
             }
             let reply = match from_js::<Envelope>(message) {
-                Ok(Envelope::Host(call)) => answer(&machines, &jobs, call).await.unwrap_or_else(HostReply::Failed),
+                Ok(Envelope::Host(call)) => {
+                    answer(&machines, &jobs, &catalog, call).await.unwrap_or_else(HostReply::Failed)
+                }
                 Ok(Envelope::Background(_)) => return Err(JsValue::from_str("not for the host page")),
                 Err(problem) => HostReply::Failed(problem),
             };
@@ -56,14 +62,18 @@ impl Host {
     }
 }
 
-async fn answer(machines: &Machines, jobs: &Rc<Jobs>, call: HostCall) -> Result<HostReply, Problem> {
+async fn answer(machines: &Machines, jobs: &Rc<Jobs>, catalog: &Catalog, call: HostCall) -> Result<HostReply, Problem> {
     match call {
         HostCall::List => return Ok(HostReply::Machines(machines.list(), jobs.list())),
         HostCall::Start(spec) => {
             jobs.interrupt_tidying();
+            catalog.give_way();
             machines.start(spec)?;
         }
         HostCall::Disks(order) => return jobs.answer(*order).await.map(HostReply::Disks),
+        HostCall::Catalog(order) => {
+            return catalog.answer(*order).await.map(|answer| HostReply::Catalog(Box::new(answer)));
+        }
         HostCall::Tidy(inventory) => jobs.tidy(inventory),
         HostCall::Pause(id) => machines.pause(&id)?,
         HostCall::Resume(id) => machines.resume(&id)?,

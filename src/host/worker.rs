@@ -3,7 +3,9 @@
 use super::engine::Engine;
 use crate::bridge::{from_js, problem, text_of, to_js};
 use crate::webext::get_url;
-use protocol::{Problem, ProblemCode, StorageCommand, StorageNotice, WorkerCommand, WorkerNotice};
+use protocol::{
+    CatalogCommand, CatalogNotice, Problem, ProblemCode, StorageCommand, StorageNotice, WorkerCommand, WorkerNotice,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
@@ -40,6 +42,8 @@ pub struct Worker<Command, Notice> {
 pub type MachineWorker = Worker<WorkerCommand, WorkerNotice>;
 /// A worker that works on disks.
 pub type StorageWorker = Worker<StorageCommand, StorageNotice>;
+/// The worker that holds the catalog.
+pub type CatalogWorker = Worker<CatalogCommand, CatalogNotice>;
 
 impl MachineWorker {
     /// Starts a worker that has no machine yet, and gives it the engine.
@@ -54,6 +58,13 @@ impl StorageWorker {
     /// Starts a worker that has nothing to do yet.
     pub fn start() -> Result<Self, Problem> {
         Self::load("storage.js", "The worker for disks", |message| matches!(message, FromWorker::Failed(_)))
+    }
+}
+
+impl CatalogWorker {
+    /// Starts a worker that has nothing to do yet.
+    pub fn start() -> Result<Self, Problem> {
+        Self::load("catalog.js", "The catalog’s worker", |message| matches!(message, FromWorker::Failed(_)))
     }
 }
 

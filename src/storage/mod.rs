@@ -8,6 +8,8 @@ mod requests;
 mod tidy;
 mod work;
 
+pub use report::{estimate, readable_records};
+
 use crate::bridge::{from_js, log, text_of, to_js};
 use protocol::{DiskReply, Problem, ProblemCode, StorageCommand, StorageNotice};
 use wasm_bindgen::prelude::*;
@@ -63,7 +65,7 @@ const BUSY_TRIES: u32 = 50;
 const BUSY_PAUSE_MS: i32 = 100;
 
 /// Tries again while a file is held by a worker that the browser is just ending.
-async fn patiently<T>(work: impl AsyncFn() -> Result<T, Problem>) -> Result<T, Problem> {
+pub async fn patiently<T>(work: impl AsyncFn() -> Result<T, Problem>) -> Result<T, Problem> {
     for _ in 0..BUSY_TRIES {
         match work().await {
             Err(problem) if problem.code == ProblemCode::DiskBusy => pause(BUSY_PAUSE_MS).await,

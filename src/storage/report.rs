@@ -73,7 +73,7 @@ fn above(graph: &Graph, record: &Record, point: &Point, before: Option<&protocol
 }
 
 /// The records of all instances that can be read: another machine's damage is no reason to show nothing.
-async fn readable_records(right: &Structure) -> Result<Vec<(InstanceId, Record)>, Problem> {
+pub async fn readable_records(right: &Structure) -> Result<Vec<(InstanceId, Record)>, Problem> {
     let mut all = vec![];
     for id in instances().await? {
         match records::load(right, &records::directory(&id).await?).await {

@@ -132,6 +132,7 @@ mod tests {
             templates: vec![],
             settings: Settings { memory: MemoryMib::DEFAULT, template: template.clone(), theme: Theme::System },
             jobs: vec![],
+            tellings: vec![],
         }
     }
 

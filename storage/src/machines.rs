@@ -1,6 +1,6 @@
 use crate::account::{MachineUse, by_machine, item_label, kind_class};
-use protocol::{Instance, PageRequest, StorageItem, StorageReport, World};
-use ui::{Button, ConfirmDialog, EmptyState, Icon, StateBadge, bytes, leave_disks_note, use_world};
+use protocol::{CatalogRequest, Instance, PageRequest, Problem, StorageItem, StorageKind, StorageReport, World};
+use ui::{Button, ConfirmDialog, EmptyState, Icon, Notice, StateBadge, bytes, leave_disks_note, use_world};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -92,11 +92,40 @@ pub(crate) fn Shared(props: &MachinesProps) -> Html {
     if items.is_empty() {
         return Html::default();
     }
+    let missing = items.iter().any(|item| item.kind == StorageKind::Leftover);
     html! {
         <section class="section" aria-labelledby="shared">
             <h2 id="shared">{ "Shared" }</h2>
-            <div class="panel shared"><Items {items} /></div>
+            <div class="panel shared">
+                <Items {items} />
+                if missing { <Recover /> }
+            </div>
         </section>
+    }
+}
+
+/// Brings machines back that have disks and are missing in the list.
+#[component]
+fn Recover() -> Html {
+    let workbench = use_world();
+    let busy = use_state(|| false);
+    let problem = use_state(|| None::<Problem>);
+    let onclick = {
+        let (busy, problem) = (busy.setter(), problem.setter());
+        Callback::from(move |_: MouseEvent| {
+            busy.set(true);
+            let (busy, problem) = (busy.clone(), problem.clone());
+            workbench.ask_catalog(CatalogRequest::Recover, move |answer| {
+                busy.set(false);
+                problem.set(answer.err());
+            });
+        })
+    };
+    html! {
+        <>
+            <Button label="Recover machines" icon={Icon::Undo} class="small" busy={*busy} {onclick} />
+            if let Some(problem) = (*problem).clone() { <Notice {problem} /> }
+        </>
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     usage::{Protection, Usage},
 };
 use protocol::{DiskReply, DiskRequest, InstanceId, JobId, State, StorageReport, World};
-use ui::{Button, Icon, Jobs, Logo, Notice, Room, RoomWarning, WorldProvider, use_asking, use_world};
+use ui::{Button, Icon, Jobs, Logo, Notice, Room, RoomWarning, Tellings, WorldProvider, use_asking, use_world};
 use yew::prelude::*;
 
 /// The storage page.
@@ -55,8 +55,10 @@ fn Storage() -> Html {
                 <h1>{ "Storage" }</h1>
                 <Button label="Refresh" icon={Icon::Restart} class="small" busy={asking.busy && report.is_some()}
                     onclick={refresh.reform(|_| ())} />
+                <a class="button secondary small" href="../history/index.html">{ Html::from(Icon::History) }{ "History" }</a>
                 <a class="button secondary small" href="../options/index.html">{ Html::from(Icon::Settings) }{ "Options" }</a>
             </header>
+            <Tellings />
             if let Some(problem) = workbench.problem.clone() {
                 <Notice {problem} on_dismiss={workbench.dismissal()} />
             }

@@ -5,7 +5,7 @@ use crate::{
     link::{Client, Link, Update, silent},
     theme::use_theme,
 };
-use protocol::{DiskReply, DiskRequest, InstanceId, PageRequest, Problem, Reply, World};
+use protocol::{CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, PageRequest, Problem, Reply, World};
 use std::rc::Rc;
 use yew::prelude::*;
 
@@ -41,7 +41,17 @@ impl Workbench {
         self.client.ask(PageRequest::Disks(request), move |answer| {
             done(answer.map(|reply| match reply {
                 Reply::Disks(reply) => reply,
-                Reply::Machine(_) => DiskReply::Done,
+                Reply::Machine(_) | Reply::Catalog(_) => DiskReply::Done,
+            }));
+        });
+    }
+
+    /// Asks about the catalog. What goes wrong is the caller's to show.
+    pub fn ask_catalog(&self, request: CatalogRequest, done: impl FnOnce(Result<CatalogReply, Problem>) + 'static) {
+        self.client.ask(PageRequest::Catalog(request), move |answer| {
+            done(answer.map(|reply| match reply {
+                Reply::Catalog(reply) => reply,
+                Reply::Machine(_) | Reply::Disks(_) => CatalogReply::Done,
             }));
         });
     }

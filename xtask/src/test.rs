@@ -38,10 +38,11 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
         eprintln!("note: archives are not judged by other programs: {error}");
     }
     lint(root)?;
+    // The catalog's tests run the packaged DuckDB.
+    setup::npm(root)?;
     let mut tests = native_cargo();
     tests.args(["test", "--workspace", "--exclude", "e2e", "--exclude", "driver"]).current_dir(root);
     succeed(&mut tests)?;
-    setup::npm(root)?;
     build::wasm_tests(root)?;
     if options.native {
         return Ok(());
@@ -61,7 +62,7 @@ fn lint(root: &Path) -> Result<()> {
     let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     succeed(native_cargo().args(clippy).current_dir(root))?;
     let mut wasm = setup::wasm_toolchain()?.cargo("clippy");
-    for name in ["workbench", "popup", "console", "options", "storage"] {
+    for name in ["workbench", "popup", "console", "options", "storage", "history"] {
         wasm.args(["--package", name]);
     }
     succeed(wasm.args(["--target-dir", "target/wasm", "--", "-D", "warnings"]).current_dir(root))

@@ -1,4 +1,6 @@
-use crate::{DiskReply, DiskRequest, InstanceId, Job, JobId, Problem, Settings, TemplateId, World};
+use crate::{
+    CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, Job, JobId, Problem, Settings, TemplateId, World,
+};
 use serde::{Deserialize, Serialize};
 
 /// Name of the `runtime.Port` that pages open to the background.
@@ -36,6 +38,8 @@ pub enum PageRequest {
     SaveSettings(Settings),
     /// Something about disks, snapshots or storage.
     Disks(DiskRequest),
+    /// Something about the catalog: the history, and questions about everything.
+    Catalog(CatalogRequest),
 }
 
 /// A request with the number under which its answer comes.
@@ -70,6 +74,8 @@ pub enum Reply {
     Machine(Option<InstanceId>),
     /// The answer to [`PageRequest::Disks`].
     Disks(DiskReply),
+    /// The answer to [`PageRequest::Catalog`].
+    Catalog(CatalogReply),
 }
 
 impl Reply {
@@ -78,7 +84,7 @@ impl Reply {
         match self {
             Self::Machine(id) => id.as_ref(),
             Self::Disks(DiskReply::Instance(id)) => Some(id),
-            Self::Disks(_) => None,
+            Self::Disks(_) | Self::Catalog(_) => None,
         }
     }
 }

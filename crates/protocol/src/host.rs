@@ -1,6 +1,6 @@
 use crate::{
-    DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, JobStage, MemoryMib, Point, Problem, SnapshotId,
-    StartFrom, TemplateId,
+    CatalogAnswer, CatalogOrder, DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, JobStage, MemoryMib, Point,
+    Problem, SnapshotId, StartFrom, TemplateId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -129,6 +129,8 @@ pub enum HostCall {
     Disks(Box<DiskOrder>),
     /// Merges layers that need not be apart and removes what nothing refers to, when there is time for it.
     Tidy(Inventory),
+    /// Saves in the catalog, and asks it.
+    Catalog(Box<CatalogOrder>),
 }
 
 /// The host page's answer to a [`HostCall`].
@@ -138,6 +140,8 @@ pub enum HostReply {
     Machines(Vec<RunningMachine>, Vec<Job>),
     /// To [`HostCall::Disks`].
     Disks(DiskReply),
+    /// To [`HostCall::Catalog`].
+    Catalog(Box<CatalogAnswer>),
     /// It is done, or on its way and will be told by a [`HostNotice`].
     Done,
     /// It could not be done.

@@ -11,14 +11,20 @@
 //! Control messages are JSON; console bytes travel as typed arrays. A message that is added here and not handled
 //! somewhere does not compile. This crate knows no browser.
 
+mod catalog;
 mod console;
 mod control;
 mod disks;
+mod event;
 mod host;
 mod ids;
 mod model;
 mod problem;
 
+pub use catalog::{
+    CatalogAnswer, CatalogCommand, CatalogFailure, CatalogLoss, CatalogNotice, CatalogOrder, CatalogReply,
+    CatalogRequest, Column, Mirror, ROWS_MAX, SQL_MAX, Table, Telling,
+};
 pub use console::{ConsoleEvent, ConsoleRequest, Stream, TerminalSize, ViewerId, console_channel};
 pub use control::{Envelope, Notice, PORT_NAME, PageCall, PageEvent, PageRequest, Reply};
 pub use disks::{
@@ -26,6 +32,7 @@ pub use disks::{
     ImportWhat, Job, JobStage, Outcome, Point, Removable, SNAPSHOT_NAME_MAX, SnapshotInfo, StorageItem, StorageKind,
     StorageReport, WORKSPACE_MIN, file_channel,
 };
+pub use event::{EVENT_COLUMNS, Event, EventFilter, EventKind};
 pub use host::{
     DiskOrder, Fresh, HostCall, HostNotice, HostReply, ImageFile, Inventory, MachineEvent, MachineSpec, NewSnapshot,
     RunningMachine, StorageCommand, StorageNotice, Subject, WorkerCommand, WorkerNotice,

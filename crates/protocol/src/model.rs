@@ -1,4 +1,4 @@
-use crate::{InstanceId, Job, Problem, TemplateId};
+use crate::{InstanceId, Job, Problem, Telling, TemplateId};
 use serde::{Deserialize, Serialize};
 
 /// Memory sizes that a machine can have, in MiB: v86 takes powers of two, and 2 GiB is the most that it can address.
@@ -183,6 +183,9 @@ pub struct World {
     /// Long work that goes on, or is over and not dismissed, oldest first.
     #[serde(default)]
     pub jobs: Vec<Job>,
+    /// What the user has to know, oldest first.
+    #[serde(default)]
+    pub tellings: Vec<Telling>,
 }
 
 impl World {

@@ -160,7 +160,7 @@ impl Registry {
     }
 
     /// Takes up an instance whose disks were made elsewhere. It does not run, whatever it is like.
-    fn take_in(&mut self, made: Instance) {
+    pub(crate) fn take_in(&mut self, made: Instance) {
         if self.instances.iter().any(|instance| instance.id == made.id) {
             return;
         }

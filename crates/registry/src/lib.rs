@@ -14,6 +14,7 @@
 
 mod disks;
 mod events;
+mod recovery;
 mod requests;
 
 use protocol::{
@@ -111,6 +112,7 @@ impl Registry {
             templates: self.templates.iter().map(|entry| entry.template.clone()).collect(),
             settings: self.settings.clone(),
             jobs: self.jobs.clone(),
+            tellings: vec![],
         }
     }
 

@@ -35,6 +35,8 @@ impl Registry {
             PageRequest::Delete(id) => self.delete(id),
             PageRequest::SaveSettings(settings) => self.save_settings(settings),
             PageRequest::Disks(request) => self.disk_request(request, now, random),
+            // The catalog shows what is decided here and decides nothing: the background sees to it.
+            PageRequest::Catalog(_) => Ok((None, vec![])),
         }
     }
 

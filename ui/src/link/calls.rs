@@ -111,7 +111,9 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
         | PageRequest::OpenConsole(_)
         | PageRequest::ShowsConsole(_)
         | PageRequest::Rename(..)
-        | PageRequest::SaveSettings(_) => Fate::Again,
+        | PageRequest::SaveSettings(_)
+        // Asked twice it says the same twice.
+        | PageRequest::Catalog(_) => Fate::Again,
         PageRequest::Disks(request) => disk_fate(request),
     }
 }

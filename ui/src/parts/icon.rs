@@ -23,6 +23,8 @@ pub enum Icon {
     Disk,
     /// An arrow out of a tray.
     Export,
+    /// A clock whose hands go back.
+    History,
     /// An arrow into a tray.
     Import,
     /// A chip.
@@ -97,6 +99,7 @@ impl Icon {
                  1-1-1v-2a1 1 0 0 1 1-1zM10.75 11h.01"
             }
             Self::Export => "M8 9.75V2.75M5.25 5.25L8 2.5l2.75 2.75M2.75 10v2.25a1 1 0 0 0 1 1h8.5a1 1 0 0 0 1-1V10",
+            Self::History => "M2.75 8a5.25 5.25 0 1 0 1.6-3.75M4.25 1.75V4.5H7M8 5v3.25l2.25 1.25",
             Self::Import => "M8 2.75v7M5.25 7.25L8 10l2.75-2.75M2.75 10v2.25a1 1 0 0 0 1 1h8.5a1 1 0 0 0 1-1V10",
             Self::Memory => {
                 "M5 4h6a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1zM6.5 2v2M9.5 2v2M6.5 12v2M9.5 \

@@ -17,6 +17,7 @@ mod offer;
 mod remark;
 mod size;
 mod snapshots;
+mod tellings;
 
 pub use badge::{StateBadge, StateGlyph, state_label};
 pub use button::{Button, Kind};
@@ -34,3 +35,4 @@ pub use offer::{Control, in_menu, in_sight};
 pub use remark::{Remark, RoomWarning, Tone};
 pub use size::{bytes, memory, typed_bytes};
 pub use snapshots::SnapshotTree;
+pub use tellings::Tellings;

@@ -7,11 +7,15 @@ use std::path::Path;
 use std::process::Command;
 
 /// Files of packages that are packaged as they are.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("v86/build/v86.wasm", "v86.wasm"),
     ("v86/build/v86-fallback.wasm", "v86-fallback.wasm"),
+    ("@duckdb/duckdb-wasm/dist/duckdb-eh.wasm", "duckdb-eh.wasm"),
     ("@xterm/xterm/css/xterm.css", "xterm.css"),
 ];
+
+/// What esbuild says of the files that it bundled.
+pub const META: &str = "target/npm-bundles.json";
 
 /// Bundles every entry file of `extension/npm/` into `vendor`.
 pub fn bundle(root: &Path, vendor: &Path) -> Result<()> {
@@ -32,6 +36,7 @@ pub fn bundle(root: &Path, vendor: &Path) -> Result<()> {
         "--external:crypto",
     ]);
     esbuild.args(["--legal-comments=inline", "--log-level=warning"]).arg(format!("--outdir={}", vendor.display()));
+    esbuild.arg(format!("--metafile={}", root.join(META).display())).current_dir(root);
     succeed(&mut esbuild)?;
     for (from, to) in FILES {
         let from = root.join("node_modules").join(from);

@@ -5,11 +5,12 @@
 mod crates;
 mod notices;
 
-use crate::build::wasm;
+use crate::build::{npm, wasm};
 use anyhow::{Context, Result};
 use guest_build::image::{GuestImage, packages};
 use notices::{BYTE_ORDER_MARK, Notice};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -37,19 +38,35 @@ pub fn package(root: &Path, out: &Path, image: &GuestImage) -> Result<()> {
     Ok(())
 }
 
-/// The packages that `package.json` names as dependencies; none of them has further ones.
+/// Packages that bring no licence text, and where the repository has it.
+const TEXTLESS: [(&str, &str); 1] = [("@duckdb/duckdb-wasm", "extension/licenses/duckdb.txt")];
+
+/// The packages of which something is bundled, as esbuild says.
 fn npm(root: &Path) -> Result<Vec<Notice>> {
-    let manifest = json(&root.join("package.json"))?;
-    let names = manifest["dependencies"].as_object().context("package.json names no dependencies")?;
-    names.keys().map(|name| npm_package(&root.join("node_modules").join(name), name)).collect()
+    let meta = json(&root.join(npm::META))?;
+    let inputs = meta["inputs"].as_object().context("the list of bundled files names none")?;
+    let names: BTreeSet<&str> = inputs.keys().filter_map(|file| package_of(file)).collect();
+    anyhow::ensure!(!names.is_empty(), "the list of bundled files names no package");
+    names.into_iter().map(|name| npm_package(root, name)).collect()
 }
 
-fn npm_package(folder: &Path, name: &str) -> Result<Notice> {
+/// The package that a file belongs to: `node_modules/NAME/…` or `node_modules/@SCOPE/NAME/…`.
+fn package_of(file: &str) -> Option<&str> {
+    let (_, rest) = file.rsplit_once("node_modules/")?;
+    let parts = if rest.starts_with('@') { 2 } else { 1 };
+    let (end, _) = rest.match_indices('/').nth(parts - 1)?;
+    Some(&rest[..end])
+}
+
+fn npm_package(root: &Path, name: &str) -> Result<Notice> {
+    let folder = root.join("node_modules").join(name);
     let manifest = json(&folder.join("package.json"))?;
-    let further = manifest["dependencies"].as_object().map_or(0, serde_json::Map::len);
-    anyhow::ensure!(further == 0, "the npm package {name} has dependencies, whose notices are not gathered");
     let text = |key: &str| manifest[key].as_str().with_context(|| format!("the npm package {name} has no {key}"));
-    let texts = notices::texts_in(folder)?;
+    let mut texts = notices::texts_in(&folder)?;
+    if let Some((_, own)) = TEXTLESS.iter().find(|(textless, _)| *textless == name) {
+        let own = fs::read_to_string(root.join(own)).with_context(|| format!("{own} can't be read"))?;
+        texts.push(own.trim_start_matches(BYTE_ORDER_MARK).to_owned());
+    }
     anyhow::ensure!(!texts.is_empty(), "the npm package {name} has no licence text");
     Ok(Notice { name: name.to_owned(), version: text("version")?.into(), license: text("license")?.into(), texts })
 }
@@ -71,4 +88,17 @@ fn guest(image: &GuestImage) -> Result<String> {
         text += &format!("{} {}{license}\n    source: {}\n", package.name, package.version, package.source);
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundled_file_tells_its_package() {
+        assert_eq!(package_of("node_modules/v86/build/libv86.mjs"), Some("v86"));
+        assert_eq!(package_of("node_modules/@duckdb/duckdb-wasm/dist/a.mjs"), Some("@duckdb/duckdb-wasm"));
+        assert_eq!(package_of("node_modules/a/node_modules/@b/c/d.js"), Some("@b/c"));
+        assert_eq!(package_of("extension/npm/v86.mjs"), None);
+    }
 }

@@ -1,0 +1,161 @@
+//! What is written: events that have not been written before, and the present state of everything.
+
+use crate::open::about;
+use crate::schema::{set_about, transaction};
+use crate::{Catalog, Engine, EngineError, Value};
+use layers::Record;
+use protocol::{Event, InstanceId, Mirror};
+
+/// Most events that are kept: a year of a busy workbench, and some megabytes.
+pub const EVENTS_MAX: u32 = 50_000;
+
+/// The tables that are written anew whenever what they show has changed.
+const MIRRORED: [&str; 6] = ["templates", "images", "instances", "disks", "snapshots", "ui_state"];
+
+impl<E: Engine> Catalog<E> {
+    /// Saves, and returns when it is in the file: what is not checkpointed is lost with the browser.
+    ///
+    /// # Errors
+    /// If the database refuses or fails; nothing of it counts as saved then.
+    pub fn save(
+        &mut self,
+        events: &[Event],
+        mirror: &Mirror,
+        records: &[(InstanceId, Record)],
+    ) -> Result<(), EngineError> {
+        let sum = sum(mirror, records);
+        let same = about(&mut self.engine, "mirror")?.as_ref() == Some(&sum);
+        if same && events.is_empty() {
+            return Ok(());
+        }
+        transaction(&mut self.engine, |engine| {
+            write_events(engine, events)?;
+            write_mirror(engine, mirror, records)?;
+            set_about(engine, "mirror", &sum)
+        })?;
+        self.engine.run("CHECKPOINT", &[]).map(drop)
+    }
+}
+
+/// Tells states apart; that two are taken for one is as unlikely as a changed state that shows nothing new.
+fn sum(mirror: &Mirror, records: &[(InstanceId, Record)]) -> String {
+    let text = serde_json::to_vec(&(mirror, records)).unwrap_or_default();
+    format!("{:08x}-{}", crc32fast::hash(&text), text.len())
+}
+
+fn write_events(engine: &mut impl Engine, events: &[Event]) -> Result<(), EngineError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let lists: Vec<Vec<Value>> = events.iter().map(event_values).collect();
+    engine.run_each("INSERT OR IGNORE INTO events VALUES (?, epoch_ms(?::BIGINT), ?, ?, ?, ?, ?, ?, ?)", &lists)?;
+    let old = "DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY time DESC, id DESC OFFSET ?::BIGINT)";
+    engine.run(old, &[EVENTS_MAX.into()]).map(drop)
+}
+
+fn event_values(event: &Event) -> Vec<Value> {
+    vec![
+        event.id.into(),
+        event.time.into(),
+        event.kind.word().into(),
+        event.machine.as_ref().map(InstanceId::as_str).into(),
+        event.name.as_deref().into(),
+        event.boot.into(),
+        event.duration.into(),
+        event.bytes.into(),
+        event.details.as_str().into(),
+    ]
+}
+
+fn write_mirror(
+    engine: &mut impl Engine,
+    mirror: &Mirror,
+    records: &[(InstanceId, Record)],
+) -> Result<(), EngineError> {
+    for table in MIRRORED {
+        engine.run(&format!("DELETE FROM {table}"), &[])?;
+    }
+    let templates: Vec<Vec<Value>> = mirror
+        .templates
+        .iter()
+        .map(|(template, cmdline, image)| {
+            vec![
+                template.id.as_str().into(),
+                template.title.as_str().into(),
+                template.description.as_str().into(),
+                cmdline.as_str().into(),
+                image.sha256.as_str().into(),
+            ]
+        })
+        .collect();
+    engine.run_each("INSERT INTO templates VALUES (?, ?, ?, ?, ?)", &templates)?;
+    let images: Vec<Vec<Value>> = mirror
+        .templates
+        .iter()
+        .map(|(_, _, image)| {
+            vec![image.sha256.as_str().into(), image.path.as_str().into(), image.bytes.into(), image.disk_bytes.into()]
+        })
+        .collect();
+    engine.run_each("INSERT INTO images VALUES (?, ?, ?, ?)", &images)?;
+    write_instances(engine, mirror)?;
+    write_records(engine, records)?;
+    let settings = serde_json::to_string(&mirror.settings).unwrap_or_default();
+    engine.run("INSERT INTO ui_state VALUES ('settings', ?)", &[settings.as_str().into()]).map(drop)
+}
+
+fn write_instances(engine: &mut impl Engine, mirror: &Mirror) -> Result<(), EngineError> {
+    let rows: Vec<Vec<Value>> = mirror
+        .instances
+        .iter()
+        .map(|instance| {
+            let id = instance.id.as_str();
+            vec![
+                id.into(),
+                instance.name.as_str().into(),
+                instance.template.as_str().into(),
+                instance.memory.mib().into(),
+                mirror.cmdline(&instance.template).into(),
+                instance.created.into(),
+                state_word(instance).as_str().into(),
+                instance.boot.into(),
+                id.into(),
+                id.into(),
+                instance.problem.as_ref().map(|problem| problem.message.as_str()).into(),
+            ]
+        })
+        .collect();
+    let insert = "INSERT INTO instances SELECT ?, ?, ?, ?, ?, epoch_ms(?::BIGINT), ?, ?,
+        (SELECT max(time) FROM events WHERE machine = ? AND kind = 'booted'),
+        (SELECT arg_max(duration_ms, time) FROM events WHERE machine = ? AND kind = 'booted'), ?";
+    engine.run_each(insert, &rows)
+}
+
+/// The state's name, as the messages have it.
+fn state_word(instance: &protocol::Instance) -> String {
+    let word = serde_json::to_value(instance.state).ok();
+    word.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn write_records(engine: &mut impl Engine, records: &[(InstanceId, Record)]) -> Result<(), EngineError> {
+    let mut disks = vec![];
+    let mut snapshots = vec![];
+    for (id, record) in records {
+        let mut disk = |name: &str, layer: &str| disks.push(vec![id.as_str().into(), name.into(), layer.into()]);
+        disk("system", record.current.system.as_str());
+        if let Some(layer) = &record.current.workspace {
+            disk("workspace", layer.as_str());
+        }
+        snapshots.extend(record.snapshots.iter().map(|snapshot| {
+            vec![
+                snapshot.id.as_str().into(),
+                id.as_str().into(),
+                snapshot.name.as_str().into(),
+                snapshot.created.into(),
+                snapshot.parent.as_ref().map(|parent| parent.as_str()).into(),
+                snapshot.memory.as_ref().map(|memory| memory.bytes).into(),
+            ]
+        }));
+    }
+    engine.run_each("INSERT INTO disks VALUES (?, ?, ?)", &disks)?;
+    engine.run_each("INSERT INTO snapshots VALUES (?, ?, ?, epoch_ms(?::BIGINT), ?, ?)", &snapshots)
+}

@@ -1,0 +1,238 @@
+//! The catalog under the very DuckDB that the extension packages, in Node.js.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure fails the test")]
+
+mod support;
+
+use catalog::{Catalog, Engine, MIGRATIONS, OpenError, ReadError, VERSION, Value, migrate};
+use layers::Record;
+use protocol::*;
+use support::{Duck, database};
+
+fn open(duck: Duck) -> Catalog<Duck> {
+    Catalog::open(duck, "me").unwrap()
+}
+
+fn instance(bits: u64, name: &str) -> Instance {
+    let template = TemplateId::try_from("alpine".to_owned()).unwrap();
+    Instance::new(InstanceId::from_random(bits), name.to_owned(), template, MemoryMib::DEFAULT, 1_700_000_000_000)
+}
+
+fn mirror(instances: Vec<Instance>) -> Mirror {
+    let template = TemplateId::try_from("alpine".to_owned()).unwrap();
+    let image = ImageFile { path: "images/a".to_owned(), sha256: "a".repeat(64), bytes: 5, disk_bytes: 6 };
+    let entry = Template { id: template.clone(), title: "Alpine".to_owned(), description: "Small.".to_owned() };
+    let settings = Settings { memory: MemoryMib::DEFAULT, template, theme: Theme::Dark };
+    Mirror { instances, templates: vec![(entry, "root=/dev/sda".to_owned(), image)], settings }
+}
+
+fn booted(id: u64, time: u64, of: &Instance, duration: u64) -> Event {
+    Event {
+        machine: Some(of.id.clone()),
+        name: Some(of.name.clone()),
+        boot: Some(1),
+        duration: Some(duration),
+        ..catalog::waiting::event(EventKind::Booted, time, id)
+    }
+}
+
+fn ask(catalog: &mut Catalog<Duck>, sql: &str) -> Result<Table, ReadError> {
+    let request = CatalogRequest::Query { sql: sql.to_owned(), rows: 100 };
+    catalog.answer(&request).map(|table| table.unwrap())
+}
+
+fn rows(catalog: &mut Catalog<Duck>, sql: &str) -> Vec<Vec<String>> {
+    let table = ask(catalog, sql).unwrap();
+    table
+        .rows
+        .into_iter()
+        .map(|row| row.into_iter().map(|value| value.unwrap_or("NULL".to_owned())).collect())
+        .collect()
+}
+
+#[test]
+fn everything_that_is_saved_can_be_asked_for() {
+    let Some(duck) = database() else { return };
+    let mut catalog = open(duck);
+    assert!(catalog.is_new() && catalog.identity() == "me");
+    let one = instance(1, "web-1");
+    let record = Record::new(LayerId::from_random(3));
+    let fresh = NewSnapshot { id: SnapshotId::from_random(4), name: "a; DROP'".to_owned(), created: 5, memory: false };
+    let record = record.freeze(Some(fresh), None, || LayerId::from_random(9)).unwrap().record;
+    let events = [booted(7, 1_700_000_000_123, &one, 612), booted(8, 1_700_000_100_000, &one, 480)];
+    let records = [(one.id.clone(), record)];
+    for _ in 0..2 {
+        catalog.save(&events, &mirror(vec![one.clone()]), &records).unwrap();
+    }
+    assert_eq!(
+        rows(&mut catalog, "SELECT name, template, memory_mib, cmdline, state, last_boot, last_boot_ms FROM instances"),
+        [["web-1", "alpine", "256", "root=/dev/sda", "stopped", "2023-11-14 22:15:00", "480"]]
+    );
+    assert_eq!(rows(&mut catalog, "SELECT machine, name, created::VARCHAR FROM snapshots")[0][1], "a; DROP'");
+    assert_eq!(rows(&mut catalog, "SELECT count(*) FROM disks"), [["1"]]);
+    assert_eq!(rows(&mut catalog, "SELECT title FROM templates"), [["Alpine"]]);
+    assert_eq!(rows(&mut catalog, "SELECT disk_bytes FROM images"), [["6"]]);
+    assert!(rows(&mut catalog, "SELECT value FROM ui_state")[0][0].contains("dark"));
+    // Twice saved is once there; what is gone from the list is gone from the table, its history is not.
+    assert_eq!(
+        rows(&mut catalog, "SELECT time FROM events ORDER BY id"),
+        [["2023-11-14 22:13:20.123"], ["2023-11-14 22:15:00"]]
+    );
+    catalog.save(&[], &mirror(vec![]), &[]).unwrap();
+    assert_eq!(rows(&mut catalog, "SELECT count(*) FROM instances"), [["0"]]);
+    assert_eq!(rows(&mut catalog, "SELECT count(*) FROM events"), [["2"]]);
+}
+
+#[test]
+fn events_are_found_by_machine_kind_and_time_newest_first() {
+    let Some(duck) = database() else { return };
+    let mut catalog = open(duck);
+    let (one, two) = (instance(1, "one"), instance(2, "two"));
+    let stopped = Event { machine: Some(two.id.clone()), ..catalog::waiting::event(EventKind::Stopped, 3_000, 3) };
+    catalog.save(&[booted(1, 1_000, &one, 5), booted(2, 2_000, &two, 6), stopped], &mirror(vec![]), &[]).unwrap();
+    let mut ids = |filter: EventFilter| {
+        let table = catalog.answer(&CatalogRequest::Events(filter)).unwrap().unwrap();
+        assert_eq!(table.columns.len(), EVENT_COLUMNS.len());
+        let ids: Vec<String> = table.rows.into_iter().map(|row| row[0].clone().unwrap()).collect();
+        (ids.join(" "), table.more)
+    };
+    let all = EventFilter { limit: 10, ..EventFilter::default() };
+    assert_eq!(ids(all.clone()), ("3 2 1".to_owned(), false));
+    assert_eq!(ids(EventFilter { limit: 2, ..all.clone() }), ("3 2".to_owned(), true));
+    assert_eq!(ids(EventFilter { machine: Some(two.id), ..all.clone() }).0, "3 2");
+    assert_eq!(ids(EventFilter { kinds: vec![EventKind::Booted, EventKind::Crashed], ..all.clone() }).0, "2 1");
+    assert_eq!(ids(EventFilter { since: Some(2_000), ..all }).0, "3 2");
+}
+
+#[test]
+fn a_question_can_not_change_anything_even_if_the_guard_lets_it_through() {
+    let Some(duck) = database() else { return };
+    let mut catalog = open(duck);
+    let one = instance(1, "one");
+    catalog.save(&[booted(1, 1_000, &one, 5)], &mirror(vec![one]), &[]).unwrap();
+    for sql in [
+        "DELETE FROM events",
+        "SELECT * FROM \"/etc/passwd.csv\"",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT 1; DELETE FROM events",
+        "SELECT 1) ; DELETE FROM events; SELECT (1",
+        "FROM duckdb_nothing()",
+        "SELECT nothing FROM events",
+    ] {
+        assert!(matches!(ask(&mut catalog, sql), Err(ReadError::Problem(_))), "{sql}");
+    }
+    let Err(ReadError::Problem(problem)) = ask(&mut catalog, "SELECT nothing FROM events") else { panic!() };
+    assert!(
+        problem.message.starts_with("Binder Error: Referenced column \"nothing\" not found"),
+        "{}",
+        problem.message
+    );
+    assert!(problem.message.contains("LINE 1: SELECT nothing FROM events"), "{}", problem.message);
+    assert_eq!(rows(&mut catalog, "SELECT count(*) FROM events"), [["1"]]);
+}
+
+#[test]
+fn the_engine_itself_reaches_no_file_and_stays_so() {
+    let Some(duck) = database() else { return };
+    let mut duck = duck;
+    Catalog::open(&mut duck, "me").unwrap();
+    for sql in [
+        "SET enable_external_access = true",
+        "SET autoinstall_known_extensions = true",
+        "ATTACH '/tmp/other.db'",
+        "COPY events TO '/tmp/events.csv'",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "LOAD json",
+    ] {
+        assert!(duck.run(sql, &[]).is_err(), "{sql}");
+    }
+    duck.run("BEGIN TRANSACTION READ ONLY", &[]).unwrap();
+    let refused = duck.run("DELETE FROM events", &[]).unwrap_err();
+    assert!(refused.to_string().contains("read-only"), "{refused}");
+}
+
+#[test]
+fn questions_of_every_form_are_answered_with_names_types_and_nulls() {
+    let Some(duck) = database() else { return };
+    let mut catalog = open(duck);
+    let table = ask(&mut catalog, "SELECT 1 AS a, NULL AS b, [1, 2] AS \"a list\" -- the end").unwrap();
+    let kinds: Vec<_> = table.columns.iter().map(|column| (column.name.as_str(), column.kind.as_str())).collect();
+    assert_eq!(kinds, [("a", "INTEGER"), ("b", "INTEGER"), ("a list", "INTEGER[]")]);
+    assert_eq!(table.rows, [vec![Some("1".to_owned()), None, Some("[1, 2]".to_owned())]]);
+    for sql in [
+        "DESCRIBE events",
+        "SHOW TABLES",
+        "SUMMARIZE events",
+        "WITH a AS (SELECT 1) FROM a",
+        "VALUES (1), (2)",
+        "EXPLAIN SELECT 1",
+        "EXPLAIN ANALYZE SELECT 1",
+        "(SELECT 1) UNION ALL (SELECT 2) ORDER BY 1",
+    ] {
+        assert!(!ask(&mut catalog, sql).unwrap().columns.is_empty(), "{sql}");
+    }
+    let table = ask(&mut catalog, "SELECT * FROM range(1000)").unwrap();
+    assert_eq!((table.rows.len(), table.more), (100, true));
+    assert_eq!(rows(&mut catalog, "SELECT length(repeat('x', 20000)), repeat('x', 20000)")[0][1].len(), 10_000);
+}
+
+#[test]
+fn a_catalog_of_a_newer_version_is_left_alone() {
+    let Some(mut duck) = database() else { return };
+    Catalog::open(&mut duck, "me").unwrap();
+    duck.run("UPDATE about SET value = '999' WHERE key = 'version'", &[]).unwrap();
+    // Its settings are locked already, which is another reason, so they are not set again here.
+    assert!(matches!(Catalog::open_ready(&mut duck, "me"), Err(OpenError::Newer)));
+}
+
+#[test]
+fn an_old_catalog_is_brought_to_the_newest_version_with_all_that_is_in_it() {
+    for version in 1..=VERSION {
+        let Some(mut duck) = database() else { return };
+        let golden = format!("{}/golden/v{version}.sql", env!("CARGO_MANIFEST_DIR"));
+        for statement in std::fs::read_to_string(&golden).expect(&golden).split(";\n") {
+            if !statement.trim().is_empty() {
+                duck.run(statement, &[]).unwrap();
+            }
+        }
+        let mut catalog = open(duck);
+        assert!(!catalog.is_new());
+        assert_eq!(catalog.identity(), "golden");
+        assert_eq!(rows(&mut catalog, "SELECT value FROM about WHERE key = 'version'"), [[VERSION.to_string()]]);
+        assert_eq!(
+            rows(&mut catalog, "SELECT kind, name, duration_ms, details FROM events ORDER BY time"),
+            [["created", "alpine-1", "NULL", "from alpine-3.20"], ["booted", "alpine-1", "612", ""]]
+        );
+        let one = instance(1, "one");
+        catalog.save(&[booted(99, 1_000, &one, 5)], &mirror(vec![one]), &[]).unwrap();
+        assert_eq!(rows(&mut catalog, "SELECT name FROM instances"), [["one"]]);
+    }
+}
+
+#[test]
+fn migrations_are_done_one_after_the_other_and_each_wholly_or_not_at_all() {
+    const FIRST: &[&str] = &["CREATE TABLE a (x INTEGER)", "INSERT INTO a VALUES (1)"];
+    const SECOND: &[&str] = &["ALTER TABLE a ADD COLUMN y INTEGER", "UPDATE a SET y = x + 1"];
+    const BROKEN: &[&str] = &["INSERT INTO a VALUES (5, 5)", "INSERT INTO nowhere VALUES (1)"];
+    let Some(mut duck) = database() else { return };
+    duck.run("CREATE TABLE about (key VARCHAR NOT NULL, value VARCHAR NOT NULL)", &[]).unwrap();
+    migrate(&mut duck, 0, &[FIRST]).unwrap();
+    migrate(&mut duck, 1, &[FIRST, SECOND]).unwrap();
+    assert!(migrate(&mut duck, 2, &[FIRST, SECOND, BROKEN]).is_err());
+    let all = duck.run("SELECT x::VARCHAR, y::VARCHAR, (SELECT value FROM about) FROM a", &[]).unwrap();
+    assert_eq!(all, [[Some("1".to_owned()), Some("2".to_owned()), Some("2".to_owned())].to_vec()]);
+    assert_eq!(MIGRATIONS.len(), VERSION);
+}
+
+#[test]
+fn old_events_go_when_there_are_too_many() {
+    let Some(mut duck) = database() else { return };
+    Catalog::open(&mut duck, "me").unwrap();
+    duck.run("INSERT INTO events SELECT range, epoch_ms(range), 'started', NULL, NULL, NULL, NULL, NULL, '' FROM range(60000)", &[])
+        .unwrap();
+    let mut catalog = Catalog::open_ready(duck, "me").unwrap();
+    let one = instance(1, "one");
+    catalog.save(&[booted(99_999, 99_999, &one, 5)], &mirror(vec![]), &[]).unwrap();
+    assert_eq!(rows(&mut catalog, "SELECT count(*), min(id), max(id) FROM events"), [["50000", "10001", "99999"]]);
+    assert_eq!(Value::from(u64::MAX), Value::Int((1 << 53) - 1));
+}
