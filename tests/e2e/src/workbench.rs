@@ -1,8 +1,8 @@
 use crate::{Console, Error, Result};
 use driver::Browser;
 use protocol::{
-    DiskReply, DiskRequest, Disks, Instance, InstanceId, JobId, JobStage, Outcome, PageRequest, Problem, Reply, State,
-    World,
+    CatalogReply, CatalogRequest, DiskReply, DiskRequest, Disks, Instance, InstanceId, JobId, JobStage, Outcome,
+    PageRequest, Problem, Reply, State, World,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -66,6 +66,14 @@ impl<'a> Workbench<'a> {
     pub async fn disks(&self, request: DiskRequest) -> Result<DiskReply> {
         match self.ask(&PageRequest::Disks(request)).await? {
             Reply::Disks(reply) => Ok(reply),
+            other => Err(Error::Answer(format!("{other:?}"))),
+        }
+    }
+
+    /// Asks about the catalog.
+    pub async fn catalog(&self, request: CatalogRequest) -> Result<CatalogReply> {
+        match self.ask(&PageRequest::Catalog(request)).await? {
+            Reply::Catalog(reply) => Ok(reply),
             other => Err(Error::Answer(format!("{other:?}"))),
         }
     }
