@@ -25,7 +25,8 @@ pub(crate) fn FilesPanel(props: &FilesPanelProps) -> Html {
     // A machine that has been started or has ended is another owner of the files.
     let listing = use_listing(&place, u32::from(instance.state.is_live()));
     let asking = use_asking(Callback::noop());
-    use_effect_with(node.clone(), |node| {
+    // Also in another folder: the button that led there is gone, and the terminal must not get the keyboard.
+    use_effect_with((node.clone(), place.path.clone()), |(node, _)| {
         if let Some(panel) = node.cast::<HtmlElement>() {
             // It was just rendered and can take the focus.
             let _ = panel.focus();
@@ -113,7 +114,7 @@ pub(crate) fn FilesPanel(props: &FilesPanelProps) -> Html {
                     if entries.is_empty() {
                         <EmptyState title="Nothing here yet" text={empty_text(&place.path)} />
                     } else {
-                        <Rows place={place.clone()} {entries} listing={listing.clone()} {go} pose={pose.clone()} {download} />
+                        <Rows key={place.path.as_str()} place={place.clone()} {entries} listing={listing.clone()} {go} pose={pose.clone()} {download} />
                     }
                 } else if listing.problem.is_none() {
                     <div class="skeleton" role="status" aria-label="Loading"><div class="bone bone-side" /></div>

@@ -26,18 +26,12 @@ pub(super) struct RowsProps {
     pub(super) download: Callback<FilePath>,
 }
 
-/// The rows, with a field to find them by where there are many.
+/// The rows, with a field to find them by where there are many. The field keeps its own text: drawing hundreds of rows takes longer than a
+/// key press, and must not take back what was typed meanwhile.
 #[component]
 pub(super) fn Rows(props: &RowsProps) -> Html {
     let text = use_state(String::new);
     let shown = use_state(|| ROWS);
-    use_effect_with(props.place.clone(), {
-        let (text, shown) = (text.setter(), shown.setter());
-        move |_| {
-            text.set(String::new());
-            shown.set(ROWS);
-        }
-    });
     let matching = found(&props.entries, &text);
     let rows = matching.iter().take(*shown).map(|entry| {
         html! {
@@ -53,7 +47,7 @@ pub(super) fn Rows(props: &RowsProps) -> Html {
     html! {
         <>
             if props.entries.len() >= MANY {
-                <input type="search" class="file-find" aria-label="Find by name" placeholder="Find by name" value={(*text).clone()}
+                <input type="search" class="file-find" aria-label="Find by name" placeholder="Find by name"
                     spellcheck="false" oninput={Callback::from({
                         let text = text.setter();
                         move |event: InputEvent| text.set(event.target_unchecked_into::<HtmlInputElement>().value())
