@@ -61,7 +61,7 @@ proptest! {
             world.lan.poll(world.now);
             while world.lan.event().is_some() {}
             let (connections, half_open) = world.lan.gateway().connection_counts(port);
-            prop_assert!(connections <= 96 && half_open <= 32);
+            prop_assert!(connections <= 96 && half_open <= 64);
             let wake = world.lan.wake_at(world.now);
             prop_assert!(wake.is_none_or(|wake| wake + std::time::Duration::from_secs(100) > world.now));
         }
@@ -105,9 +105,9 @@ fn half_open_connections_are_bounded_and_given_up() {
         world.lan.input(port, &syn, world.now);
         world.lan.poll(world.now);
         world.now += std::time::Duration::from_millis(1);
-        assert!(world.lan.gateway().connection_counts(port).1 <= 32);
+        assert!(world.lan.gateway().connection_counts(port).1 <= 64);
     }
-    assert_eq!(world.lan.gateway().connection_counts(port).1, 32);
+    assert_eq!(world.lan.gateway().connection_counts(port).1, 64);
     world.now += std::time::Duration::from_secs(11);
     world.lan.poll(world.now);
     assert_eq!(world.lan.gateway().connection_counts(port), (0, 0));

@@ -96,6 +96,34 @@ fn the_gateway_does_not_answer_for_other_stations() {
 }
 
 #[test]
+fn what_is_damaged_or_an_error_itself_is_not_answered() {
+    let mut world = World::with_guests(1);
+    let (port, own) = (world.guests[0].port, world.guests[0].address().unwrap());
+    world.run(10);
+    let mut answers = |frame: &[u8]| {
+        world.lan.input(port, frame, world.now);
+        world.lan.poll(world.now);
+        let batch = world.lan.take(port, usize::MAX, world.now);
+        batch::frames(&batch, vlan::frame::LONGEST).unwrap().count()
+    };
+    let to = PLAN.gateway_mac().0;
+    let question = message::query(7, "alpine-1.lan", message::kind::A);
+    let mut udp = forge::udp(mac(1).0, to, (own, 9), (PLAN.gateway(), 53), &question);
+    assert_eq!(answers(&udp), 1);
+    udp[24] ^= 1;
+    assert_eq!(answers(&udp), 0, "a wrong sum of the header");
+    udp[24] ^= 1;
+    *udp.last_mut().unwrap() ^= 1;
+    assert_eq!(answers(&udp), 0, "a wrong sum of the packet");
+    let away = Ipv4Addr::new(8, 8, 8, 8);
+    let mut icmp =
+        |kind: u8| answers(&forge::ipv4(mac(1).0, to, (own, away), 1.into(), &[kind, 0, 0, 0, 0, 0, 0, 0, 69]));
+    assert_eq!((icmp(8), icmp(3), icmp(11), icmp(0)), (1, 0, 0, 0), "an echo is refused, errors and answers are not");
+    let closed = forge::udp(mac(1).0, to, (own, 9), (away, 9), b"x");
+    assert_eq!(answers(&closed), 1);
+}
+
+#[test]
 fn an_idle_lan_sleeps() {
     let mut world = World::with_guests(2);
     let web = world.guests[0].connect(PLAN.gateway(), 80, 50_000);

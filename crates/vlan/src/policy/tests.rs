@@ -101,6 +101,7 @@ fn public_addresses_are_open_with_web_access() {
         "http://100.128.0.1/",
         "http://[2606:4700::1111]/",
         "http://[::ffff:1.1.1.1]/",
+        "http://[64:ff9b::1.1.1.1]/",
         "http://localhost.example.com/",
         "http://local.example.com/",
         "http://thelocal/x".trim_end_matches("/x"),

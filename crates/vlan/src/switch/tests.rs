@@ -101,8 +101,10 @@ fn dhcp_and_the_gateway_never_cross_to_a_peer() {
     let to_gateway = udp((77, peer), (PLAN.gateway_mac(), PLAN.gateway()), (5, 53));
     assert_eq!(refused(&mut switch, ports[3], &to_gateway), DropReason::Crossing);
     for (from, to) in [(68, 67), (67, 68)] {
-        let dhcp = udp((77, peer), (Mac::BROADCAST, all), (from, to));
-        assert_eq!(refused(&mut switch, ports[3], &dhcp), DropReason::Crossing);
+        for source in [peer, zero] {
+            let dhcp = udp((77, source), (Mac::BROADCAST, all), (from, to));
+            assert_eq!(refused(&mut switch, ports[3], &dhcp), DropReason::Crossing);
+        }
     }
 }
 

@@ -40,7 +40,7 @@ pub struct TcpLimits {
 impl Default for TcpLimits {
     fn default() -> TcpLimits {
         // With frames of 16 000 bytes, eight are on their way at a time: enough for machines that need a millisecond to answer.
-        TcpLimits { connections: 96, half_open: 32, receive: 128 * 1024, send: 128 * 1024 }
+        TcpLimits { connections: 96, half_open: 64, receive: 128 * 1024, send: 128 * 1024 }
     }
 }
 
