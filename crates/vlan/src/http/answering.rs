@@ -5,7 +5,7 @@ use super::head::Manner;
 use super::reply::{self, Framing, Response};
 
 impl Connection {
-    /// Tells a machine that waits for it to send its body ([`Request::expects_continue`]).
+    /// Tells a machine that waits for it to send its body ([`super::Request::expects_continue`]).
     pub fn proceed(&mut self) {
         if matches!(self.answer, Answer::Due(_)) && matches!(self.input, Input::Body(_)) {
             self.output.extend(b"HTTP/1.1 100 Continue\r\n\r\n");
