@@ -102,7 +102,9 @@ async fn stored(browser: &Browser) -> Vec<String> {
             }
         };
         for (const top of ['instances', 'jobs']) {
-            await walk(await root.getDirectoryHandle(top, { create: true }), `${top}/`);
+            // What is removed just while it is looked at is not gone yet.
+            const changing = () => found.push(`${top}/changing`);
+            await walk(await root.getDirectoryHandle(top, { create: true }), `${top}/`).catch(changing);
         }
         return found.sort();";
     serde_json::from_value(browser.eval_async(script, vec![]).await.unwrap()).unwrap()

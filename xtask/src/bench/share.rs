@@ -17,7 +17,7 @@ const MARKS: [&str; 2] =
 /// Waits until the files are there, and makes in the guest's memory what is written to them. v86's own have no folders of ours.
 const PREPARE: &str = "until grep -q ' /mnt/host 9p ' /proc/mounts; do sleep 0.1; done; \
     cd /mnt/host; [ -d share ] && cd share; mkdir /tmp/m; mount -t tmpfs m /tmp/m; yes workbench | head -c 33554432 > /tmp/m/s; \
-    t() { read -r a _ < /proc/uptime; eval \"$1\" > /dev/null; read -r b _ < /proc/uptime; echo \"took $a $b\"; }; ";
+    t() { read -r a _ < /proc/uptime; eval \"$1\" > /dev/null; read -r b _ < /proc/uptime; echo \"took $a $b\"; }";
 
 /// What the guest does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,9 +85,10 @@ pub struct Round {
     extension: Times,
 }
 
-fn script() -> String {
-    let steps: Vec<_> = Work::ALL.iter().map(|work| format!("t '{}'", work.command())).collect();
-    format!("{PREPARE}{}", steps.join("; "))
+/// One line for each: a browser's script may not take longer than half a minute.
+fn lines() -> Vec<String> {
+    let steps = Work::ALL.iter().map(|work| format!("t '{}'", work.command()));
+    std::iter::once(PREPARE.to_owned()).chain(steps).collect()
 }
 
 /// What the guest says of its clock before and after each: `took 12.34 15.67`.
@@ -107,9 +108,9 @@ fn times(printed: &str) -> Result<Times> {
 
 /// One boot of each side, one after the other.
 pub async fn round(browser: &Browser, plain: &str, number: u32) -> Result<Round> {
-    let script = script();
-    let printed = in_plain_page(browser, plain, &[&script]).await?;
-    let round = Round { plain: times(&printed.concat())?, extension: in_extension(browser, &script).await? };
+    let lines = lines();
+    let printed = in_plain_page(browser, plain, &lines.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+    let round = Round { plain: times(&printed.concat())?, extension: in_extension(browser, &lines.join("; ")).await? };
     for (index, work) in Work::ALL.iter().enumerate() {
         let [plain, ours] = [&round.plain, &round.extension].map(|times| times[index].as_millis());
         eprintln!("round {number}: {work:<24} in memory {plain:>6} ms, ours {ours:>6} ms");
