@@ -311,7 +311,7 @@ async fn round(kind: Kind, profile: &Path, round: u32, machine: &mut Option<Inst
     let name = format!("name-{round}");
     workbench.call(&PageRequest::Rename(id, name.clone())).await.unwrap();
     // Either the list has said it, or the catalog as well.
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         workbench.catalog(CatalogRequest::Save).await.unwrap();
     }
     browser.kill();
