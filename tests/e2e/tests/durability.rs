@@ -26,6 +26,8 @@ const ROUNDS: u32 = 5;
 /// A kill comes at most so long after the guest has begun to write, or after layers began to be merged.
 const KILL_WRITING_MS: u64 = 4_000;
 const KILL_MERGING_MS: u64 = 1_500;
+/// How long the guest may take to read everything that it wrote in a hundred rounds, on a busy machine.
+const READING: Duration = Duration::from_secs(900);
 
 /// In the guest: appends a record to the round's file (its argument), and says so only when `fsync` has returned. Besides
 /// it rewrites files that nobody syncs, so that there is always something in flight.
@@ -211,7 +213,7 @@ impl Rounds {
     async fn check_records(&mut self, console: &mut Console<'_>) {
         let errors = console.exec("dmesg | grep -iE 'ext4-fs.*(error|corrupt)|I/O error'", SOON).await.unwrap();
         assert_eq!(errors.text(), "");
-        let counts = console.exec(READER, BOOT).await.unwrap().text();
+        let counts = console.exec(READER, READING).await.unwrap().text();
         let found: BTreeMap<u32, u32> = counts
             .lines()
             .filter_map(|line| line.split_once(' '))
