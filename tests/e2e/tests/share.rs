@@ -222,7 +222,6 @@ async fn panel(kind: Kind) {
     assert!(gone.contains("Read-only") && gone.ends_with("cache\nprofiles\nshare\n"), "{gone}");
 
     // Its keys.
-    browser.driver().active_element().await.unwrap().send_keys(ESCAPE).await.unwrap();
     let closed = async || Ok(browser.names("complementary").await?.is_empty());
     browser.click("button", "New folder…").await.unwrap();
     browser.driver().active_element().await.unwrap().send_keys(ESCAPE).await.unwrap();
