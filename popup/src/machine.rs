@@ -1,8 +1,8 @@
 use crate::name::{objection, tidy};
 use protocol::{DiskReply, DiskRequest, Instance, PageRequest, State};
 use ui::{
-    Button, ConfirmDialog, Icon, Kind, MachineControls, MenuItem, Notice, Remark, StateGlyph, StoppingNote, Tone,
-    close_if_popup, leave_disks_note, memory, state_label, uptime, use_asking, use_now, use_world,
+    Button, Icon, Kind, MachineControls, MenuItem, Notice, Remark, StateGlyph, StoppingNote, Tone, close_if_popup,
+    leave_disks_note, memory, state_label, uptime, use_asking, use_now, use_world,
 };
 use web_sys::{HtmlElement, HtmlInputElement};
 use yew::prelude::*;
@@ -21,7 +21,6 @@ pub(crate) struct MachineProps {
 pub(crate) fn Machine(props: &MachineProps) -> Html {
     let workbench = use_world();
     let renaming = use_state(|| false);
-    let deleting = use_state(|| false);
     let (row, before) = (use_node_ref(), use_mut_ref(|| false));
     use_effect_with(*renaming, {
         let row = row.clone();
@@ -83,15 +82,11 @@ pub(crate) fn Machine(props: &MachineProps) -> Html {
         item("Rename", Icon::Pencil, false, set(&renaming, true)),
     ];
     if !state.is_live() {
-        more.push(item("Delete", Icon::Trash, true, set(&deleting, true)));
+        let (workbench, id) = (workbench.clone(), id.clone());
+        // It can be brought back, so nobody need be asked.
+        let remove = Callback::from(move |()| workbench.ask(PageRequest::Remove(id.clone()), |_, _| ()));
+        more.push(item("Delete", Icon::Trash, true, remove));
     }
-    let delete = {
-        let (deleting, id) = (deleting.setter(), id.clone());
-        Callback::from(move |()| {
-            deleting.set(false);
-            workbench.ask(PageRequest::Delete(id.clone()), |_, _| ());
-        })
-    };
     html! {
         <li class="machine" aria-label={name.clone()}>
             if *renaming {
@@ -121,11 +116,6 @@ pub(crate) fn Machine(props: &MachineProps) -> Html {
                     <Remark tone={Tone::Good} message={format!("{clone} is a clone of {name}.")}
                         on_dismiss={Callback::from({ let cloned = cloned.setter(); move |()| cloned.set(None) })} />
                 </div>
-            }
-            if *deleting && !state.is_live() {
-                <ConfirmDialog title={format!("Delete {name}?")} confirm="Delete"
-                    text="The machine and everything on its disk will be gone for good."
-                    on_confirm={delete} on_cancel={set(&deleting, false)} />
             }
         </li>
     }

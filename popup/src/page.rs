@@ -1,6 +1,9 @@
 use crate::{launch::Launch, machine::Machine};
 use protocol::{InstanceId, Job, JobId, JobStage, PageRequest, State, World};
-use ui::{EmptyState, Icon, Logo, Notice, Progress, RoomWarning, Tellings, WorldProvider, use_room, use_world};
+use ui::{
+    EmptyState, Icon, Logo, Notice, Progress, RemovedMachines, RoomWarning, Tellings, WorldProvider, use_room,
+    use_world,
+};
 use yew::prelude::*;
 
 /// The storage page's place, seen from the popup.
@@ -29,6 +32,9 @@ fn Popup() -> Html {
             }
             if workbench.world.as_ref().is_some_and(|world| !world.tellings.is_empty()) {
                 <div class="problem"><Tellings /></div>
+            }
+            if workbench.world.as_ref().is_some_and(|world| !world.removed.is_empty()) {
+                <div class="problem"><RemovedMachines /></div>
             }
             <main>
                 if let Some(world) = &workbench.world {

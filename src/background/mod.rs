@@ -134,6 +134,7 @@ async fn start() -> Result<(Rc<Shared>, Carrier), Problem> {
         false => (vec![], vec![]),
     };
     let mut effects = registry.reconcile(&machines);
+    effects.extend(registry.expire(js_sys::Date::now() as u64));
     for job in jobs {
         effects.extend(registry.job(job));
     }
@@ -207,6 +208,8 @@ async fn page_call(shared: &Rc<Shared>, carrier: &Carrier, page: u32, message: &
         return;
     }
     let (now, random) = (js_sys::Date::now() as u64, crate::disks::random_bits());
+    let expired = shared.registry.borrow_mut().expire(now);
+    carrier.carry(expired);
     let decision = shared.registry.borrow_mut().request(call.request, now, random);
     let result = match decision {
         Ok((id, mut effects)) => {

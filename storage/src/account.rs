@@ -135,6 +135,7 @@ mod tests {
             templates: vec![],
             settings: Settings { memory: MemoryMib::DEFAULT, template: template.clone(), theme: Theme::System },
             jobs: vec![],
+            removed: vec![],
             tellings: vec![],
         }
     }

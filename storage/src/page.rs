@@ -5,7 +5,10 @@ use crate::{
     usage::{Protection, Usage},
 };
 use protocol::{DiskReply, DiskRequest, InstanceId, JobId, State, StorageReport, World};
-use ui::{Button, Icon, Jobs, Logo, Notice, Room, RoomWarning, Tellings, WorldProvider, use_asking, use_world};
+use ui::{
+    Button, Icon, Jobs, Logo, Notice, RemovedMachines, Room, RoomWarning, Tellings, WorldProvider, use_asking,
+    use_world,
+};
 use yew::prelude::*;
 
 /// The storage page.
@@ -16,12 +19,13 @@ pub(crate) fn Page() -> Html {
 
 /// What the report depends on, as far as the world tells.
 #[derive(PartialEq)]
-struct Key(Vec<(InstanceId, u32, State)>, Vec<(JobId, bool)>);
+struct Key(Vec<(InstanceId, u32, State)>, Vec<(JobId, bool)>, usize);
 
 fn key(world: &World) -> Key {
     Key(
         world.instances.iter().map(|one| (one.id.clone(), one.disks, one.state)).collect(),
         world.jobs.iter().map(|job| (job.id.clone(), job.stage.is_over())).collect(),
+        world.removed.len(),
     )
 }
 
@@ -59,6 +63,7 @@ fn Storage() -> Html {
                 <a class="button secondary small" href="../options/index.html">{ Html::from(Icon::Settings) }{ "Options" }</a>
             </header>
             <Tellings />
+            <RemovedMachines />
             if let Some(problem) = workbench.problem.clone() {
                 <Notice {problem} on_dismiss={workbench.dismissal()} />
             }

@@ -64,6 +64,10 @@ impl Watch {
         for instance in instances {
             match self.instances.get(&instance.id).cloned() {
                 Some(before) => self.compare(&before, instance, &mut seen),
+                // A new one is being started, or has never been.
+                None if instance.boot > 0 && !instance.state.is_live() => {
+                    seen.add(EventKind::BroughtBack, instance);
+                }
                 None => {
                     seen.add(EventKind::Created, instance).details = format!("from {}", instance.template);
                     self.started(false, instance, &mut seen);
@@ -249,6 +253,15 @@ mod tests {
         machine.name = "other".to_owned();
         assert_eq!(look(&mut watch, &[machine], 2700), [(Renamed, None, "before: m-1".to_owned())]);
         assert_eq!(kinds(&mut watch, &[], 2800), [Deleted]);
+    }
+
+    #[test]
+    fn a_machine_whose_deletion_was_undone_is_not_a_new_one() {
+        use EventKind::*;
+        let machine = instance(1, State::Stopped, 3);
+        let mut watch = Watch::new(std::slice::from_ref(&machine));
+        assert_eq!(kinds(&mut watch, &[], 100), [Deleted]);
+        assert_eq!(kinds(&mut watch, &[machine], 200), [BroughtBack]);
     }
 
     #[test]

@@ -36,7 +36,11 @@ pub enum PageRequest {
     ShowsConsole(InstanceId),
     /// Changes the machine's name.
     Rename(InstanceId, String),
-    /// Removes a stopped machine and its disk for good.
+    /// Deletes a machine that does not run, so that it can be brought back for a while.
+    Remove(InstanceId),
+    /// Brings back a machine that was removed.
+    BringBack(InstanceId),
+    /// Deletes a machine that does not run, or was removed, and its disks, for good.
     Delete(InstanceId),
     /// Stores what the user chose.
     SaveSettings(Settings),

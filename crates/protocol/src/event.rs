@@ -59,6 +59,8 @@ kinds! {
     Renamed = "renamed", "Renamed";
     /// It was deleted.
     Deleted = "deleted", "Deleted";
+    /// Its deletion was undone.
+    BroughtBack = "brought-back", "Brought back";
     /// It was missing in the list and was found by its disks.
     Recovered = "recovered", "Recovered";
     /// A snapshot was taken.

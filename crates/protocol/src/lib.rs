@@ -43,7 +43,7 @@ pub use host::{
 };
 pub use ids::{IdError, InstanceId, JobId, LayerId, NameError, SnapshotId, TemplateId, check_name};
 pub use model::{
-    Instance, MEMORY_CHOICES_MIB, MemoryError, MemoryMib, Settings, StartFrom, State, Template, Theme, World,
+    Instance, MEMORY_CHOICES_MIB, MemoryError, MemoryMib, Removed, Settings, StartFrom, State, Template, Theme, World,
 };
 pub use problem::{Problem, ProblemCode};
 pub use share::{

@@ -140,6 +140,15 @@ impl Instance {
     }
 }
 
+/// An instance that was deleted and can still be brought back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removed {
+    /// The instance as it was.
+    pub instance: Instance,
+    /// When it was deleted, in milliseconds since 1970.
+    pub at: u64,
+}
+
 /// What an instance can be made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Template {
@@ -187,6 +196,9 @@ pub struct World {
     /// Long work that goes on, or is over and not dismissed, oldest first.
     #[serde(default)]
     pub jobs: Vec<Job>,
+    /// Machines that were deleted and can still be brought back, oldest first.
+    #[serde(default)]
+    pub removed: Vec<Removed>,
     /// What the user has to know, oldest first.
     #[serde(default)]
     pub tellings: Vec<Telling>,

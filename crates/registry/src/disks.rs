@@ -181,7 +181,8 @@ impl Registry {
 
     /// Takes up an instance whose disks were made elsewhere. It does not run, whatever it is like.
     pub(crate) fn take_in(&mut self, made: Instance) {
-        if self.instances.iter().any(|instance| instance.id == made.id) {
+        let removed = self.removed.iter().map(|one| &one.instance);
+        if self.instances.iter().chain(removed).any(|instance| instance.id == made.id) {
             return;
         }
         let taken = self.instances.iter().any(|instance| instance.name == made.name);

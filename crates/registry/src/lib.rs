@@ -15,17 +15,21 @@
 mod disks;
 mod events;
 mod recovery;
+mod removal;
 mod requests;
 
 use protocol::{
     DiskOrder, HostCall, ImageFile, Instance, InstanceId, Inventory, Job, JobId, MachineSpec, MemoryMib, Problem,
-    ProblemCode, Settings, State, Template, TemplateId, Theme, World,
+    ProblemCode, Removed, Settings, State, Template, TemplateId, Theme, World,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// How long a guest may take to shut down before it is stopped by force, in milliseconds.
 pub const SHUTDOWN_TIMEOUT_MS: u32 = 20_000;
+
+/// How long a removed machine can be brought back, in milliseconds.
+pub const UNDO_MS: u64 = 10 * 60 * 1000;
 
 /// Something that the background is to do after a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +72,9 @@ pub struct TemplateEntry {
 pub struct Stored {
     /// All instances, oldest first.
     pub instances: Vec<Instance>,
+    /// Those that were removed and can still be brought back, oldest first.
+    #[serde(default)]
+    pub removed: Vec<Removed>,
     /// What the user chose, if anything.
     pub settings: Option<Settings>,
 }
@@ -76,6 +83,7 @@ pub struct Stored {
 #[derive(Debug)]
 pub struct Registry {
     instances: Vec<Instance>,
+    removed: Vec<Removed>,
     templates: Vec<TemplateEntry>,
     workspace: ImageFile,
     settings: Settings,
@@ -93,16 +101,21 @@ impl Registry {
         };
         let fallback =
             Settings { memory: MemoryMib::DEFAULT, template: first.template.id.clone(), theme: Theme::default() };
-        let mut settings = stored.settings.unwrap_or(fallback);
+        let mut settings = stored.settings.clone().unwrap_or(fallback);
         if !templates.iter().any(|entry| entry.template.id == settings.template) {
             settings.template = first.template.id.clone();
         }
-        Ok(Self { instances: stored.instances, templates, workspace, settings, jobs: vec![], gone: BTreeSet::new() })
+        let Stored { instances, removed, .. } = stored;
+        Ok(Self { instances, removed, templates, workspace, settings, jobs: vec![], gone: BTreeSet::new() })
     }
 
     /// What must be stored to outlive the browser.
     pub fn stored(&self) -> Stored {
-        Stored { instances: self.instances.clone(), settings: Some(self.settings.clone()) }
+        Stored {
+            instances: self.instances.clone(),
+            removed: self.removed.clone(),
+            settings: Some(self.settings.clone()),
+        }
     }
 
     /// What pages show.
@@ -112,6 +125,7 @@ impl Registry {
             templates: self.templates.iter().map(|entry| entry.template.clone()).collect(),
             settings: self.settings.clone(),
             jobs: self.jobs.clone(),
+            removed: self.removed.clone(),
             tellings: vec![],
         }
     }
@@ -132,7 +146,12 @@ impl Registry {
         Inventory {
             images: self.templates.iter().map(title).collect(),
             workspace: self.workspace.clone(),
-            known: self.instances.iter().map(|instance| instance.id.clone()).collect(),
+            known: self
+                .instances
+                .iter()
+                .chain(self.removed.iter().map(|one| &one.instance))
+                .map(|one| one.id.clone())
+                .collect(),
         }
     }
 

@@ -34,6 +34,8 @@ impl Registry {
             }
             PageRequest::ShowsConsole(id) => Ok((Some(id), vec![])),
             PageRequest::Rename(id, name) => self.rename(id, name),
+            PageRequest::Remove(id) => self.remove(id, now),
+            PageRequest::BringBack(id) => self.bring_back(&id),
             PageRequest::Delete(id) => self.delete(id),
             PageRequest::SaveSettings(settings) => self.save_settings(settings),
             PageRequest::Disks(request) => self.disk_request(request, now, random),
@@ -149,15 +151,6 @@ impl Registry {
         }
         self.find(&id)?.name = name;
         Ok((Some(id), vec![]))
-    }
-
-    fn delete(&mut self, id: InstanceId) -> Result<Granted, Problem> {
-        let instance = self.find(&id)?;
-        if instance.state.is_live() {
-            return Err(refused(format!("Stop {} before you delete it.", instance.name)));
-        }
-        self.instances.retain(|instance| instance.id != id);
-        Ok((None, vec![Effect::RemoveFiles(id), Effect::Tidy(self.inventory())]))
     }
 
     fn save_settings(&mut self, settings: Settings) -> Result<Granted, Problem> {

@@ -193,7 +193,7 @@ fn settings_name_a_template_that_exists() {
     let mut settings = registry.world().settings;
     settings.template = "gone".to_owned().try_into().unwrap();
     assert!(registry.request(PageRequest::SaveSettings(settings.clone()), 0, 0).is_err());
-    let stored = Stored { instances: vec![], settings: Some(settings) };
+    let stored = Stored { settings: Some(settings), ..Stored::default() };
     let loaded = Registry::new(stored, package(vec![template("alpine-3.20")])).unwrap();
     assert_eq!(loaded.world().settings.template.as_str(), "alpine-3.20");
 }

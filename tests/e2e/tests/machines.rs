@@ -5,9 +5,9 @@
 mod common;
 
 use common::{BOOT, SOON, at_prompt, browser, browser_without_debugger, run};
-use driver::Kind;
+use driver::{Browser, Kind};
 use e2e::Workbench;
-use protocol::{InstanceId, PageRequest, Problem, ProblemCode, State, Stream, TerminalSize};
+use protocol::{DiskRequest, InstanceId, PageRequest, Problem, ProblemCode, Removable, State, Stream, TerminalSize};
 
 async fn own_disks(kind: Kind) {
     let browser = browser(kind).await;
@@ -100,6 +100,59 @@ fn a_machine_is_paused_restarted_stopped_and_deleted_in_chromium() {
 #[test]
 fn a_machine_is_paused_restarted_stopped_and_deleted_in_firefox() {
     run(lifecycle(Kind::Firefox));
+}
+
+/// How many machines have files.
+async fn folders(browser: &Browser) -> driver::Result<u64> {
+    let count = "const root = await navigator.storage.getDirectory();
+        const instances = await root.getDirectoryHandle('instances');
+        let count = 0; for await (const _ of instances.keys()) count += 1; return count";
+    Ok(browser.eval_async(count, vec![]).await?.as_u64().unwrap_or_default())
+}
+
+async fn undo(kind: Kind) {
+    let browser = browser(kind).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let (id, mut console) = common::launched(&workbench).await;
+    console.exec("echo kept > /root/kept; sync", SOON).await.unwrap();
+    common::stop(&workbench, &id).await;
+    let delete = async || {
+        browser.open("popup/index.html").await.unwrap();
+        browser.click("button", "More for alpine-1").await.unwrap();
+        browser.click("menuitem", "Delete alpine-1").await.unwrap();
+        browser.by_role("button", "Bring back alpine-1").await.unwrap();
+        assert_eq!(Workbench::here(&browser).world().await.unwrap().instances, []);
+    };
+
+    // It comes back with its disk.
+    delete().await;
+    browser.click("button", "Bring back alpine-1").await.unwrap();
+    browser.by_role("button", "Start alpine-1").await.unwrap();
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let mut console = common::started(&workbench, &id).await;
+    assert_eq!(common::text(&mut console, "cat /root/kept").await, "kept\n");
+    common::stop(&workbench, &id).await;
+
+    // What lies about meanwhile is tidied up, but not its files; then they are.
+    delete().await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    workbench.disks(DiskRequest::Free(Removable::Leftovers)).await.unwrap();
+    assert_eq!(folders(&browser).await.unwrap(), 1);
+    browser.open("popup/index.html").await.unwrap();
+    browser.click("button", "Delete alpine-1 for good").await.unwrap();
+    let gone = async || Ok(folders(&browser).await? == 0);
+    browser.wait_until("the machine's files to be gone", SOON, gone).await.unwrap();
+    assert_eq!(Workbench::open(&browser).await.unwrap().world().await.unwrap().removed, []);
+}
+
+#[test]
+fn a_deleted_machine_can_be_brought_back_in_chromium() {
+    run(undo(Kind::Chromium));
+}
+
+#[test]
+fn a_deleted_machine_can_be_brought_back_in_firefox() {
+    run(undo(Kind::Firefox));
 }
 
 #[test]

@@ -110,7 +110,11 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
         PageRequest::Suspend(id) => reached(id, |state| !matches!(state, State::Running | State::Paused)),
         PageRequest::Resume(id) => reached(id, |state| !matches!(state, State::Paused | State::Suspended)),
         PageRequest::Delete(id) if state(id).is_none() => Fate::Ends(Ok(Reply::Machine(Some(id.clone())))),
+        PageRequest::Remove(id) if state(id).is_none() => Fate::Ends(Ok(Reply::Machine(None))),
+        PageRequest::BringBack(id) if state(id).is_some() => Fate::Ends(Ok(Reply::Machine(Some(id.clone())))),
         PageRequest::Delete(_)
+        | PageRequest::Remove(_)
+        | PageRequest::BringBack(_)
         | PageRequest::OpenConsole(_)
         | PageRequest::ShowsConsole(_)
         | PageRequest::Rename(..)

@@ -34,6 +34,7 @@ pub(crate) mod samples {
             templates: vec![Template { id: template(), title: "Alpine".to_owned(), description: String::new() }],
             settings: Settings { memory: MemoryMib::DEFAULT, template: template(), theme: Theme::System },
             jobs: vec![],
+            removed: vec![],
             tellings: vec![],
         }
     }
