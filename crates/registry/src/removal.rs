@@ -63,7 +63,7 @@ impl Registry {
 mod tests {
     use super::*;
     use crate::tests::{registry, running, tell};
-    use protocol::{MachineEvent, PageRequest, State};
+    use protocol::{MachineEvent, PageRequest, State, World};
 
     fn stopped(registry: &mut Registry) -> InstanceId {
         let id = running(registry);
@@ -80,7 +80,7 @@ mod tests {
         let mut registry = registry();
         let (first, second) = (stopped(&mut registry), stopped(&mut registry));
         registry.request(PageRequest::Suspend(first.clone()), 0, 0).unwrap_err();
-        let before = registry.world().instances;
+        let before = registry.world();
         assert_eq!(ask(&mut registry, PageRequest::Remove(first.clone()), 1_000), []);
         assert_eq!(registry.world().instances.len(), 1);
         assert_eq!(registry.world().removed[0].instance.id, first);
@@ -89,10 +89,11 @@ mod tests {
         let stored = registry.stored();
         registry.removed.clear();
         registry.removed = stored.removed;
-        ask(&mut registry, PageRequest::BringBack(first), 2_000);
-        assert_eq!(registry.world().instances, before);
-        assert_eq!(registry.world().removed, []);
-        assert!(registry.world().instance(&second).is_some());
+        ask(&mut registry, PageRequest::BringBack(first.clone()), 2_000);
+        let after = registry.world();
+        assert_eq!((after.instances.len(), after.removed), (2, vec![]));
+        let both = |world: &World| [&first, &second].map(|id| world.instance(id).cloned());
+        assert_eq!(both(&registry.world()), both(&before));
     }
 
     #[test]
