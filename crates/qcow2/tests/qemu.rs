@@ -176,7 +176,8 @@ fn what_qemu_can_and_we_cannot_is_refused_by_name() {
     for (options, name) in [
         ("extended_l2=on", "extended L2 entries"),
         ("data_file=data.raw", "an external data file"),
-        ("encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10", "encryption"),
+        // Not LUKS: to make a key for that, qemu-img measures the processor, and gives up where that can't be done well.
+        ("encrypt.format=aes,encrypt.key-secret=s", "encryption"),
     ] {
         qemu_img(dir, &[&["create", "-q", "-f", "qcow2", "-o", options], &secret[..], &["q.qcow2", "1M"]].concat());
         let error = Qcow2::open(open_file(&dir.join("q.qcow2")), None).unwrap_err();
