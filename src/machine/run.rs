@@ -96,17 +96,16 @@ impl Run {
         let (drives, supplies) = try_join!(drives, supplies.delivery())?;
         let failed = |error| problem(ProblemCode::Internal, "The console could not be opened", &error);
         let console = Console::open(&spec.id, spec.boot).map_err(failed)?;
-        if spec.forget {
-            drives.forget_saved_memory().await?;
-        }
-        let saved = match drives.saved_memory().await {
-            Ok(_) if spec.forget => None,
-            Ok(saved) => saved,
-            Err(problem) => {
-                // Else it could never start again: now it boots the next time.
-                drives.forget_saved_memory().await?;
-                return Err(problem);
-            }
+        let saved = match spec.forget {
+            true => None,
+            false => match drives.saved_memory().await {
+                Ok(saved) => saved,
+                Err(problem) => {
+                    // Else it could never start again: now it boots the next time.
+                    drives.forget_saved_memory().await?;
+                    return Err(problem);
+                }
+            },
         };
         let memory = saved.as_ref().map_or(spec.memory, |saved| saved.memory);
         let spec = MachineSpec { memory, ..spec };

@@ -154,6 +154,7 @@ async fn set_workspace(subject: &Subject, bytes: u64, empty: &ImageFile) -> Resu
     let right = Structure::take().await?;
     let directory = records::directory(&subject.instance.id).await?;
     let stored = records::existing(&right, &directory).await?;
+    boots(&subject.instance, &stored.record)?;
     if let Some(layer) = &stored.record.current.workspace {
         return grow(layer, bytes, std::slice::from_ref(empty)).await;
     }
@@ -163,8 +164,6 @@ async fn set_workspace(subject: &Subject, bytes: u64, empty: &ImageFile) -> Resu
     layers::create(&layer, bytes, Some(backing)).await?;
     let mut record = stored.record.clone();
     record.current.workspace = Some(layer);
-    // The saved memory is one of a machine without a second disk.
-    let record = record.resumed();
     records::store(&right, &directory, Some(&stored), record).await.map(drop)
 }
 
@@ -173,8 +172,17 @@ async fn grow_system(subject: &Subject, bytes: u64) -> Result<(), Problem> {
     let right = Structure::take().await?;
     let directory = records::directory(&subject.instance.id).await?;
     let stored = records::existing(&right, &directory).await?;
-    grow(&stored.record.current.system, bytes, std::slice::from_ref(&subject.image)).await?;
-    records::store(&right, &directory, Some(&stored), stored.record.resumed()).await.map(drop)
+    boots(&subject.instance, &stored.record)?;
+    grow(&stored.record.current.system, bytes, std::slice::from_ref(&subject.image)).await
+}
+
+/// A saved memory knows the disks as they were: with others it would be lost.
+fn boots(instance: &Instance, record: &Record) -> Result<(), Problem> {
+    if record.memory.is_none() {
+        return Ok(());
+    }
+    let message = format!("{} would go on from a saved memory, which knows its disks as they are.", instance.name);
+    Err(Problem::new(ProblemCode::Refused, message))
 }
 
 async fn grow(layer: &protocol::LayerId, bytes: u64, packaged: &[ImageFile]) -> Result<(), Problem> {

@@ -1,6 +1,6 @@
 //! Why something can't be done in the machine's state, before it is asked.
 
-use protocol::{Instance, State};
+use protocol::{Disks, Instance, State};
 
 /// Why the disks can't be changed from outside; none when they can.
 pub(super) fn not_stopped(instance: &Instance) -> Option<String> {
@@ -12,12 +12,10 @@ pub(super) fn not_stopped(instance: &Instance) -> Option<String> {
     }
 }
 
-/// Why the disks can't get another size; none when they can. A saved memory knows them as they are.
-pub(super) fn not_shut_down(instance: &Instance) -> Option<String> {
-    match instance.state {
-        State::Suspended => Some(format!("Resume {} and stop it first.", instance.name)),
-        _ => not_stopped(instance),
-    }
+/// Why the disks can't get another size; none when they can.
+pub(super) fn not_resizable(instance: &Instance, disks: &Disks) -> Option<String> {
+    let resumes = || format!("{} goes on from a saved memory: resume it and stop it first.", instance.name);
+    not_stopped(instance).or_else(|| disks.resumes.then(resumes))
 }
 
 /// Why the disks can't be read; none when they can.

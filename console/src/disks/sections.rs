@@ -1,6 +1,6 @@
 use super::{
     Question, Subject,
-    reason::{not_settled, not_shut_down, not_stopped},
+    reason::{not_resizable, not_settled, not_stopped},
 };
 use protocol::{DiskReply, DiskRequest, SnapshotInfo};
 use ui::{Button, Icon, Notice, SnapshotTree, bytes, use_asking};
@@ -16,7 +16,7 @@ pub(super) struct DiskSectionProps {
 #[component]
 pub(super) fn DiskSection(props: &DiskSectionProps) -> Html {
     let Subject { instance, disks } = &props.subject;
-    let reason = not_shut_down(instance);
+    let reason = not_resizable(instance, disks);
     let ask = |question: Question| props.pose.reform(move |_: MouseEvent| question.clone());
     html! {
         <section class="side-section" aria-labelledby="side-disks">

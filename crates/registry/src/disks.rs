@@ -51,11 +51,11 @@ impl Registry {
             DiskRequest::RenameSnapshot { name, .. } => check_snapshot_name(name),
             DiskRequest::SetWorkspace { id, bytes } => {
                 check_size(*bytes, WORKSPACE_MIN)?;
-                self.shut_down(id, "change its workspace")
+                self.stopped(id, "change its workspace")
             }
             DiskRequest::GrowSystem { id, bytes } => {
                 check_size(*bytes, SIZE_STEP)?;
-                self.shut_down(id, "make its disk bigger")
+                self.stopped(id, "make its disk bigger")
             }
             DiskRequest::Clone { id, .. } => {
                 self.room_for_one_more()?;
@@ -102,19 +102,6 @@ impl Registry {
         let instance = self.find(id)?;
         if instance.state.is_live() {
             return Err(refused(format!("Stop {} to {to}.", instance.name)));
-        }
-        Ok(())
-    }
-
-    /// As [`Self::stopped`], for what a saved memory does not know of.
-    fn shut_down(&mut self, id: &InstanceId, to: &str) -> Result<(), Problem> {
-        self.stopped(id, to)?;
-        let instance = self.find(id)?;
-        if instance.state == State::Suspended {
-            let name = &instance.name;
-            return Err(refused(format!(
-                "{name} is suspended and would go on with its disks as they are: resume it and stop it to {to}."
-            )));
         }
         Ok(())
     }

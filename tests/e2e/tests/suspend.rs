@@ -119,6 +119,15 @@ async fn given_up(kind: Kind) {
     typed(&mut console, "echo disk > /root/kept; sync; kept=memory").await;
     suspend(&workbench, &id).await;
 
+    // Its memory is given up: it boots with its disk as it was, and the file is gone.
+    workbench.call(&PageRequest::Boot(id.clone())).await.unwrap();
+    workbench.wait_for_state(&id, &[State::Running], BOOT).await.unwrap();
+    let mut console = common::at_prompt(&workbench, &id).await;
+    assert_eq!(typed(&mut console, "echo $kept; cat /root/kept").await, "\ndisk\n");
+    assert_eq!(memories(&browser, &id).await, 0);
+    typed(&mut console, "kept=memory").await;
+    suspend(&workbench, &id).await;
+
     // What does not fit a saved memory is refused.
     let bigger = DiskRequest::SetWorkspace { id: id.clone(), bytes: 256 << 20 };
     match workbench.disks(bigger).await {
