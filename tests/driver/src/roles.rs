@@ -3,7 +3,7 @@
 use crate::error::Doing;
 use crate::{Browser, Error, Result};
 use thirtyfour::common::command::FormatRequestData;
-use thirtyfour::{By, ElementId, RequestData, SessionId, WebElement};
+use thirtyfour::{By, ElementId, Key, RequestData, SessionId, WebElement};
 
 /// What the browser computed for an element (WebDriver, sections 12.4.9 and 12.4.10).
 #[derive(Debug)]
@@ -43,12 +43,15 @@ impl Browser {
         element.click().await.doing(|| format!("click the {role} \"{name}\""))
     }
 
-    /// Waits for the element, empties it and types into it.
+    /// Waits for the element and types over all that is in it, as a person does: with the keyboard alone.
+    ///
+    /// WebDriver's "Element Clear" is no way to empty it: pages hear of it by a `change` event only, so a page that
+    /// keeps a field's text itself puts the old text back when it is rendered before the first key.
     pub async fn type_into(&self, role: &str, name: &str, text: &str) -> Result<()> {
         let element = self.by_role(role, name).await?;
         let typed = async {
-            element.clear().await?;
-            element.send_keys(text).await
+            element.send_keys(Key::Control + "a").await?;
+            element.send_keys(Key::Backspace + text).await
         };
         typed.await.doing(|| format!("type into the {role} \"{name}\""))
     }

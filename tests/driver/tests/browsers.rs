@@ -16,7 +16,7 @@ const BACKGROUND: &str = "
     api.runtime.onMessage.addListener((message, sender, answer) => { answer({ born, message }); });";
 
 const PAGE: &str = "<!doctype html><meta charset=utf-8><title>Test page</title><h1>Machines</h1>
-    <label>Name <input id=name></label>
+    <label>Name <input id=name value=old></label>
     <button>Launch</button> <button aria-label=Delete>X</button> <button hidden>Hidden</button>
     <section aria-label=More><button>Stop</button></section> <button>Stop</button>
     <h2 id=heading>none</h2> <a id=export download=disk.img>Export</a> <script src=page.js></script>";
@@ -26,6 +26,11 @@ const PAGE_SCRIPT: &str = "
     const heading = document.querySelector('#heading');
     document.querySelector('button').addEventListener('click',
       () => { heading.textContent = document.querySelector('#name').value; });
+    // As a page does that keeps its fields' texts itself and is rendered at any time.
+    const name = document.querySelector('#name');
+    let kept = name.value;
+    name.addEventListener('input', () => { kept = name.value; });
+    name.addEventListener('keydown', () => { if (name.value !== kept) name.value = kept; });
     document.querySelector('#export').href = URL.createObjectURL(new Blob(['exported']));";
 
 const ASK_BACKGROUND: &str = "return (globalThis.browser ?? globalThis.chrome).runtime.sendMessage(arguments[0]);";
