@@ -12,6 +12,7 @@ mod inbox;
 mod memory;
 mod run;
 mod share;
+mod state_maker;
 mod supplies;
 mod v86;
 mod warm_up;
