@@ -10,6 +10,7 @@ mod disk;
 mod drives;
 mod inbox;
 mod memory;
+mod network;
 mod run;
 mod share;
 mod supplies;
@@ -25,7 +26,7 @@ use supplies::Order;
 use warm_up::WarmUp;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::DedicatedWorkerGlobalScope;
+use web_sys::{DedicatedWorkerGlobalScope, MessagePort};
 
 /// How often the worker shows that it is alive.
 const ALIVE_MS: i32 = 1_000;
@@ -79,6 +80,12 @@ impl Machine {
     /// Does what the host page says, or takes what it gives.
     pub fn command(&self, message: JsValue) {
         if self.supplies.receive(&message) {
+            return;
+        }
+        if let Some(port) = message.dyn_ref::<MessagePort>() {
+            if let Stage::Running(run) = &*self.stage.borrow() {
+                run.network().connect(port.clone());
+            }
             return;
         }
         match from_js::<WorkerCommand>(message) {

@@ -5,6 +5,7 @@ use super::console::{Console, Keyboard};
 use super::disk::DiskTrouble;
 use super::drives::Drives;
 use super::memory::{NewMemory, SavedMemory};
+use super::network::Network;
 use super::share::Share;
 use super::supplies::Order;
 use super::v86::{Emulator, Listener, Parts, Port};
@@ -13,6 +14,7 @@ use crate::bridge::{log, problem};
 use crate::disks::disk_problem;
 use futures_util::future::select;
 use futures_util::try_join;
+use js_sys::Uint8Array;
 use protocol::{
     MachineEvent, MachineSpec, NewSnapshot, Point, Problem, ProblemCode, StartFrom, Stream, TerminalSize, WorkerNotice,
 };
@@ -64,6 +66,7 @@ pub struct Run {
     drives: Drives,
     console: Rc<Console>,
     agent: Rc<GuestAgent>,
+    network: Rc<Network>,
     /// None if the machine goes on from a memory that was saved before there were shared files.
     share: Option<Rc<Share>>,
     panic: RefCell<PanicWatch>,
@@ -119,6 +122,7 @@ impl Run {
             console,
             drives,
             agent: GuestAgent::new(),
+            network: Network::new(&spec.id),
             share,
             panic: RefCell::default(),
             input: RefCell::default(),
@@ -141,6 +145,7 @@ impl Run {
             disk: run.drives.system.to_js().map_err(failed)?,
             second_disk: run.drives.workspace.as_ref().map(|disk| disk.to_js()).transpose().map_err(failed)?,
             firmware: run.spec.start_from == StartFrom::Firmware,
+            network: saved.as_ref().is_none_or(|saved| saved.network),
             share: run.share.as_ref().map(Share::handler),
         };
         let emulator = Emulator::new(&parts, Rc::new(Ears(run.clone()))).await?;
@@ -153,6 +158,7 @@ impl Run {
         }
         emulator.resize(DEFAULT_SIZE);
         run.agent.attach(emulator.clone());
+        run.network.attach(emulator.clone(), run.clock_stale.get())?;
         if run.clock_stale.get() {
             run.agent.greet();
         }
@@ -164,8 +170,14 @@ impl Run {
     /// Lets the processor run for the first time.
     pub async fn begin(self: &Rc<Self>) {
         self.started.set(js_sys::Date::now() as u64);
+        self.network.begin();
         self.switch().await;
         tell(&WorkerNotice::Event(MachineEvent::Running { started: self.started.get() }));
+    }
+
+    /// The machine's end of the LAN.
+    pub fn network(&self) -> &Rc<Network> {
+        &self.network
     }
 
     /// Stops the processor at the user's wish.
@@ -261,7 +273,8 @@ impl Run {
         };
         let state = emulator.save_state().await?;
         let [serial, shell] = self.console.scrollback();
-        Ok(NewMemory { memory: self.spec.memory, beside: [serial, shell, share], state })
+        let network = emulator.mac().is_some();
+        Ok(NewMemory { memory: self.spec.memory, beside: [serial, shell, share], network, state })
     }
 
     /// Whether the processor stands still at the user's wish, or because the disk can't be written.
@@ -323,6 +336,7 @@ impl Run {
     pub fn look(self: &Rc<Self>) {
         self.readers_changed();
         self.agent.look();
+        self.network.look(&self.agent);
         self.set_clock_if_stale();
         self.unpack_if_wanted();
         let holds = self.holds.get();
@@ -490,6 +504,10 @@ impl Listener for Ears {
 
     fn flush(&self) {
         self.0.flush();
+    }
+
+    fn frame(&self, frame: &Uint8Array) {
+        self.0.network.frame(frame);
     }
 }
 

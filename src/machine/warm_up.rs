@@ -56,6 +56,7 @@ impl WarmUp {
             disk: JsValue::UNDEFINED,
             second_disk: None,
             firmware: false,
+            network: false,
             share: None,
         };
         let emulator = match Emulator::bare(&parts).await {
