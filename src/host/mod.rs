@@ -8,6 +8,7 @@ mod catalog;
 mod engine;
 mod jobs;
 mod keep_alive;
+mod lan;
 mod machines;
 mod worker;
 

@@ -313,6 +313,8 @@ pub enum WorkerNotice {
     Event(MachineEvent),
     /// The worker is alive; comes once a second while it is.
     Alive,
+    /// The guest uses its network card and wants to be on the LAN. A `MessagePort` that leads there is then sent to the worker.
+    Network,
     /// The disks are closed; comes with what was lost, if they could not be written back.
     Closed(Option<Problem>),
     /// The answer to [`WorkerCommand::Freeze`]: the layers that will not change any more.

@@ -4,10 +4,13 @@ mod ears;
 mod freeze;
 mod start;
 
+pub use ears::Ears;
+
 use super::agent::GuestAgent;
 use super::console::Console;
 use super::disk::DiskTrouble;
 use super::drives::Drives;
+use super::network::Network;
 use super::share::Share;
 use super::tell;
 use super::v86::Emulator;
@@ -52,6 +55,7 @@ pub struct Run {
     drives: Drives,
     console: Rc<Console>,
     agent: Rc<GuestAgent>,
+    network: Rc<Network>,
     /// None if the machine goes on from a memory that was saved before there were shared files.
     share: Option<Rc<Share>>,
     panic: RefCell<PanicWatch>,
@@ -71,8 +75,14 @@ impl Run {
     /// Lets the processor run for the first time.
     pub async fn begin(self: &Rc<Self>) {
         self.started.set(js_sys::Date::now() as u64);
+        self.network.begin();
         self.switch().await;
         tell(&WorkerNotice::Event(MachineEvent::Running { started: self.started.get() }));
+    }
+
+    /// The machine's end of the LAN.
+    pub fn network(&self) -> &Rc<Network> {
+        &self.network
     }
 
     /// Stops the processor at the user's wish.
@@ -136,6 +146,7 @@ impl Run {
     pub fn look(self: &Rc<Self>) {
         self.readers_changed();
         self.agent.look();
+        self.network.look();
         self.set_clock_if_stale();
         self.unpack_if_wanted();
         let holds = self.holds.get();
