@@ -1,6 +1,6 @@
 use crate::{
-    CatalogAnswer, CatalogOrder, DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, JobStage, MemoryMib, Point,
-    Problem, SnapshotId, StartFrom, TemplateId,
+    Access, CatalogAnswer, CatalogOrder, DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, JobStage, MemoryMib,
+    Point, Problem, SnapshotId, StartFrom, TemplateId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,9 @@ pub struct MachineSpec {
     /// Boots although there is a memory to go on from, which is given up.
     #[serde(default)]
     pub forget: bool,
+    /// What it may reach on the web.
+    #[serde(default)]
+    pub access: Access,
 }
 
 /// A [`DiskRequest`] with what is needed to carry it out.
@@ -130,6 +133,8 @@ pub enum HostCall {
     Shutdown(InstanceId, u32),
     /// Ends the worker now, as pulling the plug does.
     Kill(InstanceId),
+    /// What the machine may reach on the web from now on.
+    Access(InstanceId, Access),
     /// Does something with disks, snapshots or storage.
     Disks(Box<DiskOrder>),
     /// Merges layers that need not be apart and removes what nothing refers to, when there is time for it.

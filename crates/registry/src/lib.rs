@@ -187,6 +187,7 @@ impl Registry {
             image: entry.image,
             start_from: instance.start_from,
             forget,
+            access: instance.access.clone(),
         })))
     }
 }
