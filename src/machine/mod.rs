@@ -13,6 +13,7 @@ mod memory;
 mod network;
 mod run;
 mod share;
+mod state_maker;
 mod supplies;
 mod v86;
 mod warm_up;

@@ -24,6 +24,8 @@ const WAITING_MAX: usize = 64 * 1024;
 const BATCH_MAX: usize = 256 * 1024;
 /// How soon a guest without a free buffer is asked again, in milliseconds.
 const RETRY_MS: i32 = 2;
+/// Has the guest learn its card's address, and ask for an address of its own.
+const ANEW: &str = "/usr/lib/workbench/network anew";
 /// How much a command in the guest may say, in bytes.
 const SAID_MAX: u64 = 4096;
 
@@ -31,6 +33,17 @@ const SAID_MAX: u64 = 4096;
 struct Incoming {
     batch: Uint8Array,
     at: u32,
+}
+
+/// What the machine goes on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// It boots.
+    Nothing,
+    /// Its template's warm state: the guest sets up its network when it wakes up.
+    Warm,
+    /// A memory that was saved when it was on the LAN.
+    Memory,
 }
 
 /// A machine's network.
@@ -65,14 +78,12 @@ impl Network {
         })
     }
 
-    /// The machine is there, with a card that no kernel has seen yet, or with one that was restored.
-    pub fn attach(&self, emulator: Emulator, restored: bool) -> Result<(), Problem> {
-        match emulator.mac() {
-            None => return Ok(()),
-            Some(mac) if restored => self.strange.set(mac != self.mac.0),
-            Some(_) => emulator.set_mac(self.mac.0)?,
-        }
-        self.restored.set(restored);
+    /// The machine is there. Its card has the machine's own address from now on, also where its kernel knows another one.
+    pub fn attach(&self, emulator: Emulator, from: From) -> Result<(), Problem> {
+        let Some(mac) = emulator.mac() else { return Ok(()) };
+        self.restored.set(from == From::Memory);
+        self.strange.set(from == From::Memory && mac != self.mac.0);
+        emulator.set_mac(self.mac.0)?;
         let _ = self.emulator.set(emulator);
         Ok(())
     }
@@ -190,9 +201,9 @@ impl Network {
         if !agent.is_up() || !self.strange.replace(false) {
             return;
         }
-        let (agent, command) = (agent.clone(), format!("/usr/lib/workbench/network {}", self.mac));
+        let agent = agent.clone();
         spawn_local(async move {
-            let done = agent.exec(&command, &[], SAID_MAX, QUICK_MS, |_, _| {}).await;
+            let done = agent.exec(ANEW, &[], SAID_MAX, QUICK_MS, |_, _| {}).await;
             match done {
                 Ok(0) => {}
                 Ok(status) => log(&format!("the guest did not take its new address: status {status}")),

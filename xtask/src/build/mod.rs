@@ -4,6 +4,7 @@ pub mod guest;
 mod licenses;
 mod manifest;
 mod npm;
+mod warm;
 mod wasm;
 
 use anyhow::{Context, Result};
