@@ -5,7 +5,7 @@
 
 use super::worker::{FromWorker, LanWorker};
 use crate::bridge::{log, problem};
-use protocol::{InstanceId, LanCommand, LanNotice, Problem, ProblemCode};
+use protocol::{Access, InstanceId, LanCommand, LanNotice, Problem, ProblemCode};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -24,7 +24,7 @@ pub struct Lan {
 
 impl Lan {
     /// Puts a machine on the LAN; returns its end of the line.
-    pub fn attach(&self, id: &InstanceId, name: &str) -> Result<MessagePort, Problem> {
+    pub fn attach(&self, id: &InstanceId, name: &str, access: &Access) -> Result<MessagePort, Problem> {
         self.members.borrow_mut().insert(id.clone());
         let failed = |error| problem(ProblemCode::Internal, "A machine could not be put on the LAN", &error);
         let line = MessageChannel::new().map_err(failed)?;
@@ -33,7 +33,8 @@ impl Lan {
             Some(worker) => worker,
             none => none.insert(self.start()?),
         };
-        worker.send_with(&LanCommand::Attach { id: id.clone(), name: name.to_owned() }, &line.port1())?;
+        let attach = LanCommand::Attach { id: id.clone(), name: name.to_owned(), access: access.clone() };
+        worker.send_with(&attach, &line.port1())?;
         Ok(line.port2())
     }
 
@@ -54,11 +55,21 @@ impl Lan {
 
     /// Takes a machine off the LAN.
     pub fn detach(&self, id: &InstanceId) {
-        if !self.members.borrow_mut().remove(id) {
-            return;
+        if self.members.borrow_mut().remove(id) {
+            self.tell(&LanCommand::Detach(id.clone()));
         }
+    }
+
+    /// Changes what a machine may reach; one that is not on the LAN brings it along when it comes.
+    pub fn set_access(&self, id: &InstanceId, access: &Access) {
+        if self.members.borrow().contains(id) {
+            self.tell(&LanCommand::Access(id.clone(), access.clone()));
+        }
+    }
+
+    fn tell(&self, command: &LanCommand) {
         let worker = self.worker.borrow();
-        if let Some(Err(problem)) = worker.as_ref().map(|worker| worker.send(&LanCommand::Detach(id.clone()))) {
+        if let Some(Err(problem)) = worker.as_ref().map(|worker| worker.send(command)) {
             log(&problem.message);
         }
     }

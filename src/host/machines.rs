@@ -7,8 +7,8 @@ use crate::bridge::{log, text_of, to_js};
 use crate::webext::send_message;
 use futures_channel::oneshot;
 use protocol::{
-    Envelope, HostNotice, InstanceId, MachineEvent, MachineSpec, NewSnapshot, Notice, Point, Problem, ProblemCode,
-    RunningMachine, WorkerCommand, WorkerNotice,
+    Access, Envelope, HostNotice, InstanceId, MachineEvent, MachineSpec, NewSnapshot, Notice, Point, Problem,
+    ProblemCode, RunningMachine, WorkerCommand, WorkerNotice,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -31,6 +31,7 @@ const NOTICE_TRIES: u32 = 5;
 struct Machine {
     boot: u32,
     name: String,
+    access: Access,
     /// `None` once the run is over and only the background's answer is waited for.
     worker: Option<MachineWorker>,
     last: Option<MachineEvent>,
@@ -56,7 +57,7 @@ impl Machine {
     /// Puts the machine on the LAN. Without it, it runs on all the same.
     fn connect(&self, id: &InstanceId, lan: &Lan) {
         let Some(worker) = &self.worker else { return };
-        if let Err(problem) = lan.attach(id, &self.name).and_then(|port| worker.give_port(&port)) {
+        if let Err(problem) = lan.attach(id, &self.name, &self.access).and_then(|port| worker.give_port(&port)) {
             log(&problem.message);
         }
     }
@@ -99,7 +100,7 @@ impl Machines {
 
     /// Starts a worker with this machine.
     pub fn start(&self, spec: MachineSpec) -> Result<(), Problem> {
-        let (id, boot, name) = (spec.id.clone(), spec.boot, spec.name.clone());
+        let (id, boot, name, access) = (spec.id.clone(), spec.boot, spec.name.clone(), spec.access.clone());
         if self.machines.borrow().get(&id).is_some_and(|machine| machine.worker.is_some()) {
             return Err(Problem::new(ProblemCode::DiskBusy, format!("{} has a worker already.", spec.name)));
         }
@@ -116,6 +117,7 @@ impl Machines {
         let machine = Machine {
             boot,
             name,
+            access,
             worker: Some(worker),
             last: None,
             silent_looks: 0,
@@ -159,6 +161,15 @@ impl Machines {
     pub fn kill(&self, id: &InstanceId) -> Result<(), Problem> {
         let boot = self.machines.borrow().get(id).ok_or_else(no_such)?.boot;
         self.close(id, boot, MachineEvent::Halted);
+        Ok(())
+    }
+
+    /// Changes what a running machine may reach.
+    pub fn set_access(&self, id: &InstanceId, access: Access) -> Result<(), Problem> {
+        let mut machines = self.machines.borrow_mut();
+        let machine = machines.get_mut(id).ok_or_else(no_such)?;
+        self.lan.set_access(id, &access);
+        machine.access = access;
         Ok(())
     }
 

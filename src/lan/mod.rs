@@ -5,11 +5,13 @@
 
 mod kept;
 mod line;
+mod view;
+mod web;
 
 use crate::bridge::{from_js, log, text_of, to_js};
 use kept::Kept;
 use line::Line;
-use protocol::{InstanceId, LanCommand, LanNotice};
+use protocol::{Access, InstanceId, LanCommand, LanNotice};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -19,6 +21,7 @@ use vlan::switch::{Addresses, PortId, SwitchConfig};
 use vlan::{Lan, Mac};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
+use web::Web;
 use web_sys::{DedicatedWorkerGlobalScope, MessagePort};
 
 /// How often the worker shows that it is alive, in milliseconds.
@@ -55,6 +58,7 @@ impl LanWorker {
             for (command, port) in own.early.take() {
                 hub.carry_out(command, port);
             }
+            view::serve(&hub);
             *own.hub.borrow_mut() = Some(hub);
         });
         let own = worker.clone();
@@ -86,6 +90,7 @@ struct Hub {
     lan: RefCell<Lan>,
     lines: RefCell<BTreeMap<PortId, Line>>,
     kept: Kept,
+    web: Web,
     /// When a timer will wake it, at the latest.
     wakes: Cell<Option<Duration>>,
 }
@@ -105,26 +110,33 @@ impl Hub {
         let config = GatewayConfig::new(kept.plan(), kept::random());
         #[expect(clippy::expect_used, reason = "the one error is a full LAN, and this one is empty")]
         let lan = Lan::new(SwitchConfig::default(), config, kept.leases()).expect("a LAN with room for its gateway");
-        let hub = Rc::new(Self { lan: RefCell::new(lan), lines: RefCell::default(), kept, wakes: Cell::new(None) });
+        let (lan, web) = (RefCell::new(lan), Web::default());
+        let hub = Rc::new(Self { lan, lines: RefCell::default(), kept, web, wakes: Cell::new(None) });
         hub.look();
         hub
     }
 
     fn carry_out(self: &Rc<Self>, command: LanCommand, port: Option<MessagePort>) {
         match (command, port) {
-            (LanCommand::Attach { id, name }, Some(port)) => self.attach(id, &name, port),
+            (LanCommand::Attach { id, name, access }, Some(port)) => self.attach(id, &name, &access, port),
+            (LanCommand::Access(id, access), _) => {
+                if let Some(at) = self.place(&id) {
+                    self.web.admit(self, at, &id, &access);
+                }
+            }
             (LanCommand::Detach(id), _) => self.detach(&id),
             (LanCommand::Attach { .. }, None) => log("a machine was to be attached without a port"),
         }
     }
 
-    fn attach(self: &Rc<Self>, id: InstanceId, name: &str, port: MessagePort) {
+    fn attach(self: &Rc<Self>, id: InstanceId, name: &str, access: &Access, port: MessagePort) {
         self.detach(&id);
         let mac = Mac::of_name(id.as_str());
         let attached = self.lan.borrow_mut().attach_machine(Some(mac), name, Addresses::Leased, now());
         match attached {
             Err(error) => log(&format!("{name} can’t be on the LAN: {error}")),
             Ok(at) => {
+                self.web.admit(self, at, &id, access);
                 let own = self.clone();
                 let line = Line::new(id, port, move |event| own.hear(at, event));
                 self.lines.borrow_mut().insert(at, line);
@@ -133,10 +145,15 @@ impl Hub {
         }
     }
 
+    /// The port at which a machine is.
+    fn place(&self, id: &InstanceId) -> Option<PortId> {
+        self.lines.borrow().iter().find(|(_, line)| line.id == *id).map(|(at, _)| *at)
+    }
+
     fn detach(self: &Rc<Self>, id: &InstanceId) {
-        let found = self.lines.borrow().iter().find(|(_, line)| line.id == *id).map(|(at, _)| *at);
-        if let Some(at) = found {
+        if let Some(at) = self.place(id) {
             self.lines.borrow_mut().remove(&at);
+            self.web.leave(at);
             self.lan.borrow_mut().detach(at);
             self.turn();
         }
@@ -162,9 +179,9 @@ impl Hub {
 
     /// Lets the LAN do what is due, and everything that waits for a machine go.
     fn turn(self: &Rc<Self>) {
-        self.lan.borrow_mut().poll(now());
         loop {
-            let mut idle = true;
+            self.lan.borrow_mut().poll(now());
+            let mut idle = !self.events();
             for (at, line) in &mut *self.lines.borrow_mut() {
                 let room = line.room();
                 let batch = if room > 0 { self.lan.borrow_mut().take(*at, room, now()) } else { vec![] };
@@ -173,7 +190,6 @@ impl Hub {
                     line.send(&batch);
                 }
             }
-            self.events();
             if idle {
                 break;
             }
@@ -184,12 +200,16 @@ impl Hub {
         }
     }
 
-    fn events(self: &Rc<Self>) {
+    /// Sees to what the LAN has to tell; says whether it was anything.
+    fn events(self: &Rc<Self>) -> bool {
+        let mut some = false;
         loop {
-            let Some(event) = self.lan.borrow_mut().event() else { break };
+            let Some(event) = self.lan.borrow_mut().event() else { return some };
+            some = true;
             match event {
                 Event::Leased(_) => self.kept.keep(self.lan.borrow_mut().gateway().leases().collect()),
-                Event::Addresses { .. } | Event::Tcp(_) => {}
+                Event::Tcp(event) => self.web.hear(self, event),
+                Event::Addresses { .. } => {}
             }
         }
     }
@@ -217,9 +237,11 @@ impl Hub {
     }
 
     /// Comes once a second.
-    fn look(&self) {
+    fn look(self: &Rc<Self>) {
         let unix = Duration::from_secs_f64(js_sys::Date::now().max(0.0) / 1000.0);
         self.lan.borrow_mut().set_clock(unix, now());
+        self.web.look(self);
+        self.turn();
     }
 }
 

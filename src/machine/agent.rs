@@ -196,9 +196,8 @@ impl GuestAgent {
     }
 
     /// Makes a guest that goes on from a saved state this machine's own. An older agent is given the time alone.
-    pub async fn settle(self: &Rc<Self>, name: &str, mac: Option<[u8; 6]>, seed: [u8; 32]) -> Result<(), AgentError> {
-        let milliseconds = js_sys::Date::now() as u64;
-        let request = Request::Settle { milliseconds, seed, name: name.to_owned(), mac };
+    pub async fn settle(self: &Rc<Self>, name: &str, seed: [u8; 32]) -> Result<(), AgentError> {
+        let request = Request::Settle { milliseconds: js_sys::Date::now() as u64, seed, name: name.to_owned() };
         match self.call(&request, QUICK_MS).await {
             Err(AgentError::Unknown) => self.set_time().await,
             settled => settled.map(drop),

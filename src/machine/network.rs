@@ -4,6 +4,7 @@
 //! one turn of the emulator leave together. Frames that come wait until the guest has buffers for them; the lan worker is told how many bytes were
 //! dealt with, and sends no more than it may ahead of that.
 
+use super::agent::{GuestAgent, QUICK_MS};
 use super::v86::Emulator;
 use super::{after, tell};
 use crate::bridge::{log, text_of};
@@ -23,11 +24,26 @@ const WAITING_MAX: usize = 64 * 1024;
 const BATCH_MAX: usize = 256 * 1024;
 /// How soon a guest without a free buffer is asked again, in milliseconds.
 const RETRY_MS: i32 = 2;
+/// Has the guest learn its card's address, and ask for an address of its own.
+const ANEW: &str = "/usr/lib/workbench/network anew";
+/// How much a command in the guest may say, in bytes.
+const SAID_MAX: u64 = 4096;
 
 /// A batch that has come, and how much of it the guest has.
 struct Incoming {
     batch: Uint8Array,
     at: u32,
+}
+
+/// What the machine goes on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// It boots.
+    Nothing,
+    /// Its template's warm state: the guest sets up its network when it wakes up.
+    Warm,
+    /// A memory that was saved when it was on the LAN.
+    Memory,
 }
 
 /// A machine's network.
@@ -62,22 +78,19 @@ impl Network {
         })
     }
 
-    /// The machine is there, with a card that no kernel has seen yet, or with one that was restored.
-    pub fn attach(&self, emulator: Emulator, restored: bool) -> Result<(), Problem> {
-        match emulator.mac() {
-            None => return Ok(()),
-            Some(mac) if restored => self.strange.set(mac != self.mac.0),
-            Some(_) => emulator.set_mac(self.mac.0)?,
-        }
-        self.restored.set(restored);
+    /// The machine is there. Its card has the machine's own address from now on, also where its kernel knows another one.
+    pub fn attach(&self, emulator: Emulator, from: From) -> Result<(), Problem> {
+        let Some(mac) = emulator.mac() else { return Ok(()) };
+        self.restored.set(from == From::Memory);
+        self.strange.set(from == From::Memory && mac != self.mac.0);
+        emulator.set_mac(self.mac.0)?;
         let _ = self.emulator.set(emulator);
         Ok(())
     }
 
-    /// The processor is about to run. A kernel that goes on is on the LAN, also before it sends anything, unless it gets another address
-    /// first.
+    /// The processor is about to run. A kernel that goes on is on the LAN, also before it sends anything.
     pub fn begin(&self) {
-        if self.restored.get() && !self.strange.get() {
+        if self.restored.get() {
             self.ask();
         }
     }
@@ -182,14 +195,21 @@ impl Network {
         }
     }
 
-    /// Comes once a second: what came while the machine stood still is given to it.
-    pub fn look(self: &Rc<Self>) {
+    /// Comes once a second: what came while the machine stood still is given to it, and one that was saved elsewhere gets its own address.
+    pub fn look(self: &Rc<Self>, agent: &Rc<GuestAgent>) {
         self.give();
-    }
-
-    /// The address that the machine is to have, if its kernel was saved in another machine and has that one's.
-    pub fn new_mac(&self) -> Option<Mac> {
-        self.strange.get().then_some(self.mac)
+        if !agent.is_up() || !self.strange.replace(false) {
+            return;
+        }
+        let agent = agent.clone();
+        spawn_local(async move {
+            let done = agent.exec(ANEW, &[], SAID_MAX, QUICK_MS, |_, _| {}).await;
+            match done {
+                Ok(0) => {}
+                Ok(status) => log(&format!("the guest did not take its new address: status {status}")),
+                Err(error) => log(&format!("the guest did not take its new address: {error}")),
+            }
+        });
     }
 }
 

@@ -400,7 +400,7 @@ impl Emulator {
         mac.to_vec().try_into().ok()
     }
 
-    /// Gives the network card its hardware address, before a kernel has seen it.
+    /// Gives the network card its hardware address. A kernel learns it when it takes up the card.
     pub fn set_mac(&self, mac: [u8; 6]) -> Result<(), Problem> {
         let set = inner(&self.v86, &["v86", "cpu", "devices", "virtio_net"])
             .and_then(|card| replace(&card, "mac", &Uint8Array::from(&mac[..])));

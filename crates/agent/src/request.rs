@@ -73,8 +73,6 @@ pub enum Request {
         seed: [u8; 32],
         /// Letters, digits and hyphens.
         name: String,
-        /// The hardware address that its network card is to have, if the state has another machine's.
-        mac: Option<[u8; 6]>,
     },
     /// Grows the mounted file systems to the sizes of their disks.
     Grow,
@@ -149,11 +147,10 @@ impl Request {
             Self::Health => format!("health {id}"),
             Self::SetTime { seconds } => format!("time {id} {seconds}"),
             Self::SetName { name } => format!("name {id} {}", host_name(name)?),
-            Self::Settle { milliseconds, seed, name, mac } => {
-                let digits = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>();
-                let (seconds, rest, seed) = (milliseconds / 1000, milliseconds % 1000, digits(seed).concat());
-                let mac = mac.map_or_else(|| "-".to_owned(), |mac| digits(&mac).join(":"));
-                format!("settle {id} {seconds} {rest} {seed} {} {mac}", host_name(name)?)
+            Self::Settle { milliseconds, seed, name } => {
+                let seed: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
+                let (seconds, rest) = (milliseconds / 1000, milliseconds % 1000);
+                format!("settle {id} {seconds} {rest} {seed} {}", host_name(name)?)
             }
             Self::Grow => format!("grow {id}"),
             Self::Stop(StopAction::Halt) => format!("stop {id} halt"),
@@ -198,14 +195,9 @@ mod tests {
 
     #[test]
     fn a_guest_is_given_its_time_in_whole_seconds_and_the_rest() {
-        let settle = |mac| {
-            let settle =
-                Request::Settle { milliseconds: 1_790_000_000_042, seed: [0xa5; 32], name: "alpine-2".into(), mac };
-            settle.line(RequestId(3)).unwrap()
-        };
-        let start = format!(" settle 3 1790000000 42 {} alpine-2", "a5".repeat(32));
-        assert!(settle(None).ends_with(&format!("{start} -\n")));
-        assert!(settle(Some([2, 0, 0, 0xab, 0, 9])).ends_with(&format!("{start} 02:00:00:ab:00:09\n")));
+        let settle = Request::Settle { milliseconds: 1_790_000_000_042, seed: [0xa5; 32], name: "alpine-2".into() };
+        let line = settle.line(RequestId(3)).unwrap();
+        assert!(line.ends_with(&format!(" settle 3 1790000000 42 {} alpine-2\n", "a5".repeat(32))), "{line}");
     }
 
     #[test]

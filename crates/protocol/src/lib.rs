@@ -44,7 +44,9 @@ pub use host::{
     RunningMachine, StorageCommand, StorageNotice, Subject, WarmState, WorkerCommand, WorkerNotice,
 };
 pub use ids::{IdError, InstanceId, JobId, LayerId, NameError, SnapshotId, TemplateId, check_name};
-pub use lan::{LanCommand, LanNotice};
+pub use lan::{
+    Access, AccessError, Confined, LAN_CHANNEL, LanAsk, LanCommand, LanLine, LanNotice, LanTold, LanView, WebRequest,
+};
 pub use model::{
     Instance, MEMORY_CHOICES_MIB, MemoryError, MemoryMib, Removed, Settings, StartFrom, State, Template, Theme, World,
 };

@@ -192,6 +192,7 @@ impl Registry {
             image: entry.image,
             start_from: instance.start_from,
             forget,
+            access: instance.access.clone(),
             warm: entry.warm.filter(fits),
         })))
     }

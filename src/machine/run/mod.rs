@@ -146,7 +146,7 @@ impl Run {
     pub fn look(self: &Rc<Self>) {
         self.readers_changed();
         self.agent.look();
-        self.network.look();
+        self.network.look(&self.agent);
         self.set_clock_if_stale();
         self.unpack_if_wanted();
         let holds = self.holds.get();

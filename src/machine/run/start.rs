@@ -8,7 +8,7 @@ use crate::machine::console::Console;
 use crate::machine::disk::GuestDisk;
 use crate::machine::drives::Drives;
 use crate::machine::memory::SavedMemory;
-use crate::machine::network::Network;
+use crate::machine::network::{From, Network};
 use crate::machine::prepared::Prepared;
 use crate::machine::share::Share;
 use crate::machine::supplies::{Order, Supplies};
@@ -72,7 +72,11 @@ impl Run {
             spec,
         });
         ears.bind(run.clone());
-        let goes_on = !matches!(beginning, Beginning::Boot);
+        let from = match beginning {
+            Beginning::Boot => From::Nothing,
+            _ if run.drives.warm => From::Warm,
+            _ => From::Memory,
+        };
         let (emulator, [serial, shell]) = match beginning {
             Beginning::Boot => (run.make(&ears, supplies, None).await?, Default::default()),
             Beginning::Saved(saved) => (run.make(&ears, supplies, Some(&saved)).await?, [saved.serial, saved.shell]),
@@ -82,9 +86,9 @@ impl Run {
         run.console.put_back(Stream::Shell, &shell);
         emulator.resize(DEFAULT_SIZE);
         run.agent.attach(emulator.clone());
-        run.network.attach(emulator.clone(), goes_on)?;
+        run.network.attach(emulator.clone(), from)?;
         let _ = run.emulator.set(emulator);
-        if goes_on {
+        if from != From::Nothing {
             run.agent.greet();
             spawn_local(run.clone().settle());
         }
@@ -119,9 +123,7 @@ impl Run {
     async fn settle(self: Rc<Self>) {
         let mut seed = [0; 32];
         fill_random(&mut seed);
-        let Err(error) = self.agent.settle(&self.spec.name, self.network.new_mac().map(|mac| mac.0), seed).await else {
-            return;
-        };
+        let Err(error) = self.agent.settle(&self.spec.name, seed).await else { return };
         log(&format!("the guest was not told whose it is: {error}"));
         if self.drives.warm {
             // Nobody will ever see a prompt of it; and it has a disk now, so it boots the next time.
