@@ -10,6 +10,7 @@ use super::v86::{Emulator, Parts};
 use super::warm_up::WarmUp;
 use crate::bridge::{log, problem};
 use crate::package;
+use block::{BlockError, Disk, check_range};
 use futures_channel::oneshot::{self, Receiver, Sender};
 use js_sys::Uint8Array;
 use protocol::{Problem, ProblemCode, WarmState};
@@ -25,7 +26,7 @@ const AHEAD_MS: i32 = 5;
 pub struct Prepared {
     /// What it is at.
     pub warm: WarmState,
-    /// Its first disk, without anything in it yet.
+    /// Its first disk, which is yet to be put in.
     pub system: GuestDisk,
     /// Hears it, for the run that it will be.
     pub ears: Ears,
@@ -33,6 +34,29 @@ pub struct Prepared {
     pub emulator: Emulator,
     /// What its terminals had put out.
     pub terminals: [Vec<u8>; 2],
+}
+
+/// Stands for a disk while v86 looks at its first sector, which it does when it is made; so many bytes.
+struct Blank(u64);
+
+impl Disk for Blank {
+    fn size(&self) -> u64 {
+        self.0
+    }
+
+    fn read(&mut self, offset: u64, buf: &mut [u8]) -> Result<(), BlockError> {
+        check_range(offset, buf.len(), self.0)?;
+        buf.fill(0);
+        Ok(())
+    }
+
+    fn write(&mut self, _: u64, _: &[u8]) -> Result<(), BlockError> {
+        Err(BlockError::ReadOnly)
+    }
+
+    fn flush(&mut self) -> Result<(), BlockError> {
+        Ok(())
+    }
 }
 
 /// A machine that is being prepared, or is.
@@ -89,7 +113,7 @@ async fn prepare(supplies: &Order, wanted: &Sender<Prepared>) -> Result<Option<P
     // v86 writes into the kernel's header, and another machine may be made of it in the end.
     supplies.kernel = supplies.kernel.slice(0);
     let ears = Ears::default();
-    let system = GuestDisk::empty(disk_bytes, ears.disk_trouble());
+    let system = GuestDisk::new(Box::new(Blank(disk_bytes)), ears.disk_trouble());
     let failed = |error| problem(ProblemCode::Internal, "The disk could not be attached", &error);
     let parts = Parts {
         supplies,
