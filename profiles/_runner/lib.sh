@@ -53,7 +53,7 @@ lock() {
     echo $$ > "$pid_file"
     canceled=
     child=
-    trap 'canceled=1; [ -z "$child" ] || kill -TERM -- "-$child"' TERM INT HUP
+    trap 'canceled=1; [ -z "$child" ] || kill -TERM "-$child"' TERM INT HUP
     trap 'rm -f "$pid_file"' EXIT
 }
 

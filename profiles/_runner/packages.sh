@@ -87,7 +87,7 @@ remove_packages() {
     fi
     note_accounts
     if apk info -e "$virtual" > /dev/null 2>&1; then
-        apk del --no-progress --no-network --purge "$virtual" || return 1
+        apk del --no-progress --no-network --repositories-file /dev/null --purge "$virtual" || return 1
     fi
     if [ -r "$var/$profile/etc.before" ]; then
         # Beside what an interrupted run had left, apk lays its own files under another name.

@@ -35,9 +35,9 @@ stop_service() {
     for try in 1 2 3 4 5 6 7 8 9 10; do
         [ -r "$pids" ] && read -r leader < "$pids" && kill -0 "$leader" 2> /dev/null || break
         if [ "$try" -lt 6 ]; then
-            kill -TERM -- "-$leader" 2> /dev/null
+            kill -TERM "-$leader" 2> /dev/null
         else
-            kill -KILL -- "-$leader" 2> /dev/null
+            kill -KILL "-$leader" 2> /dev/null
         fi
         sleep 1
     done

@@ -10,6 +10,7 @@ mod disk;
 mod drives;
 mod inbox;
 mod memory;
+mod profiles;
 mod run;
 mod share;
 mod supplies;

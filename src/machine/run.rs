@@ -5,6 +5,7 @@ use super::console::{Console, Keyboard};
 use super::disk::DiskTrouble;
 use super::drives::Drives;
 use super::memory::{NewMemory, SavedMemory};
+use super::profiles::Profiles;
 use super::share::Share;
 use super::supplies::Order;
 use super::v86::{Emulator, Listener, Parts, Port};
@@ -66,6 +67,7 @@ pub struct Run {
     agent: Rc<GuestAgent>,
     /// None if the machine goes on from a memory that was saved before there were shared files.
     share: Option<Rc<Share>>,
+    profiles: Option<Rc<Profiles>>,
     panic: RefCell<PanicWatch>,
     input: RefCell<VecDeque<u8>>,
     input_scheduled: Cell<bool>,
@@ -114,12 +116,15 @@ impl Run {
             Some([]) => None,
             Some(session) => Some(Share::open(&spec.id, Some(session))),
         };
+        let agent = GuestAgent::new();
+        let profiles = share.as_ref().and_then(|share| Profiles::open(&spec.id, agent.clone(), share.clone()));
         let run = Rc::new(Self {
             emulator: OnceCell::new(),
             console,
             drives,
-            agent: GuestAgent::new(),
+            agent,
             share,
+            profiles,
             panic: RefCell::default(),
             input: RefCell::default(),
             input_scheduled: Cell::new(false),
@@ -309,6 +314,7 @@ impl Run {
             spawn_local(async move { stop.stop().await });
         }
         self.console.send_gathered();
+        self.profiles.iter().for_each(|profiles| profiles.close());
         if let Some(share) = &self.share {
             // The disks must not wait for it for good: the worker is ended soon.
             self.flush();
@@ -323,6 +329,7 @@ impl Run {
     pub fn look(self: &Rc<Self>) {
         self.readers_changed();
         self.agent.look();
+        self.profiles.iter().for_each(Profiles::look);
         self.set_clock_if_stale();
         self.unpack_if_wanted();
         let holds = self.holds.get();

@@ -13,6 +13,9 @@ pub const ARCHIVE_MAX: usize = 16 << 20;
 /// Entries that are gone through at most, folders among them.
 const ENTRIES_MAX: usize = 4_000;
 
+/// The most bytes of the runner's programs together.
+pub const RUNNER_BYTES_MAX: usize = 1 << 20;
+
 /// Files by their paths, as an archive has them.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
@@ -124,6 +127,16 @@ pub(crate) fn write_tar<'a>(files: impl Iterator<Item = (String, &'a [u8])>) -> 
         builder.append_data(&mut header, path, bytes)?;
     }
     builder.into_inner()
+}
+
+/// The runner's programs as a tar, for the package.
+pub fn runner_to_tar(files: &BTreeMap<String, Vec<u8>>) -> io::Result<Vec<u8>> {
+    write_tar(files.iter().map(|(path, bytes)| (path.clone(), &bytes[..])))
+}
+
+/// The runner's programs out of the package's tar.
+pub fn runner_from_tar(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, ArchiveError> {
+    read(bytes, RUNNER_BYTES_MAX)
 }
 
 /// Files as a zip, the same for the same files.

@@ -18,7 +18,7 @@ mod order;
 mod profile;
 mod report;
 
-pub use archive::{ARCHIVE_MAX, ArchiveError};
+pub use archive::{ARCHIVE_MAX, ArchiveError, RUNNER_BYTES_MAX, runner_from_tar, runner_to_tar};
 pub use bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, FILES_MAX, PATH_MAX, REQUIRED, from_catalog, to_catalog};
 pub use mark::{Mark, MarkError, MarkState, Reason, Standing, marks};
 pub use name::{NAME_MAX, Name, NameError, Version, VersionError};

@@ -6,6 +6,7 @@
 //!  host page ── HostNotice over runtime messages ──► background
 //!  host page ── WorkerCommand / MachineEvent over postMessage ──► machine worker
 //!  pages ── ConsoleRequest / ConsoleEvent over BroadcastChannel ──► machine worker
+//!  pages ── ProfileAsk / ProfileNews over BroadcastChannel ──► machine worker
 //!  storage worker ── ShareAsk / ShareAnswer over BroadcastChannel ──► machine worker
 //! ```
 //!
@@ -22,6 +23,7 @@ mod host;
 mod ids;
 mod model;
 mod problem;
+mod profiles;
 mod share;
 
 pub use catalog::{
@@ -46,6 +48,9 @@ pub use model::{
     Instance, MEMORY_CHOICES_MIB, MemoryError, MemoryMib, Removed, Settings, StartFrom, State, Template, Theme, World,
 };
 pub use problem::{Problem, ProblemCode};
+pub use profiles::{
+    OWN_PROFILES, PROFILE_LOG_MAX, ProfileAsk, ProfileNews, ProfileRun, ProfileVerb, ProfilesNow, profiles_channel,
+};
 pub use share::{
     LISTING_MAX, SHARE_PIECE, ShareAnswer, ShareAsk, ShareDone, ShareEntry, ShareKind, ShareListing, ShareOp,
     ShareRequest, ShareStat, ShareWhat, UNFINISHED, is_unfinished, share_channel, share_news_channel,

@@ -233,7 +233,13 @@ fn tar_of(entries: &[(String, Entry)], end: bool, sums: bool) -> Result<Vec<u8>>
             Entry::Link(target) => target.as_bytes(),
         };
         if sums {
-            builder.append_pax_extensions([("APK-TOOLS.checksum.SHA1", sum(content).as_bytes())])?;
+            let record = pax_record("APK-TOOLS.checksum.SHA1", &sum(content));
+            // apk takes a header without a name for the end.
+            builder.append_data(
+                &mut header(EntryType::XHeader, record.len(), 0o644),
+                "PaxHeaders",
+                record.as_bytes(),
+            )?;
         }
         match entry {
             Entry::File { bytes, mode } => {
@@ -248,6 +254,16 @@ fn tar_of(entries: &[(String, Entry)], end: bool, sums: bool) -> Result<Vec<u8>>
         tar.truncate(tar.len().saturating_sub(1024));
     }
     Ok(tar)
+}
+
+/// A record of a pax header (POSIX.1-2001): its length in decimal counts itself.
+fn pax_record(key: &str, value: &str) -> String {
+    let rest = format!(" {key}={value}\n");
+    let mut len = rest.len();
+    while len != rest.len() + len.to_string().len() {
+        len = rest.len() + len.to_string().len();
+    }
+    format!("{len}{rest}")
 }
 
 fn header(kind: EntryType, size: usize, mode: u32) -> Header {

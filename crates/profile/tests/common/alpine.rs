@@ -108,19 +108,19 @@ impl Alpine {
     }
 
     /// Everything that could be changed: each file with its checksum, mode and owner, the packages, and what runs. The runner's own state and logs
-    /// are left out, and so is what programs write as they run.
+    /// are left out, and so is the archive of scripts that apk packs anew each time.
     pub fn everything(&self) -> String {
         self.text(
             "cd /
             find . -xdev \\( -path ./proc -o -path ./dev -o -path ./run -o -path ./tmp -o -path ./mnt/host -o -path ./var/lib/workbench \
-                -o -path ./var/log/workbench \\) -prune -o -print | sort > /tmp/paths
+                -o -path ./var/log/workbench -o -path ./lib/apk/db/scripts.tar \\) -prune -o -print | sort > /tmp/paths
             while read -r path; do
                 stat -c '%N %a %u:%g' \"$path\"
-                [ ! -f \"$path\" ] || sha256sum < \"$path\"
+                [ -L \"$path\" ] || [ ! -f \"$path\" ] || sha256sum \"$path\"
             done < /tmp/paths
             rm -f /tmp/paths
             apk info -v | sort
-            ps -o args | grep -v -e 'ps -o' -e grep -e '/bin/sh -c' -e '^COMMAND' -e sort | sort",
+            ps -o args | grep -v -e '^\\[' -e 'ps -o' -e grep -e '/bin/sh -c' -e '^COMMAND' -e sort | sort",
         )
     }
 }

@@ -68,3 +68,15 @@ pub fn lay(folder: &Path, bundles: &[Bundle]) {
         fs::write(path, bytes).unwrap();
     }
 }
+
+/// Compares two listings, and says only what differs.
+#[track_caller]
+pub fn assert_same(now: &str, before: &str, said: &str) {
+    let lines = |text: &str, other: &str| -> String {
+        text.lines()
+            .filter(|line| !other.lines().any(|there| there == *line))
+            .map(|line| format!("  {line}\n"))
+            .collect()
+    };
+    assert!(now == before, "{said}\nIt has now:\n{}and had before:\n{}", lines(now, before), lines(before, now));
+}
