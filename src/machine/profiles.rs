@@ -183,11 +183,12 @@ impl Profiles {
 
     async fn run(self: &Rc<Self>, run: ProfileRun) {
         let ended = self.run_now(&run).await;
+        // First, so that who hears that it has ended hears what there is now.
+        self.list().await;
         if let Some(run) = &mut self.now.borrow_mut().run {
             run.ended = Some(ended);
         }
         self.changed();
-        self.list().await;
     }
 
     async fn run_now(self: &Rc<Self>, run: &ProfileRun) -> Result<(), Problem> {

@@ -8,7 +8,7 @@ use common::{SOON, WORK, browser, launched, run, text};
 use driver::Kind;
 use e2e::{Console, Workbench};
 use profile::{MarkState, Reason};
-use protocol::{InstanceId, ProfileAsk, ProfileVerb};
+use protocol::{InstanceId, ProfileAsk, ProfileVerb, ProfilesNow};
 use std::time::Duration;
 
 /// Applying what needs packages, on a busy machine.
@@ -29,15 +29,27 @@ const EVERYTHING: &str = "cd /
     ps -o args | grep -e httpd -e 'nc ' -e nginx -e answer | grep -v grep | sort
     rm -f /tmp/paths; cd";
 
+const APPLIED: Option<(MarkState, &str, Reason)> = Some((MarkState::Applied, "1.0", Reason::User));
+
 async fn everything(console: &mut Console<'_>) -> String {
     text(console, EVERYTHING).await
 }
 
-async fn state(workbench: &Workbench<'_>, id: &InstanceId, name: &str) -> Option<(MarkState, String, Reason)> {
+/// Waits until the machine says this of a profile.
+async fn wait_for_state(
+    workbench: &Workbench<'_>,
+    id: &InstanceId,
+    name: &str,
+    wanted: Option<(MarkState, &str, Reason)>,
+) {
     workbench.tell_profiles(id, &ProfileAsk::Look).await.unwrap();
-    let now = workbench.wait_for_profiles(id, "the marks", SOON, |now| now.marks.is_some()).await.unwrap();
-    let mark = now.marks.unwrap().into_iter().find(|mark| mark.name.as_str() == name)?;
-    Some((mark.state, mark.version.to_string(), mark.reason))
+    let is_so = |now: &ProfilesNow| {
+        let mark = now.marks.iter().flatten().find(|mark| mark.name.as_str() == name);
+        now.marks.is_some()
+            && mark.map(|mark| (mark.state, mark.version.to_string(), mark.reason))
+                == wanted.map(|(state, version, reason)| (state, version.to_owned(), reason))
+    };
+    workbench.wait_for_profiles(id, &format!("{name} to be {wanted:?}"), SOON, is_so).await.unwrap();
 }
 
 async fn web_server(kind: Kind) {
@@ -49,7 +61,7 @@ async fn web_server(kind: Kind) {
 
     let done = workbench.profile(&id, ProfileVerb::Apply, "web-server", LONG).await.unwrap();
     assert_eq!((&done.ended, done.step, done.steps), (&Some(Ok(())), 3, 3), "{:#?}", done.log);
-    assert_eq!(state(&workbench, &id, "web-server").await, Some((MarkState::Applied, "1.0".to_owned(), Reason::User)));
+    wait_for_state(&workbench, &id, "web-server", APPLIED).await;
     let page = text(&mut console, "wget -q -O - http://127.0.0.1/").await;
     assert!(page.contains("The web server runs"), "{page}");
     let done = workbench.profile(&id, ProfileVerb::Check, "web-server", LONG).await.unwrap();
@@ -72,7 +84,7 @@ async fn web_server(kind: Kind) {
 
     // And by hand, in the guest.
     text(&mut console, "sh /mnt/host/profiles/apply.sh web-server && wget -q -O /dev/null http://127.0.0.1/").await;
-    assert_eq!(state(&workbench, &id, "web-server").await, Some((MarkState::Applied, "1.0".to_owned(), Reason::User)));
+    wait_for_state(&workbench, &id, "web-server", APPLIED).await;
     let locked = console.exec("echo > /mnt/host/profiles/apply.sh", SOON).await.unwrap();
     assert_ne!(locked.status, 0, "the guest only reads what it runs");
     browser.close().await.unwrap();
