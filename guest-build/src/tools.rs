@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The programs; each has its source in `images/tools/NAME.c`.
-const TOOLS: [&str; 1] = ["growfs"];
+const TOOLS: [&str; 2] = ["growfs", "settle"];
 
 /// Where they are in a guest.
 const PLACE: &str = "usr/lib/workbench";
@@ -118,7 +118,7 @@ mod tests {
         let real = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let changed = tempfile::tempdir().unwrap();
         files::create_dir_all(&directory(changed.path())).unwrap();
-        for name in ["tools.toml", "growfs"] {
+        for name in ["tools.toml", "growfs", "settle"] {
             files::copy(&directory(&real).join(name), &directory(changed.path()).join(name)).unwrap();
         }
         assert!(overlay(changed.path(), 0).is_ok());

@@ -16,12 +16,6 @@ extern "C" {
     #[wasm_bindgen(thread_local_v2, js_namespace = crypto, js_name = subtle)]
     static SUBTLE: SubtleCrypto;
 }
-
-/// The name that a base image has in the private file system, and under which overlays refer to it.
-pub fn image_name(image: &ImageFile) -> String {
-    format!("{}.qcow2", image.sha256)
-}
-
 /// An image of this name that an earlier version of the extension put into the private file system.
 pub async fn older_image(name: &str) -> Result<Option<SharedFile>, Problem> {
     // A name that no image has here can't be one of another place either: it comes out of a file.
@@ -39,7 +33,7 @@ pub async fn base_image(image: &ImageFile) -> Result<SharedFile, Problem> {
 
 async fn base_file(image: &ImageFile) -> Result<File, Problem> {
     let directory = Directory::open(&["images"]).await?;
-    let name = image_name(image);
+    let name = image.name();
     if let Some(file) = installed(&directory, &name, image).await? {
         return Ok(file);
     }

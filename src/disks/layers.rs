@@ -3,8 +3,9 @@
 use super::images;
 use super::locks::Structure;
 use super::opfs::{Directory, LockedFile, SharedFile};
-use super::{image_problem, random_bits};
+use super::{disk_problem, image_problem, random_bits};
 use ::layers::{Base, Graph, Layer, Overlay};
+use block::BlockFile;
 use protocol::{ImageFile, LayerId, Problem, ProblemCode};
 use qcow2::{Backing, BackingFormat, BackingRef, CreateOptions, Header, Qcow2};
 
@@ -68,7 +69,7 @@ pub async fn below(header: &Header, packaged: &[ImageFile]) -> Result<Option<Box
         match next {
             Base::Nothing => break None,
             Base::Image(name) => {
-                let file = match packaged.iter().find(|image| images::image_name(image) == name) {
+                let file = match packaged.iter().find(|image| image.name() == name) {
                     Some(image) => images::base_image(image).await?,
                     None => images::older_image(&name).await?.ok_or_else(|| missing(&format!("The image {name}")))?,
                 };
@@ -132,6 +133,21 @@ pub async fn create(id: &LayerId, size: u64, backing: Option<BackingRef>) -> Res
         // Nothing names it yet, and it takes room that is short.
         directory.remove(&name).await?;
         return Err(image_problem("A layer of the disk could not be made", &error));
+    }
+    Ok(())
+}
+
+/// Makes a layer of a file's bytes.
+pub async fn put(id: &LayerId, bytes: &[u8]) -> Result<(), Problem> {
+    let directory = directory().await?;
+    let name = file_name(id);
+    let mut file = directory.locked(&name).await?;
+    let written = file.set_len(0).and_then(|()| file.write_at(0, bytes)).and_then(|()| file.flush());
+    drop(file);
+    if let Err(error) = written {
+        // As above.
+        directory.remove(&name).await?;
+        return Err(disk_problem("A layer of the disk could not be made", &error));
     }
     Ok(())
 }

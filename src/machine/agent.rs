@@ -195,6 +195,15 @@ impl GuestAgent {
         self.call(&Request::SetTime { seconds }, QUICK_MS).await.map(drop)
     }
 
+    /// Makes a guest that goes on from a saved state this machine's own. An older agent is given the time alone.
+    pub async fn settle(self: &Rc<Self>, name: &str, seed: [u8; 32]) -> Result<(), AgentError> {
+        let request = Request::Settle { milliseconds: js_sys::Date::now() as u64, seed, name: name.to_owned() };
+        match self.call(&request, QUICK_MS).await {
+            Err(AgentError::Unknown) => self.set_time().await,
+            settled => settled.map(drop),
+        }
+    }
+
     /// Gives the guest a host name until its next boot.
     pub async fn set_name(self: &Rc<Self>, name: &str) -> Result<(), AgentError> {
         self.call(&Request::SetName { name: name.to_owned() }, QUICK_MS).await.map(drop)

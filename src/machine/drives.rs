@@ -2,13 +2,16 @@
 
 use super::disk::{DiskTrouble, GuestDisk};
 use super::memory::{NewMemory, SavedMemory};
+use crate::bridge::log;
 use crate::disks::locks::{Lock, Structure};
 use crate::disks::opfs::Directory;
-use crate::disks::{images, layers, records};
+use crate::disks::{layers, records};
+use crate::package;
 use ::layers::slots::Stored;
 use ::layers::{Memory, Record};
 use block::{BlockError, Disk};
 use futures_util::{TryFutureExt, try_join};
+use js_sys::Uint8Array;
 use protocol::{ImageFile, LayerId, MachineSpec, NewSnapshot, Point, Problem};
 use qcow2::{BackingFormat, BackingRef};
 use std::cell::RefCell;
@@ -20,6 +23,8 @@ pub struct Drives {
     images: Vec<ImageFile>,
     /// The saved memory that fits the disks as they were opened.
     memory: Option<Memory>,
+    /// The disks are new, and as the template's warm state has them.
+    pub warm: bool,
     /// The first disk.
     pub system: GuestDisk,
     /// The second one, if there is one.
@@ -34,11 +39,23 @@ async fn open_disk(id: &LayerId, images: &[ImageFile]) -> Result<Box<dyn Disk>, 
 ///
 /// It lies for ever on the very image that it was made on, which its header names by SHA-256: a newer template does not
 /// move it, because its clusters make sense only there.
-async fn make(right: &Structure, directory: &Directory, image: &ImageFile) -> Result<Stored, Problem> {
-    let layer = layers::fresh();
-    let backing = BackingRef { name: images::image_name(image), format: Some(BackingFormat::Qcow2) };
-    layers::create(&layer, image.disk_bytes, Some(backing)).await?;
-    records::store(right, directory, None, Record::new(layer)).await
+///
+/// Where the machine is to go on from a warm state, it is the one that belongs to it: what the guest had written when it was saved.
+async fn make(right: &Structure, directory: &Directory, spec: &MachineSpec) -> Result<(Stored, bool), Problem> {
+    let (layer, image) = (layers::fresh(), &spec.image);
+    let written = match &spec.warm {
+        Some(warm) => package::file(&warm.layer).await.inspect_err(|problem| log(&problem.message)).ok(),
+        None => None,
+    };
+    match &written {
+        Some(bytes) => layers::put(&layer, &Uint8Array::new(bytes).to_vec()).await?,
+        None => {
+            let backing = BackingRef { name: image.name(), format: Some(BackingFormat::Qcow2) };
+            layers::create(&layer, image.disk_bytes, Some(backing)).await?;
+        }
+    }
+    let stored = records::store(right, directory, None, Record::new(layer)).await?;
+    Ok((stored, written.is_some()))
 }
 
 impl Drives {
@@ -49,9 +66,9 @@ impl Drives {
         let images = vec![spec.image.clone()];
         let open = async {
             let right = Structure::take().await?;
-            let stored = match records::load(&right, &directory).await? {
-                Some(stored) => stored,
-                None => make(&right, &directory, &spec.image).await?,
+            let (stored, warm) = match records::load(&right, &directory).await? {
+                Some(stored) => (stored, false),
+                None => make(&right, &directory, spec).await?,
             };
             let Point { system, workspace } = &stored.record.current;
             let workspace = async {
@@ -63,14 +80,15 @@ impl Drives {
             let (system, workspace) = try_join!(open_disk(system, &images), workspace)?;
             // Only now may layers be merged again: what is open counts as in use.
             drop(right);
-            Ok((stored.record.memory, system, workspace))
+            Ok((stored.record.memory, warm, system, workspace))
         };
-        let (memory, system, workspace) = open.map_err(named).await?;
+        let (memory, warm, system, workspace) = open.map_err(named).await?;
         Ok(Self {
             lock: RefCell::new(Some(lock)),
             directory,
             images,
             memory,
+            warm,
             system: GuestDisk::new(system, trouble.clone()),
             workspace: workspace.map(|disk| GuestDisk::new(disk, trouble)),
         })

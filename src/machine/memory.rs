@@ -2,11 +2,12 @@
 
 use crate::disks::disk_problem;
 use crate::disks::opfs::{Directory, LockedFile, SharedFile};
+use crate::package;
 use ::layers::Memory;
 use ::layers::saved::{self, Beside, Saved};
 use block::{BlockError, BlockFile};
 use js_sys::{ArrayBuffer, Uint8Array};
-use protocol::{MemoryMib, Problem, ProblemCode};
+use protocol::{MemoryMib, Problem, ProblemCode, WarmState};
 use std::io::{self, Read, Write};
 
 /// How much of a file or of a state is in this module's memory at once, in bytes.
@@ -97,6 +98,24 @@ impl SavedMemory {
         let Saved { serial, shell, share, state, .. } = found;
         let (serial, shell, share) = (part(serial)?, part(shell)?, part(share)?);
         Ok(Self { memory: memory.memory, serial, shell, share, state: shared.rest(state).map_err(failed)? })
+    }
+
+    /// Reads what is packaged with a template.
+    pub async fn packaged(warm: &WarmState) -> Result<Self, Problem> {
+        let file = package::file(&warm.state).await?;
+        let bytes = Uint8Array::new(&file);
+        let len = u64::from(bytes.length());
+        let part = |range: std::ops::Range<u64>| bytes.subarray(range.start as u32, range.end as u32).to_vec();
+        let damaged = |error: saved::SavedError| {
+            Problem::new(ProblemCode::ImageDamaged, format!("The template’s warm state can’t be used: {error}."))
+        };
+        let found = saved::find(&part(0..len.min(256)), len).map_err(damaged)?;
+        let pieces = (found.serial.start..len).step_by(PIECE as usize);
+        let sum = saved::checksum(pieces.map(|at| Ok::<_, Problem>(part(at..len.min(at + PIECE)))))?;
+        found.check(sum).map_err(damaged)?;
+        let Saved { serial, shell, state, .. } = found;
+        let (serial, shell) = (part(serial), part(shell));
+        Ok(Self { memory: warm.memory, serial, shell, share: vec![], state: file.slice(state as u32) })
     }
 }
 

@@ -13,6 +13,7 @@ mod memory;
 mod profiles;
 mod run;
 mod share;
+mod state_maker;
 mod supplies;
 mod v86;
 mod warm_up;

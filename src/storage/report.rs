@@ -3,7 +3,7 @@
 use crate::bridge::{log, problem};
 use crate::disks::locks::Structure;
 use crate::disks::opfs::Directory;
-use crate::disks::{images, layers, records};
+use crate::disks::{layers, records};
 use crate::share::access;
 use ::layers::{Graph, Record};
 use protocol::{
@@ -224,10 +224,10 @@ async fn image_items(
     let directory = Directory::open(&["images"]).await?;
     for entry in directory.entries().await? {
         let bytes = size(&directory, &entry.name).await?;
-        let packaged = inventory.images.iter().find(|(_, image)| images::image_name(image) == entry.name);
+        let packaged = inventory.images.iter().find(|(_, image)| image.name() == entry.name);
         let title = match packaged {
             Some((title, _)) => title.clone(),
-            None if entry.name == images::image_name(&inventory.workspace) => "Empty workspace".to_owned(),
+            None if entry.name == inventory.workspace.name() => "Empty workspace".to_owned(),
             None if used.contains(&entry.name) => "Image of an earlier version".to_owned(),
             None => continue,
         };

@@ -160,7 +160,7 @@ async fn set_workspace(subject: &Subject, bytes: u64, empty: &ImageFile) -> Resu
     }
     images::base_image(empty).await?;
     let layer = layers::fresh();
-    let backing = BackingRef { name: images::image_name(empty), format: Some(BackingFormat::Qcow2) };
+    let backing = BackingRef { name: empty.name(), format: Some(BackingFormat::Qcow2) };
     layers::create(&layer, bytes, Some(backing)).await?;
     let mut record = stored.record.clone();
     record.current.workspace = Some(layer);

@@ -7,10 +7,10 @@ use super::patiently;
 use super::report::{self, all_records};
 use crate::disks::locks::{Lock, Structure, busy_instances};
 use crate::disks::opfs::{self, Directory};
-use crate::disks::{disk_problem, image_problem, images, layers, records};
+use crate::disks::{disk_problem, image_problem, layers, records};
 use ::layers::{Graph, Merge, Record};
 use block::Disk;
-use protocol::{InstanceId, Inventory, JobId, LayerId, Problem};
+use protocol::{ImageFile, InstanceId, Inventory, JobId, LayerId, Problem};
 use qcow2::Qcow2;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -127,7 +127,7 @@ async fn unused(right: &Structure, inventory: &Inventory) -> Result<Vec<Unused>,
     }
     let images = Directory::open(&["images"]).await?;
     let mut needed = graph.images(&kept);
-    needed.extend(packaged(inventory).iter().map(images::image_name));
+    needed.extend(packaged(inventory).iter().map(ImageFile::name));
     for entry in images.entries().await? {
         // One that ends so is just being put in place.
         if !needed.contains(&entry.name) && !entry.name.ends_with(".part") {

@@ -64,6 +64,16 @@ pub enum Request {
         /// Letters, digits and hyphens.
         name: String,
     },
+    /// Makes a guest that goes on from a saved state this machine's own: its clock, its random numbers, its host name. Where the state
+    /// is one for many machines, it begins to run its shells now.
+    Settle {
+        /// Milliseconds since 1970.
+        milliseconds: u64,
+        /// Random bytes that no other machine has.
+        seed: [u8; 32],
+        /// Letters, digits and hyphens.
+        name: String,
+    },
     /// Grows the mounted file systems to the sizes of their disks.
     Grow,
     /// Stops the guest as Ctrl-Alt-Del does; it is done when that has begun.
@@ -137,6 +147,11 @@ impl Request {
             Self::Health => format!("health {id}"),
             Self::SetTime { seconds } => format!("time {id} {seconds}"),
             Self::SetName { name } => format!("name {id} {}", host_name(name)?),
+            Self::Settle { milliseconds, seed, name } => {
+                let seed: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
+                let (seconds, rest) = (milliseconds / 1000, milliseconds % 1000);
+                format!("settle {id} {seconds} {rest} {seed} {}", host_name(name)?)
+            }
             Self::Grow => format!("grow {id}"),
             Self::Stop(StopAction::Halt) => format!("stop {id} halt"),
             Self::Stop(StopAction::Reboot) => format!("stop {id} reboot"),
@@ -176,6 +191,13 @@ mod tests {
     fn a_command_is_one_line_whatever_is_in_it() {
         assert_eq!(exec(b"ls", b"").unwrap(), "11 exec 7 ls -\n");
         assert_eq!(exec(b"a\nb", b"in").unwrap(), "19 exec 7 a\\0012b aW4=\n");
+    }
+
+    #[test]
+    fn a_guest_is_given_its_time_in_whole_seconds_and_the_rest() {
+        let settle = Request::Settle { milliseconds: 1_790_000_000_042, seed: [0xa5; 32], name: "alpine-2".into() };
+        let line = settle.line(RequestId(3)).unwrap();
+        assert!(line.ends_with(&format!(" settle 3 1790000000 42 {} alpine-2\n", "a5".repeat(32))), "{line}");
     }
 
     #[test]

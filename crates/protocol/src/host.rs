@@ -17,6 +17,24 @@ pub struct ImageFile {
     pub disk_bytes: u64,
 }
 
+impl ImageFile {
+    /// The name under which layers refer to it: it is that of its content.
+    pub fn name(&self) -> String {
+        format!("{}.qcow2", self.sha256)
+    }
+}
+
+/// What a new machine goes on from instead of booting: packaged files, named relative to the extension's root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmState {
+    /// The memory that the machine has to have.
+    pub memory: MemoryMib,
+    /// A saved memory.
+    pub state: String,
+    /// The first layer of the disk that belongs to it, over the template's image.
+    pub layer: String,
+}
+
 /// All that a machine worker needs to start a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MachineSpec {
@@ -37,6 +55,9 @@ pub struct MachineSpec {
     /// Boots although there is a memory to go on from, which is given up.
     #[serde(default)]
     pub forget: bool,
+    /// What it goes on from if it has no disk yet.
+    #[serde(default)]
+    pub warm: Option<WarmState>,
 }
 
 /// A [`DiskRequest`] with what is needed to carry it out.

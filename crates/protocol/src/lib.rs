@@ -41,7 +41,7 @@ pub use event::{EVENT_COLUMNS, Event, EventFilter, EventKind};
 pub use file_name::{FileName, FileNameError, FilePath};
 pub use host::{
     DiskOrder, Fresh, HostCall, HostNotice, HostReply, ImageFile, Inventory, MachineEvent, MachineSpec, NewSnapshot,
-    RunningMachine, StorageCommand, StorageNotice, Subject, WorkerCommand, WorkerNotice,
+    RunningMachine, StorageCommand, StorageNotice, Subject, WarmState, WorkerCommand, WorkerNotice,
 };
 pub use ids::{IdError, InstanceId, JobId, LayerId, NameError, SnapshotId, TemplateId, check_name};
 pub use model::{

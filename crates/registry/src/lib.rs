@@ -20,7 +20,7 @@ mod requests;
 
 use protocol::{
     DiskOrder, HostCall, ImageFile, Instance, InstanceId, Inventory, Job, JobId, MachineSpec, MemoryMib, Problem,
-    ProblemCode, Removed, Settings, State, Template, TemplateId, Theme, World,
+    ProblemCode, Removed, Settings, StartFrom, State, Template, TemplateId, Theme, WarmState, World,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -65,6 +65,9 @@ pub struct TemplateEntry {
     pub cmdline: String,
     /// The base image.
     pub image: ImageFile,
+    /// What a new machine goes on from instead of booting, if it is as the template says.
+    #[serde(default)]
+    pub warm: Option<WarmState>,
 }
 
 /// The part of the registry that outlives the browser.
@@ -178,6 +181,7 @@ impl Registry {
         instance.forced_at = None;
         instance.restarting = false;
         instance.problem = None;
+        let fits = |warm: &WarmState| warm.memory == instance.memory && instance.start_from == StartFrom::Disk;
         Ok(Effect::Host(HostCall::Start(MachineSpec {
             id: id.clone(),
             boot: instance.boot,
@@ -187,6 +191,7 @@ impl Registry {
             image: entry.image,
             start_from: instance.start_from,
             forget,
+            warm: entry.warm.filter(fits),
         })))
     }
 }

@@ -7,6 +7,11 @@ fn template(id: &str) -> TemplateEntry {
         template: Template { id: id.to_owned().try_into().unwrap(), title: id.to_owned(), description: String::new() },
         cmdline: "root=/dev/sda".to_owned(),
         image: ImageFile { path: "images/x".to_owned(), sha256: "0".repeat(64), bytes: 1, disk_bytes: 512 },
+        warm: Some(WarmState {
+            memory: MemoryMib::DEFAULT,
+            state: "images/s".to_owned(),
+            layer: "images/l".to_owned(),
+        }),
     }
 }
 
@@ -48,6 +53,21 @@ fn launch_makes_a_machine_starts_it_and_opens_its_console() {
     assert_eq!(effects[1], Effect::OpenConsole(id.clone()));
     assert_eq!(state(&registry, &id), State::Starting);
     assert_eq!(registry.world().instances[0].name, "alpine-1");
+}
+
+#[test]
+fn only_a_machine_as_the_template_says_goes_on_from_its_warm_state() {
+    let warm = |registry: &mut Registry, change: fn(&mut Instance)| {
+        let (id, _) = registry.request(PageRequest::Launch { template: None }, 1_000, 7).unwrap();
+        let id = id.unwrap();
+        tell(registry, &id, MachineEvent::Halted);
+        change(registry.find(&id).unwrap());
+        let (_, effects) = registry.request(PageRequest::Start(id), 2_000, 0).unwrap();
+        matches!(&effects[0], Effect::Host(HostCall::Start(spec)) if spec.warm.is_some())
+    };
+    assert!(warm(&mut registry(), |_| {}));
+    assert!(!warm(&mut registry(), |instance| instance.memory = 512.try_into().unwrap()));
+    assert!(!warm(&mut registry(), |instance| instance.start_from = StartFrom::Firmware));
 }
 
 #[test]

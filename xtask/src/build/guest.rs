@@ -1,11 +1,12 @@
 //! The guest as it is packaged: kernel, BIOS, base images as qcow2, and the list of templates.
 
+use super::warm::{self, Ingredients};
 use anyhow::{Context, Result};
 use block::{RawDisk, StdFile};
 use guest_build::Error;
 use guest_build::image::{Flavour, GuestImage};
 use guest_build::kernel::KernelInfo;
-use protocol::{ImageFile, Template};
+use protocol::{ImageFile, MemoryMib, Template};
 use qcow2::{ExportOptions, ExportPlan, FileSink};
 use registry::TemplateEntry;
 use sha2::{Digest, Sha256};
@@ -68,7 +69,7 @@ pub fn package(root: &Path, out: &Path) -> Result<GuestImage> {
     let image = image(root)?;
     // Not on the standard output, which belongs to the guest in `run --exec`.
     eprintln!("packaged: {} ({})", image.title, image.version);
-    let entries = [template(&image, out)?];
+    let entries = [template(root, &image, out)?];
     fs::write(out.join("templates.json"), serde_json::to_string_pretty(&entries)?)?;
     fs::write(out.join("workspace.json"), serde_json::to_string_pretty(&workspace(root, out)?)?)?;
     Ok(image)
@@ -90,7 +91,16 @@ fn image_file(raw: &Path, disk_bytes: u64, name: &str, out: &Path) -> Result<Ima
 }
 
 /// Makes the template's base image and its entry in the list.
-fn template(image: &GuestImage, out: &Path) -> Result<TemplateEntry> {
+fn template(root: &Path, image: &GuestImage, out: &Path) -> Result<TemplateEntry> {
+    let packaged = image_file(&image.path, image.size, &format!("{}.qcow2", image.name), out)?;
+    let ingredients = Ingredients {
+        extension: out.parent().context("images are in a folder")?,
+        raw: &image.path,
+        image: &packaged,
+        cmdline: &image.cmdline,
+        memory: MemoryMib::DEFAULT,
+    };
+    let warm = warm::package(root, &ingredients)?;
     Ok(TemplateEntry {
         template: Template {
             id: image.name.clone().try_into()?,
@@ -98,7 +108,8 @@ fn template(image: &GuestImage, out: &Path) -> Result<TemplateEntry> {
             description: description(image.flavour).to_owned(),
         },
         cmdline: image.cmdline.clone(),
-        image: image_file(&image.path, image.size, &format!("{}.qcow2", image.name), out)?,
+        image: packaged,
+        warm: Some(warm),
     })
 }
 

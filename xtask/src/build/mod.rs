@@ -5,6 +5,7 @@ mod licenses;
 mod manifest;
 mod npm;
 mod profiles;
+mod warm;
 mod wasm;
 
 use anyhow::{Context, Result};

@@ -11,6 +11,11 @@ if [ "$PPID" = 1 ]; then
     # So that a backspace in what programs read line by line takes away a character and not a byte. init leaves terminals without; setting it
     # costs a twentieth of a second, so it is done where people type.
     [ /dev/hvc0 -ef /proc/self/fd/0 ] && stty iutf8 -ixoff
+    # A machine that many start from waits here, until it is one of them (see /usr/lib/workbench/late).
+    if [ -p /run/workbench.gate ]; then
+        echo >> /run/workbench.waiting
+        read -r _ < /run/workbench.gate
+    fi
     # As in /etc/motd, which would cost a tenth of a second to read here.
     echo 'VM Workbench: a small machine inside your browser.
 Files persist on its disk. Type poweroff to stop it.
