@@ -95,6 +95,12 @@ impl Package {
         Ok(self)
     }
 
+    /// Leaves out all below these paths.
+    pub fn without(mut self, below: &[&str]) -> Self {
+        self.entries.retain(|(path, _)| !below.iter().any(|folder| path.starts_with(folder)));
+        self
+    }
+
     fn add_folder(&mut self, folder: &Path, below: &str) -> Result<()> {
         use std::os::unix::fs::PermissionsExt as _;
         let mut entries: Vec<_> = fs::read_dir(folder)?.collect::<io::Result<_>>()?;
