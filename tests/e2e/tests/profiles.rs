@@ -6,7 +6,8 @@ mod common;
 
 use apkrepo::{Key, Package};
 use common::{BOOT, SOON, WORK, browser, browser_with, launched, run, started, text, upload};
-use driver::Kind;
+use driver::thirtyfour::By;
+use driver::{Browser, Kind};
 use e2e::{Console, Workbench};
 use profile::{Bundle, MarkState, Reason};
 use protocol::{InstanceId, ProfileAsk, ProfileVerb, ProfilesNow, State};
@@ -289,6 +290,79 @@ async fn nodejs(kind: Kind) {
     browser.close().await.unwrap();
 }
 
+/// What the panel says of a profile.
+async fn shown(browser: &Browser, name: &str) -> driver::Result<String> {
+    let script =
+        "return document.querySelector(`.profile[aria-label='${arguments[0]}'] .profile-state`)?.textContent ?? ''";
+    Ok(browser.eval(script, vec![json!(name)]).await?.as_str().unwrap_or_default().to_owned())
+}
+
+async fn wait_for_shown(browser: &Browser, name: &str, wanted: &str) {
+    let is_so = async || Ok(shown(browser, name).await? == wanted);
+    if let Err(error) = browser.wait_until(&format!("{name} to be “{wanted}”"), LONG, is_so).await {
+        panic!("{error}\nIt is {:?}", shown(browser, name).await);
+    }
+}
+
+async fn panel(kind: Kind) {
+    let browser = browser(kind).await;
+    let id = Workbench::open(&browser).await.unwrap().launch().await.unwrap();
+    browser.open(&format!("console/index.html?id={id}")).await.unwrap();
+    browser.click("button", "Profiles").await.unwrap();
+    browser.by_role("complementary", "Profiles").await.unwrap();
+    wait_for_shown(&browser, "web-server", "Not applied").await;
+
+    // In and out, with a snapshot before.
+    browser.click("checkbox", "Take a snapshot first").await.unwrap();
+    browser.click("button", "Apply web-server").await.unwrap();
+    wait_for_shown(&browser, "web-server", "Applied 1.0").await;
+    let workbench = Workbench::here(&browser);
+    let disks = workbench.show_disks(&id).await.unwrap();
+    assert!(disks.snapshots.iter().any(|snapshot| snapshot.name == "Before web-server"), "{disks:?}");
+    browser.click("button", "Apply nginx").await.unwrap();
+    browser.by_role("alert", "").await.unwrap();
+    browser.click("button", "Check web-server").await.unwrap();
+    browser.click("button", "Dismiss Check web-server").await.unwrap();
+    browser.click("button", "Roll back web-server").await.unwrap();
+    browser.click("button", "Roll back").await.unwrap();
+    wait_for_shown(&browser, "web-server", "Not applied").await;
+
+    // One of the user's own.
+    browser.click("button", "New profile…").await.unwrap();
+    browser.by_role("dialog", "New profile").await.unwrap();
+    let toml = |version: &str| format!("name = 'mine'\nversion = '{version}'\ndescription = 'Mine.'\nsize-mib = 1\n");
+    browser.type_into("textbox", "Content of profile.toml", "name = 'no name'").await.unwrap();
+    assert!(!browser.by_role("button", "Save").await.unwrap().is_enabled().await.unwrap());
+    browser.type_into("textbox", "Content of profile.toml", &toml("1.0")).await.unwrap();
+    browser.click("button", "Save").await.unwrap();
+    wait_for_shown(&browser, "mine", "Not applied").await;
+    browser.open(&format!("console/index.html?id={id}")).await.unwrap();
+    browser.click("button", "Profiles").await.unwrap();
+    browser.click("button", "Apply mine").await.unwrap();
+    wait_for_shown(&browser, "mine", "Applied 1.0").await;
+    browser.click("button", "More for mine").await.unwrap();
+    browser.click("menuitem", "Export mine").await.unwrap();
+    let saved = browser.downloads().join("mine-1.0.zip");
+    let whole = async || Ok(fs::read(&saved).is_ok_and(|bytes| Bundle::from_archive(&bytes).is_ok()));
+    browser.wait_until("the exported profile", SOON, whole).await.unwrap();
+    browser.click("button", "More for mine").await.unwrap();
+    browser.click("menuitem", "Edit… mine").await.unwrap();
+    browser.type_into("textbox", "Content of profile.toml", &toml("1.1")).await.unwrap();
+    browser.click("button", "Save").await.unwrap();
+    wait_for_shown(&browser, "mine", "Applied 1.0, the catalog has 1.1").await;
+    browser.click("button", "Upgrade mine").await.unwrap();
+    wait_for_shown(&browser, "mine", "Applied 1.1").await;
+    browser.click("button", "More for mine").await.unwrap();
+    browser.click("menuitem", "Delete… mine").await.unwrap();
+    browser.click("button", "Delete").await.unwrap();
+    let gone = async || Ok(!browser.names("listitem").await?.contains(&"mine".to_owned()));
+    browser.wait_until("the profile to be gone", SOON, gone).await.unwrap();
+    let picker = browser.driver().find(By::Css(".profiles-own input[type=file]")).await.unwrap();
+    picker.send_keys(saved.to_str().unwrap()).await.unwrap();
+    wait_for_shown(&browser, "mine", "Applied 1.1, the catalog has only 1.0").await;
+    browser.close().await.unwrap();
+}
+
 #[test]
 fn the_web_server_is_applied_and_taken_back_in_chromium() {
     run(web_server(Kind::Chromium));
@@ -327,4 +401,14 @@ fn nodejs_answers_in_chromium() {
 #[test]
 fn nodejs_answers_in_firefox() {
     run(nodejs(Kind::Firefox));
+}
+
+#[test]
+fn the_panel_applies_profiles_and_keeps_the_users_own_in_chromium() {
+    run(panel(Kind::Chromium));
+}
+
+#[test]
+fn the_panel_applies_profiles_and_keeps_the_users_own_in_firefox() {
+    run(panel(Kind::Firefox));
 }

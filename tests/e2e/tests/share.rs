@@ -12,7 +12,7 @@ use driver::thirtyfour::By;
 use driver::{Browser, Kind};
 use e2e::Workbench;
 use protocol::{
-    DiskReply, DiskRequest, FilePath, InstanceId, JobId, JobStage, PageRequest, ShareEntry, ShareListing, ShareRequest,
+    DiskReply, DiskRequest, FilePath, InstanceId, JobStage, PageRequest, ShareEntry, ShareListing, ShareRequest,
     ShareWhat, State, StorageKind,
 };
 use serde_json::json;
