@@ -8,10 +8,10 @@ use crate::disks::opfs::{Directory, SharedFile};
 use crate::package;
 use agent::AgentError;
 use block::BlockFile as _;
-use profile::{ARCHIVE_MAX, Bundle, Line, Report, from_catalog, marks, runner_from_tar};
+use profile::{ARCHIVE_MAX, Bundle, Line, Name, Report, from_catalog, marks, runner_from_tar};
 use protocol::{
-    InstanceId, OWN_PROFILES, PROFILE_LOG_MAX, Problem, ProblemCode, ProfileAsk, ProfileNews, ProfileRun, ProfilesNow,
-    profiles_channel,
+    InstanceId, OWN_PROFILES, PROFILE_LOG_MAX, Problem, ProblemCode, ProfileAsk, ProfileLog, ProfileNews, ProfileRun,
+    ProfilesNow, profiles_channel,
 };
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -25,6 +25,9 @@ const FOLDER: &str = "/mnt/host/profiles";
 const PATIENCE_MS: u64 = 1_800_000;
 /// What the runner may say, in bytes.
 const OUTPUT_MAX: u64 = 64 << 20;
+/// Where the guest keeps what runs have said, and what may be read of one, in bytes.
+const LOGS: &str = "/var/log/workbench";
+const LOG_MAX: u64 = 1 << 20;
 /// What the list of marks may have, in bytes.
 const LIST_MAX: u64 = 256 << 10;
 /// Pages are told of changes at most so often, in milliseconds.
@@ -120,8 +123,13 @@ impl Profiles {
                 let own = self.clone();
                 spawn_local(async move { own.run(run).await });
             }
+            ProfileAsk::Log(name) => {
+                let own = self.clone();
+                spawn_local(async move { own.read_log(name).await });
+            }
             ProfileAsk::Cancel => self.cancel(),
             ProfileAsk::Dismiss => {
+                self.now.borrow_mut().log = None;
                 if !self.is_running() {
                     self.now.borrow_mut().run = None;
                     self.changed();
@@ -178,6 +186,23 @@ impl Profiles {
             Ok(_) => self.now.borrow_mut().marks = marks(&String::from_utf8_lossy(&said)).ok(),
             Err(error) => log(&format!("the guest’s profiles were not listed: {error}")),
         }
+        self.changed();
+    }
+
+    async fn read_log(self: &Rc<Self>, name: Name) {
+        let mut report = Report::default();
+        let mut said = vec![];
+        let command = format!("tail -n {PROFILE_LOG_MAX} {LOGS}/{name}.log");
+        let read = self.agent.exec(&command, &[], LOG_MAX, QUICK_MS, |_, bytes| said.extend(report.push(bytes))).await;
+        if let Err(error) = read {
+            log(&format!("a log was not read: {error}"));
+        }
+        let text = |line| match line {
+            Line::Text(text) | Line::Step { text, .. } => text,
+        };
+        let lines: Vec<String> = said.into_iter().chain(report.end()).map(text).collect();
+        let over = lines.len().saturating_sub(PROFILE_LOG_MAX);
+        self.now.borrow_mut().log = Some(ProfileLog { name, lines: lines[over..].to_vec() });
         self.changed();
     }
 

@@ -2,11 +2,11 @@
 
 use super::{Entry, Question, store};
 use profile::{Mark, MarkState, Reason, Standing};
-use protocol::{Problem, ProfileVerb};
+use protocol::{Problem, ProfileAsk, ProfileVerb};
 use ui::{Button, Icon, Kind, Menu, MenuItem};
 use yew::prelude::*;
 
-#[derive(Properties, PartialEq)]
+#[derive(Clone, Properties, PartialEq)]
 pub(super) struct CardProps {
     pub(super) entry: Entry,
     /// What the guest says of it.
@@ -17,6 +17,7 @@ pub(super) struct CardProps {
     pub(super) idle: bool,
     pub(super) pose: Callback<Question>,
     pub(super) act: Callback<(ProfileVerb, profile::Name)>,
+    pub(super) ask: Callback<ProfileAsk>,
     pub(super) failed: Callback<Problem>,
 }
 
@@ -84,20 +85,6 @@ pub(super) fn Card(props: &CardProps) -> Html {
     }
 }
 
-impl Clone for CardProps {
-    fn clone(&self) -> Self {
-        Self {
-            entry: self.entry.clone(),
-            mark: self.mark.clone(),
-            known: self.known,
-            idle: self.idle,
-            pose: self.pose.clone(),
-            act: self.act.clone(),
-            failed: self.failed.clone(),
-        }
-    }
-}
-
 /// What it takes and brings, in a line.
 fn facts(entry: &Entry) -> String {
     let about = entry.bundle.profile();
@@ -136,6 +123,10 @@ fn More(props: &CardProps) -> Html {
         })
     };
     let mut items = vec![item("Export", Icon::Export, false, export)];
+    if props.known {
+        let name = name.clone();
+        items.push(item("Show log", Icon::History, false, props.ask.reform(move |()| ProfileAsk::Log(name.clone()))));
+    }
     if props.entry.own {
         items.push(item("Edit…", Icon::Pencil, false, pose(Question::Edit(Some(bundle.clone())))));
         items.push(item("Delete…", Icon::Trash, true, pose(Question::Delete(bundle))));

@@ -1,5 +1,13 @@
-use super::{Question, card::Card, catalog::use_catalog, editor::Editor, import::Own, run::RunCard, talk::use_talk};
-use profile::{Name, order};
+use super::{
+    Question,
+    card::Card,
+    catalog::use_catalog,
+    editor::Editor,
+    import::Own,
+    run::{LogCard, RunCard},
+    talk::use_talk,
+};
+use profile::{MarkState, Name, order};
 use protocol::{DiskRequest, Instance, Problem, ProblemCode, ProfileAsk, ProfileVerb};
 use ui::{Button, CheckField, ConfirmDialog, FilePicker, Icon, Kind, Notice, use_asking};
 use wasm_bindgen::JsCast;
@@ -48,7 +56,8 @@ pub(crate) fn ProfilesPanel(props: &ProfilesPanelProps) -> Html {
         let (snapshot, id, problem, marks) = (*snapshot, instance.id.clone(), problem.setter(), now.marks.clone());
         Callback::from(move |(verb, name): (ProfileVerb, Name)| {
             problem.set(None);
-            let there: Vec<Name> = marks.iter().flatten().map(|mark| mark.name.clone()).collect();
+            let there = marks.iter().flatten().filter(|mark| mark.state == MarkState::Applied);
+            let there: Vec<Name> = there.map(|mark| mark.name.clone()).collect();
             if let (ProfileVerb::Apply, Err(error)) = (verb, order(&name, &profiles, &there)) {
                 let advice = "Roll back what stands in its way, or change the profile.".to_owned();
                 return problem.set(Some(Problem { code: ProblemCode::Refused, message: format!("{error}."), advice }));
@@ -126,6 +135,7 @@ pub(crate) fn ProfilesPanel(props: &ProfilesPanelProps) -> Html {
                     if let Some(problem) = freezing.problem.clone() {
                         <Notice {problem} on_dismiss={freezing.dismiss.clone()} />
                     }
+                    if let Some(log) = now.log.clone() { <LogCard {log} ask={talk.ask.clone()} /> }
                     if let Some(run) = now.run.clone() { <RunCard {run} ask={talk.ask.clone()} /> }
                 </div>
                 if !instance.state.is_live() {
@@ -142,7 +152,7 @@ pub(crate) fn ProfilesPanel(props: &ProfilesPanelProps) -> Html {
                             let mark = now.marks.iter().flatten().find(|mark| mark.name == *name).cloned();
                             html! {
                                 <Card key={name.as_str()} entry={entry.clone()} {mark} known={now.marks.is_some()} {idle}
-                                    pose={pose.clone()} act={act.clone()} failed={failed.clone()} />
+                                    pose={pose.clone()} act={act.clone()} ask={talk.ask.clone()} failed={failed.clone()} />
                             }
                         }) }
                     </ul>

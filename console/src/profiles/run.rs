@@ -1,6 +1,6 @@
 //! The run that is under way, or the last one: how far it is, what it says, how it ended.
 
-use protocol::{ProfileAsk, ProfileRun, ProfileVerb};
+use protocol::{ProfileAsk, ProfileLog, ProfileRun, ProfileVerb};
 use ui::{Button, Icon, Notice};
 use web_sys::Element;
 use yew::prelude::*;
@@ -9,6 +9,31 @@ use yew::prelude::*;
 pub(super) struct RunCardProps {
     pub(super) run: ProfileRun,
     pub(super) ask: Callback<ProfileAsk>,
+}
+
+#[derive(Properties, PartialEq)]
+pub(super) struct LogCardProps {
+    pub(super) log: ProfileLog,
+    pub(super) ask: Callback<ProfileAsk>,
+}
+
+/// What an earlier run has said.
+#[component]
+pub(super) fn LogCard(props: &LogCardProps) -> Html {
+    let ProfileLog { name, lines } = &props.log;
+    let title = format!("Log of {name}");
+    let text =
+        if lines.is_empty() { "Nothing was ever said of it in this machine.".to_owned() } else { lines.join("\n") };
+    html! {
+        <section class="job profile-run" aria-label={title.clone()}>
+            <p class="job-title">{ &title }</p>
+            <div class="profile-log"><pre class="mono" tabindex="0">{ text }</pre></div>
+            <div class="job-actions">
+                <Button label="Dismiss" name={format!("Dismiss {title}")} class="small"
+                    onclick={props.ask.reform(|_| ProfileAsk::Dismiss)} />
+            </div>
+        </section>
+    }
 }
 
 /// What is done with which profile.

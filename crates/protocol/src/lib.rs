@@ -49,7 +49,8 @@ pub use model::{
 };
 pub use problem::{Problem, ProblemCode};
 pub use profiles::{
-    OWN_PROFILES, PROFILE_LOG_MAX, ProfileAsk, ProfileNews, ProfileRun, ProfileVerb, ProfilesNow, profiles_channel,
+    OWN_PROFILES, PROFILE_LOG_MAX, ProfileAsk, ProfileLog, ProfileNews, ProfileRun, ProfileVerb, ProfilesNow,
+    profiles_channel,
 };
 pub use share::{
     LISTING_MAX, SHARE_PIECE, ShareAnswer, ShareAsk, ShareDone, ShareEntry, ShareKind, ShareListing, ShareOp,

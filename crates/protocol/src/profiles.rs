@@ -27,9 +27,11 @@ pub enum ProfileAsk {
         /// With which one.
         name: Name,
     },
+    /// What the newest run with this profile said, as the guest has kept it; told as [`ProfilesNow::log`].
+    Log(Name),
     /// Ends the run that is under way; it takes back what it has done.
     Cancel,
-    /// What was said of the last run has been read.
+    /// What was said of the last run, or the log, has been read.
     Dismiss,
 }
 
@@ -72,8 +74,19 @@ pub struct ProfilesNow {
     pub marks: Option<Vec<Mark>>,
     /// The run that is under way, or the last one.
     pub run: Option<ProfileRun>,
+    /// The log that was asked for last.
+    pub log: Option<ProfileLog>,
     /// Why profiles can't be applied here.
     pub trouble: Option<Problem>,
+}
+
+/// What the guest has kept of what the runner said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileLog {
+    /// With which profile.
+    pub name: Name,
+    /// The newest lines, at most [`PROFILE_LOG_MAX`].
+    pub lines: Vec<String>,
 }
 
 /// A run of the runner's.
