@@ -51,6 +51,9 @@ fn Popup() -> Html {
                 <a class="button ghost small" href={format!("{STORAGE}#import")} target="_blank">
                     { Html::from(Icon::Import) }{ "Import…" }
                 </a>
+                <a class="button ghost small" href="../network/index.html" target="_blank">
+                    { Html::from(Icon::Network) }{ "Network" }
+                </a>
                 <a class="button ghost small" href="../history/index.html" target="_blank">
                     { Html::from(Icon::History) }{ "History" }
                 </a>

@@ -1,13 +1,14 @@
 //! The machines that have a worker, and those whose end the background does not know of yet.
 
 use super::engine::Engine;
+use super::lan::Lan;
 use super::worker::{FromWorker, MachineWorker, after, every};
 use crate::bridge::{log, text_of, to_js};
 use crate::webext::send_message;
 use futures_channel::oneshot;
 use protocol::{
-    Envelope, HostNotice, InstanceId, MachineEvent, MachineSpec, NewSnapshot, Notice, Point, Problem, ProblemCode,
-    RunningMachine, WorkerCommand, WorkerNotice,
+    Access, Envelope, HostNotice, InstanceId, MachineEvent, MachineSpec, NewSnapshot, Notice, Point, Problem,
+    ProblemCode, RunningMachine, WorkerCommand, WorkerNotice,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -29,6 +30,8 @@ const NOTICE_TRIES: u32 = 5;
 #[derive(Debug)]
 struct Machine {
     boot: u32,
+    name: String,
+    access: Access,
     /// `None` once the run is over and only the background's answer is waited for.
     worker: Option<MachineWorker>,
     last: Option<MachineEvent>,
@@ -46,7 +49,18 @@ pub struct Machines {
     machines: RefCell<BTreeMap<InstanceId, Machine>>,
     /// A worker without a machine: the page is opened because one is about to be started.
     spare: RefCell<Option<MachineWorker>>,
+    lan: Lan,
     own: Weak<Self>,
+}
+
+impl Machine {
+    /// Puts the machine on the LAN. Without it, it runs on all the same.
+    fn connect(&self, id: &InstanceId, lan: &Lan) {
+        let Some(worker) = &self.worker else { return };
+        if let Err(problem) = lan.attach(id, &self.name, &self.access).and_then(|port| worker.give_port(&port)) {
+            log(&problem.message);
+        }
+    }
 }
 
 fn no_such() -> Problem {
@@ -60,6 +74,7 @@ impl Machines {
             engine: Engine::compile(),
             machines: RefCell::default(),
             spare: RefCell::default(),
+            lan: Lan::default(),
             own: own.clone(),
         });
         match MachineWorker::start(&machines.engine) {
@@ -85,7 +100,7 @@ impl Machines {
 
     /// Starts a worker with this machine.
     pub fn start(&self, spec: MachineSpec) -> Result<(), Problem> {
-        let (id, boot) = (spec.id.clone(), spec.boot);
+        let (id, boot, name, access) = (spec.id.clone(), spec.boot, spec.name.clone(), spec.access.clone());
         if self.machines.borrow().get(&id).is_some_and(|machine| machine.worker.is_some()) {
             return Err(Problem::new(ProblemCode::DiskBusy, format!("{} has a worker already.", spec.name)));
         }
@@ -101,6 +116,8 @@ impl Machines {
         worker.send(&WorkerCommand::Start(spec))?;
         let machine = Machine {
             boot,
+            name,
+            access,
             worker: Some(worker),
             last: None,
             silent_looks: 0,
@@ -144,6 +161,15 @@ impl Machines {
     pub fn kill(&self, id: &InstanceId) -> Result<(), Problem> {
         let boot = self.machines.borrow().get(id).ok_or_else(no_such)?.boot;
         self.close(id, boot, MachineEvent::Halted);
+        Ok(())
+    }
+
+    /// Changes what a running machine may reach.
+    pub fn set_access(&self, id: &InstanceId, access: Access) -> Result<(), Problem> {
+        let mut machines = self.machines.borrow_mut();
+        let machine = machines.get_mut(id).ok_or_else(no_such)?;
+        self.lan.set_access(id, &access);
+        machine.access = access;
         Ok(())
     }
 
@@ -221,6 +247,9 @@ impl Machines {
             FromWorker::Notice(WorkerNotice::Alive) => {
                 self.with_run(id, boot, |machine| machine.silent_looks = 0);
             }
+            FromWorker::Notice(WorkerNotice::Network) => {
+                self.with_run(id, boot, |machine| machine.connect(id, &self.lan));
+            }
             FromWorker::Notice(WorkerNotice::Closed(lost)) => {
                 let closing = self.with_run(id, boot, |machine| machine.closing.take()).flatten();
                 if let Some(event) = closing {
@@ -262,6 +291,7 @@ impl Machines {
             machine.worker.take().is_some()
         });
         if ended == Some(true) {
+            self.lan.detach(id);
             self.tell(id, boot, event);
         }
     }
@@ -283,6 +313,11 @@ impl Machines {
     }
 
     fn look(&self) {
+        for id in self.lan.look() {
+            if let Some(machine) = self.machines.borrow().get(&id) {
+                machine.connect(&id, &self.lan);
+            }
+        }
         let mut silent = vec![];
         for (id, machine) in self.machines.borrow_mut().iter_mut() {
             if machine.worker.is_some() {

@@ -8,6 +8,7 @@ mod catalog;
 mod engine;
 mod jobs;
 mod keep_alive;
+mod lan;
 mod machines;
 mod worker;
 
@@ -80,6 +81,7 @@ async fn answer(machines: &Machines, jobs: &Rc<Jobs>, catalog: &Catalog, call: H
         HostCall::Suspend(id) => machines.suspend(&id)?,
         HostCall::Shutdown(id, force_after_ms) => machines.shutdown(&id, force_after_ms)?,
         HostCall::Kill(id) => machines.kill(&id)?,
+        HostCall::Access(id, access) => machines.set_access(&id, access)?,
     }
     Ok(HostReply::Done)
 }

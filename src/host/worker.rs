@@ -4,7 +4,8 @@ use super::engine::Engine;
 use crate::bridge::{from_js, problem, text_of, to_js};
 use crate::webext::get_url;
 use protocol::{
-    CatalogCommand, CatalogNotice, Problem, ProblemCode, StorageCommand, StorageNotice, WorkerCommand, WorkerNotice,
+    CatalogCommand, CatalogNotice, LanCommand, LanNotice, Problem, ProblemCode, StorageCommand, StorageNotice,
+    WorkerCommand, WorkerNotice,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,7 +14,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 use wasm_bindgen::prelude::*;
-use web_sys::{ErrorEvent, MessageEvent, WorkerOptions, WorkerType};
+use web_sys::{ErrorEvent, MessageEvent, MessagePort, WorkerOptions, WorkerType};
 
 /// What comes from a worker: a notice of its own, or the browser's word that it failed.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub type MachineWorker = Worker<WorkerCommand, WorkerNotice>;
 pub type StorageWorker = Worker<StorageCommand, StorageNotice>;
 /// The worker that holds the catalog.
 pub type CatalogWorker = Worker<CatalogCommand, CatalogNotice>;
+/// The worker that holds the LAN.
+pub type LanWorker = Worker<LanCommand, LanNotice>;
 
 impl MachineWorker {
     /// Starts a worker that has no machine yet, and gives it the engine.
@@ -51,6 +54,23 @@ impl MachineWorker {
         let worker = Self::load("machine.js", "The machine’s worker", is_end)?;
         engine.give(&worker.worker);
         Ok(worker)
+    }
+
+    /// Gives the worker its way to the LAN.
+    pub fn give_port(&self, port: &MessagePort) -> Result<(), Problem> {
+        self.post(port, Some(port))
+    }
+}
+
+impl LanWorker {
+    /// Starts a worker that holds a LAN without machines.
+    pub fn start() -> Result<Self, Problem> {
+        Self::load("lan.js", "The LAN’s worker", |message| matches!(message, FromWorker::Failed(_)))
+    }
+
+    /// Tells the worker what to do with this port.
+    pub fn send_with(&self, command: &LanCommand, port: &MessagePort) -> Result<(), Problem> {
+        self.post(&to_js(command)?, Some(port))
     }
 }
 
@@ -115,9 +135,13 @@ impl<Command: Serialize, Notice: DeserializeOwned + 'static> Worker<Command, Not
 
     /// Tells the worker what to do.
     pub fn send(&self, command: &Command) -> Result<(), Problem> {
-        let message = to_js(command)?;
+        self.post(&to_js(command)?, None)
+    }
+
+    fn post(&self, message: &JsValue, port: Option<&MessagePort>) -> Result<(), Problem> {
+        let transfer: js_sys::Array = port.into_iter().collect();
         self.worker
-            .post_message(&message)
+            .post_message_with_transfer(message, &transfer)
             .map_err(|error| problem(ProblemCode::WorkerDied, "A worker can’t be reached", &error))
     }
 }

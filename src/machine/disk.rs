@@ -99,14 +99,14 @@ impl State {
 impl GuestDisk {
     /// Takes a disk; `trouble` is told what goes wrong.
     pub fn new(disk: Box<dyn Disk>, trouble: impl Fn(DiskTrouble) + 'static) -> Self {
-        let size = disk.size();
-        let state = State { disk, waiting: vec![], dirty: false };
-        Self {
-            state: Rc::new(RefCell::new(Some(state))),
-            passage: Rc::new(RefCell::new(Passage::new())),
-            trouble: Rc::new(trouble),
-            size,
-        }
+        let own = Self::empty(disk.size(), trouble);
+        own.put_in(disk);
+        own
+    }
+
+    /// A disk of so many bytes that is yet to be [put in](Self::put_in); until then nothing may use it.
+    pub fn empty(size: u64, trouble: impl Fn(DiskTrouble) + 'static) -> Self {
+        Self { state: Rc::default(), passage: Rc::new(RefCell::new(Passage::new())), trouble: Rc::new(trouble), size }
     }
 
     /// Makes everything that was written durable. A failure is trouble, and is tried again by [`Self::retry`].

@@ -23,6 +23,8 @@ pub struct SavedMemory {
     pub shell: Vec<u8>,
     /// What the guest had open of the shared files; empty if there were none to open.
     pub share: Vec<u8>,
+    /// Whether it had a network card.
+    pub network: bool,
     /// v86's state.
     pub state: ArrayBuffer,
 }
@@ -33,6 +35,8 @@ pub struct NewMemory {
     pub memory: MemoryMib,
     /// What the first serial port and the virtio console have put out, and what the guest has open of the shared files.
     pub beside: [Vec<u8>; 3],
+    /// Whether it has a network card.
+    pub network: bool,
     /// v86's state.
     pub state: ArrayBuffer,
 }
@@ -95,9 +99,9 @@ impl SavedMemory {
             let sum = saved::checksum(pieces.map(|at| part(at..len.min(at + PIECE))))?;
             found.check(sum).map_err(|error| damaged(error.to_string()))?;
         }
-        let Saved { serial, shell, share, state, .. } = found;
+        let Saved { serial, shell, share, network, state, .. } = found;
         let (serial, shell, share) = (part(serial)?, part(shell)?, part(share)?);
-        Ok(Self { memory: memory.memory, serial, shell, share, state: shared.rest(state).map_err(failed)? })
+        Ok(Self { memory: memory.memory, serial, shell, share, network, state: shared.rest(state).map_err(failed)? })
     }
 
     /// Reads what is packaged with a template.
@@ -113,9 +117,9 @@ impl SavedMemory {
         let pieces = (found.serial.start..len).step_by(PIECE as usize);
         let sum = saved::checksum(pieces.map(|at| Ok::<_, Problem>(part(at..len.min(at + PIECE)))))?;
         found.check(sum).map_err(damaged)?;
-        let Saved { serial, shell, state, .. } = found;
+        let Saved { serial, shell, network, state, .. } = found;
         let (serial, shell) = (part(serial), part(shell));
-        Ok(Self { memory: warm.memory, serial, shell, share: vec![], state: file.slice(state as u32) })
+        Ok(Self { memory: warm.memory, serial, shell, share: vec![], network, state: file.slice(state as u32) })
     }
 }
 
@@ -138,12 +142,12 @@ impl NewMemory {
     fn write(&self, file: &mut LockedFile) -> Result<u64, BlockError> {
         let unwritten = |error: io::Error| BlockError::Io(error.to_string());
         let beside: Beside<'_> = self.beside.each_ref().map(|part| &part[..]);
-        let blank = saved::blank(beside).map_err(unwritten)?;
+        let blank = saved::blank(beside, self.network).map_err(unwritten)?;
         file.set_len(0)?;
         file.write_at(0, &blank)?;
         let mut failed = None;
         let sink = Sink { file, at: blank.len() as u64, failed: &mut failed };
-        let line = saved::write(beside, Source { bytes: Uint8Array::new(&self.state), at: 0 }, sink);
+        let line = saved::write(beside, self.network, Source { bytes: Uint8Array::new(&self.state), at: 0 }, sink);
         let line = line.map_err(|error| failed.take().unwrap_or_else(|| unwritten(error)))?;
         file.write_at(0, &line)?;
         file.flush()?;

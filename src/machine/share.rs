@@ -104,16 +104,8 @@ impl Share {
         share
     }
 
-    /// What v86 calls with each of the guest's messages: `(message, reply)`.
-    pub fn handler(self: &Rc<Self>) -> JsValue {
-        let own = self.clone();
-        let handle = Closure::<dyn Fn(Uint8Array, Function)>::new(move |message: Uint8Array, reply: Function| {
-            own.take(message.to_vec(), reply);
-        });
-        handle.into_js_value()
-    }
-
-    fn take(self: &Rc<Self>, message: Vec<u8>, reply: Function) {
+    /// Answers one of the guest's messages, now or later.
+    pub fn take(self: &Rc<Self>, message: Vec<u8>, reply: Function) {
         let turn = self.turns.turn();
         let own = self.clone();
         let mut answer = Box::pin(async move {

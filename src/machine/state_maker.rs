@@ -73,6 +73,9 @@ impl Listener for Hear {
 
     // Its disk is in memory.
     fn flush(&self) {}
+
+    // Nobody is there who would hear it.
+    fn frame(&self, _: &Uint8Array) {}
 }
 
 /// A machine whose state will be many machines' beginning.
@@ -101,6 +104,7 @@ impl StateMaker {
             disk: recipe.disk(),
             second_disk: None,
             firmware: false,
+            network: true,
             // The device has to be there, and nothing asks it before the state is saved.
             share: Some(Function::new_no_args("").into()),
         };

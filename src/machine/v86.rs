@@ -7,6 +7,7 @@ use super::supplies::Supplies;
 use crate::bridge::{log, problem, text_of};
 use js_sys::{Array, ArrayBuffer, Function, Object, Promise, Reflect, Uint8Array, WebAssembly};
 use protocol::{Problem, ProblemCode, TerminalSize};
+use vlan::plan::MTU;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -27,6 +28,9 @@ extern "C" {
 
     #[wasm_bindgen(method, catch)]
     async fn stop(this: &V86) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    async fn destroy(this: &V86) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method)]
     fn is_running(this: &V86) -> bool;
@@ -65,6 +69,8 @@ const WRITE_CACHE: u8 = 1 << 5;
 /// Linux gives the virtio console one page for each buffer that it offers.
 const CONSOLE_PIECE: u32 = 4096;
 
+/// The network card's queue of the guest's free buffers (virtio 1.2, 5.1.2).
+const NET_INPUT_QUEUE: &str = "0";
 /// VIRTIO_CONSOLE_CONSOLE_PORT (virtio 1.2, 5.3.6.2): the port is a terminal.
 const CONSOLE_PORT_EVENT: u16 = 4;
 
@@ -113,6 +119,8 @@ pub struct Parts {
     pub second_disk: Option<JsValue>,
     /// Whether the disk brings what it is started with, instead of the kernel.
     pub firmware: bool,
+    /// Whether there is a network card.
+    pub network: bool,
     /// What answers the guest's 9P messages, `(message, reply)`; none if there is no device for them.
     pub share: Option<JsValue>,
 }
@@ -129,6 +137,8 @@ pub trait Listener: 'static {
     fn reset(&self);
     /// The guest wants what it has written to be durable.
     fn flush(&self);
+    /// The network card has sent an Ethernet frame.
+    fn frame(&self, frame: &Uint8Array);
 }
 
 /// A running v86.
@@ -237,10 +247,13 @@ fn options(parts: &Parts) -> Object {
     for unused in ["disable_keyboard", "disable_mouse", "disable_speaker"] {
         set(&options, unused, &JsValue::TRUE);
     }
-    // Without it v86 adds an NE2000, for which the guest would wait.
-    let no_network = Object::new();
-    set(&no_network, "type", &JsValue::from_str("none"));
-    set(&options, "net_device", &no_network);
+    let card = Object::new();
+    // Without “none” v86 adds an NE2000, for which the guest would wait.
+    set(&card, "type", &JsValue::from_str(if parts.network { "virtio" } else { "none" }));
+    set(&card, "mtu", &MTU.into());
+    set(&options, "net_device", &card);
+    // Else a machine that goes on would have a card with another address than its kernel knows.
+    set(&options, "preserve_mac_from_state_image", &JsValue::TRUE);
     set(&options, "autostart", &JsValue::FALSE);
     options
 }
@@ -276,6 +289,9 @@ impl Emulator {
             self.v86.add_listener(&event, output.into_js_value().unchecked_ref());
         }
         let to = listener.clone();
+        let frame = Closure::<dyn Fn(Uint8Array)>::new(move |frame: Uint8Array| to.frame(&frame)).into_js_value();
+        self.v86.add_listener("net0-send", frame.unchecked_ref());
+        let to = listener.clone();
         let halt = Closure::<dyn Fn()>::new(move || to.halted()).into_js_value();
         self.v86.add_listener("cpu-event-halt", halt.unchecked_ref());
         // v86's own reset can't boot again: the kernel's image is gone by then, and the engine panics.
@@ -298,6 +314,13 @@ impl Emulator {
     pub async fn stop(&self) {
         if let Err(error) = self.v86.stop().await {
             log(&format!("v86 did not stop: {}", text_of(&error)));
+        }
+    }
+
+    /// Stops the processor for good, and gives the memory free.
+    pub async fn destroy(&self) {
+        if let Err(error) = self.v86.destroy().await {
+            log(&format!("v86 did not end: {}", text_of(&error)));
         }
     }
 
@@ -347,13 +370,41 @@ impl Emulator {
     }
 
     fn has_room(&self, port: Port) -> Result<bool, JsValue> {
-        let queues = ["v86", "cpu", "devices", "virtio_console", "virtio", "queues", port.input_queue()];
-        let queue = inner(&self.v86, &queues)?;
+        self.has_buffer("virtio_console", port.input_queue())
+    }
+
+    /// Whether the guest offers a buffer in a device's queue.
+    fn has_buffer(&self, device: &str, queue: &str) -> Result<bool, JsValue> {
+        let queue = inner(&self.v86, &["v86", "cpu", "devices", device, "virtio", "queues", queue])?;
         let asked = |name: &str| -> Result<bool, JsValue> {
             let method: Function = Reflect::get(&queue, &JsValue::from_str(name))?.dyn_into()?;
             Ok(method.call0(&queue)?.is_truthy())
         };
         Ok(asked("is_configured")? && asked("has_request")?)
+    }
+
+    /// Whether the network card can take a frame; v86 drops what the guest has no buffer for.
+    pub fn has_room_for_frame(&self) -> bool {
+        self.has_buffer("virtio_net", NET_INPUT_QUEUE).unwrap_or(false)
+    }
+
+    /// Gives the network card an Ethernet frame that has come.
+    pub fn receive_frame(&self, frame: &Uint8Array) {
+        self.v86.bus().send("net0-receive", frame);
+    }
+
+    /// The network card's hardware address; `None` if there is no card.
+    pub fn mac(&self) -> Option<[u8; 6]> {
+        let mac: Uint8Array =
+            inner(&self.v86, &["v86", "cpu", "devices", "virtio_net", "mac"]).ok()?.dyn_into().ok()?;
+        mac.to_vec().try_into().ok()
+    }
+
+    /// Gives the network card its hardware address. A kernel learns it when it takes up the card.
+    pub fn set_mac(&self, mac: [u8; 6]) -> Result<(), Problem> {
+        let set = inner(&self.v86, &["v86", "cpu", "devices", "virtio_net"])
+            .and_then(|card| replace(&card, "mac", &Uint8Array::from(&mac[..])));
+        set.map_err(|error| unmade(&error))
     }
 
     /// Gives the virtio console this size. v86 names the two numbers the other way round than Linux takes them.

@@ -1,11 +1,13 @@
 //! A saved memory as a file: what the terminals showed, what the guest had open of the shared files, and then the machine's state as
 //! v86 wrote it.
 //!
-//! The file begins with one line of JSON, `{"format":"vm-workbench-memory","version":2,"serial":N,"shell":N,"share":N,"crc32":"XXXXXXXX"}`.
+//! The file begins with one line of JSON, `{"format":"vm-workbench-memory","version":2,"serial":N,"shell":N,"share":N,"network":B,`
+//! `"crc32":"XXXXXXXX"}`.
 //! Then come the two terminals' newest output and the shared files' session, so many bytes each, and then, to the file's end, the state,
 //! as one Zstandard frame (RFC 8878) or as it is: v86 takes both and tells them apart by their first bytes. `crc32` is the checksum of
-//! everything behind the line, in hexadecimal; v86 itself would go on with whatever a damaged frame unpacks to. Version 1 has neither
-//! `share`, for its machines had no shared files, nor `crc32`.
+//! everything behind the line, in hexadecimal; v86 itself would go on with whatever a damaged frame unpacks to. `network` says whether the
+//! machine had a network card, without which v86 takes no state of one that had, and the other way round; where it is not said, there was none.
+//! Version 1 has neither `share`, for its machines had no shared files, nor `crc32`.
 
 use ruzstd::encoding::{CompressionLevel, compress};
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,8 @@ struct Line {
     #[serde(default)]
     share: u64,
     #[serde(default)]
+    network: bool,
+    #[serde(default)]
     crc32: Option<String>,
 }
 
@@ -39,6 +43,8 @@ pub struct Saved {
     pub shell: std::ops::Range<u64>,
     /// What the guest had open of the shared files; empty if it had none to open.
     pub share: std::ops::Range<u64>,
+    /// Whether the machine had a network card.
+    pub network: bool,
     /// Where the state begins.
     pub state: u64,
     /// CRC-32 of everything from the first terminal's output on.
@@ -83,8 +89,9 @@ impl<W: Write> Write for Summed<W> {
 /// The first serial port's output, the virtio console's, and the shared files' session.
 pub type Beside<'a> = [&'a [u8]; 3];
 
-/// Writes everything behind the line, with the state compressed, and returns the line, whose length is that of the [`blank`] one.
-pub fn write(beside: Beside<'_>, state: impl Read, out: impl Write) -> io::Result<Vec<u8>> {
+/// Writes everything behind the line, with the state compressed, and returns the line, whose length is that of the [`blank`] one. `network`
+/// says whether the machine has a network card.
+pub fn write(beside: Beside<'_>, network: bool, state: impl Read, out: impl Write) -> io::Result<Vec<u8>> {
     let out = BufWriter::with_capacity(PIECE, out);
     let mut summed = Summed { out, hasher: crc32fast::Hasher::new(), failed: None };
     for part in beside {
@@ -92,21 +99,22 @@ pub fn write(beside: Beside<'_>, state: impl Read, out: impl Write) -> io::Resul
     }
     compress(state, &mut summed, CompressionLevel::Fastest);
     summed.flush()?;
-    line(beside, summed.hasher.finalize())
+    line(beside, network, summed.hasher.finalize())
 }
 
 /// A line to be overwritten by the one that [`write()`] returns. A file that still has it has no right checksum.
-pub fn blank(beside: Beside<'_>) -> io::Result<Vec<u8>> {
-    line(beside, 0)
+pub fn blank(beside: Beside<'_>, network: bool) -> io::Result<Vec<u8>> {
+    line(beside, network, 0)
 }
 
-fn line([serial, shell, share]: Beside<'_>, crc32: u32) -> io::Result<Vec<u8>> {
+fn line([serial, shell, share]: Beside<'_>, network: bool, crc32: u32) -> io::Result<Vec<u8>> {
     let line = Line {
         format: FORMAT.to_owned(),
         version: VERSION,
         serial: serial.len() as u64,
         shell: shell.len() as u64,
         share: share.len() as u64,
+        network,
         crc32: Some(format!("{crc32:08x}")),
     };
     let mut bytes = serde_json::to_vec(&line)?;
@@ -133,7 +141,8 @@ pub fn find(start: &[u8], len: u64) -> Result<Saved, SavedError> {
         return Err(SavedError::Damaged);
     }
     let crc32 = crc32.map_err(|_| SavedError::Damaged)?;
-    Ok(Saved { serial: begin..middle, shell: middle..share, share: share..state, state, crc32 })
+    let network = said.network;
+    Ok(Saved { serial: begin..middle, shell: middle..share, share: share..state, network, state, crc32 })
 }
 
 /// The checksum of everything behind the line, which comes in pieces.
@@ -162,8 +171,8 @@ mod tests {
 
     fn file(beside: Beside<'_>, state: &[u8]) -> Vec<u8> {
         let mut rest = vec![];
-        let line = write(beside, state, &mut rest).unwrap();
-        assert_eq!(line.len(), blank(beside).unwrap().len(), "else it could not be written over it");
+        let line = write(beside, true, state, &mut rest).unwrap();
+        assert_eq!(line.len(), blank(beside, true).unwrap().len(), "else it could not be written over it");
         [line, rest].concat()
     }
 
@@ -178,6 +187,7 @@ mod tests {
         fn what_was_saved_is_found_again(serial: Vec<u8>, shell: Vec<u8>, share: Vec<u8>, state: Vec<u8>) {
             let file = file([&serial, &shell, &share], &state);
             let saved = found(&file).unwrap();
+            prop_assert!(saved.network);
             let part = |range: std::ops::Range<u64>| &file[range.start as usize..range.end as usize];
             prop_assert_eq!(part(saved.serial), &serial[..]);
             prop_assert_eq!(part(saved.shell), &shell[..]);
@@ -209,7 +219,7 @@ mod tests {
         for cut in 0..whole.len() {
             assert!(found(&whole[..cut]).is_err(), "{cut}");
         }
-        let line = blank(BESIDE).unwrap();
+        let line = blank(BESIDE, true).unwrap();
         let unfinished = [&line[..], &whole[line.len()..]].concat();
         assert_eq!(found(&unfinished), Err(SavedError::Damaged));
     }
@@ -231,16 +241,16 @@ mod tests {
         let numbers = std::iter::successors(Some(1_u64), next).take(3 << 20);
         let state: Vec<u8> = numbers.map(|number| (number >> 56) as u8).collect();
         for room in [0, 100, 1 << 20] {
-            let error = write(BESIDE, &state[..], Full(room)).unwrap_err();
+            let error = write(BESIDE, true, &state[..], Full(room)).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{room}");
         }
     }
 
     #[test]
-    fn a_memory_of_the_first_version_has_no_shared_files_and_no_checksum() {
+    fn a_memory_of_the_first_version_has_no_shared_files_no_network_and_no_checksum() {
         let line = br#"{"format":"vm-workbench-memory","version":1,"serial":2,"shell":3}"#;
         let saved = find(&[&line[..], b"\n"].concat(), 1000).unwrap();
-        assert!(saved.share.is_empty() && saved.state == line.len() as u64 + 6, "{saved:?}");
+        assert!(saved.share.is_empty() && !saved.network && saved.state == line.len() as u64 + 6, "{saved:?}");
         assert_eq!(saved.check(7), Ok(()));
     }
 

@@ -1,5 +1,6 @@
 use crate::{
-    CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, Job, JobId, Problem, Settings, TemplateId, World,
+    Access, CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, Job, JobId, Problem, Settings,
+    TemplateId, World,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,8 @@ pub enum PageRequest {
     ShowsConsole(InstanceId),
     /// Changes the machine's name.
     Rename(InstanceId, String),
+    /// Changes what the machine may reach on the web.
+    SetAccess(InstanceId, Access),
     /// Deletes a machine that does not run, so that it can be brought back for a while.
     Remove(InstanceId),
     /// Brings back a machine that was removed.

@@ -1,6 +1,6 @@
 use crate::{
-    CatalogAnswer, CatalogOrder, DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, JobStage, MemoryMib, Point,
-    Problem, SnapshotId, StartFrom, TemplateId,
+    Access, CatalogAnswer, CatalogOrder, DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, JobStage, MemoryMib,
+    Point, Problem, SnapshotId, StartFrom, TemplateId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,9 @@ pub struct MachineSpec {
     /// Boots although there is a memory to go on from, which is given up.
     #[serde(default)]
     pub forget: bool,
+    /// What it may reach on the web.
+    #[serde(default)]
+    pub access: Access,
     /// What it goes on from if it has no disk yet.
     #[serde(default)]
     pub warm: Option<WarmState>,
@@ -151,6 +154,8 @@ pub enum HostCall {
     Shutdown(InstanceId, u32),
     /// Ends the worker now, as pulling the plug does.
     Kill(InstanceId),
+    /// What the machine may reach on the web from now on.
+    Access(InstanceId, Access),
     /// Does something with disks, snapshots or storage.
     Disks(Box<DiskOrder>),
     /// Merges layers that need not be apart and removes what nothing refers to, when there is time for it.
@@ -313,6 +318,8 @@ pub enum WorkerNotice {
     Event(MachineEvent),
     /// The worker is alive; comes once a second while it is.
     Alive,
+    /// The guest uses its network card and wants to be on the LAN. A `MessagePort` that leads there is then sent to the worker.
+    Network,
     /// The disks are closed; comes with what was lost, if they could not be written back.
     Closed(Option<Problem>),
     /// The answer to [`WorkerCommand::Freeze`]: the layers that will not change any more.

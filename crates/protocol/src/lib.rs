@@ -5,6 +5,7 @@
 //!  background ── HostCall / HostReply over runtime messages ──► host page
 //!  host page ── HostNotice over runtime messages ──► background
 //!  host page ── WorkerCommand / MachineEvent over postMessage ──► machine worker
+//!  host page ── LanCommand / LanNotice over postMessage ──► lan worker
 //!  pages ── ConsoleRequest / ConsoleEvent over BroadcastChannel ──► machine worker
 //!  pages ── ProfileAsk / ProfileNews over BroadcastChannel ──► machine worker
 //!  storage worker ── ShareAsk / ShareAnswer over BroadcastChannel ──► machine worker
@@ -21,6 +22,7 @@ mod event;
 mod file_name;
 mod host;
 mod ids;
+mod lan;
 mod model;
 mod problem;
 mod profiles;
@@ -44,6 +46,9 @@ pub use host::{
     RunningMachine, StorageCommand, StorageNotice, Subject, WarmState, WorkerCommand, WorkerNotice,
 };
 pub use ids::{IdError, InstanceId, JobId, LayerId, NameError, SnapshotId, TemplateId, check_name};
+pub use lan::{
+    Access, AccessError, Confined, LAN_CHANNEL, LanAsk, LanCommand, LanLine, LanNotice, LanTold, LanView, WebRequest,
+};
 pub use model::{
     Instance, MEMORY_CHOICES_MIB, MemoryError, MemoryMib, Removed, Settings, StartFrom, State, Template, Theme, World,
 };

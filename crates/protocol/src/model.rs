@@ -1,4 +1,4 @@
-use crate::{InstanceId, Job, Problem, Telling, TemplateId};
+use crate::{Access, InstanceId, Job, Problem, Telling, TemplateId};
 use serde::{Deserialize, Serialize};
 
 /// Memory sizes that a machine can have, in MiB: v86 takes powers of two, and 2 GiB is the most that it can address.
@@ -117,6 +117,9 @@ pub struct Instance {
     /// Grows whenever its disks or snapshots have changed, so that a page knows when to ask for them again.
     #[serde(default)]
     pub disks: u32,
+    /// What it may reach on the web.
+    #[serde(default)]
+    pub access: Access,
 }
 
 impl Instance {
@@ -136,6 +139,7 @@ impl Instance {
             problem: None,
             start_from: StartFrom::Disk,
             disks: 0,
+            access: Access::default(),
         }
     }
 }

@@ -77,6 +77,7 @@ impl Registry {
             HostCall::Pause(id)
             | HostCall::Resume(id)
             | HostCall::Suspend(id)
+            | HostCall::Access(id, _)
             | HostCall::Shutdown(id, _)
             | HostCall::Kill(id) => (id, None),
         };

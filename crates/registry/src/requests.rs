@@ -2,7 +2,7 @@
 
 use crate::{Effect, Registry, SHUTDOWN_TIMEOUT_MS};
 use protocol::{
-    HostCall, Instance, InstanceId, PageRequest, Problem, ProblemCode, Settings, State, TemplateId, check_name,
+    Access, HostCall, Instance, InstanceId, PageRequest, Problem, ProblemCode, Settings, State, TemplateId, check_name,
 };
 
 /// The most machines that there can be: the list is sent whole on every change, and must stay small.
@@ -34,6 +34,7 @@ impl Registry {
             }
             PageRequest::ShowsConsole(id) => Ok((Some(id), vec![])),
             PageRequest::Rename(id, name) => self.rename(id, name),
+            PageRequest::SetAccess(id, access) => self.set_access(id, access),
             PageRequest::Remove(id) => self.remove(id, now),
             PageRequest::BringBack(id) => self.bring_back(&id),
             PageRequest::Delete(id) => self.delete(id),
@@ -151,6 +152,14 @@ impl Registry {
         }
         self.find(&id)?.name = name;
         Ok((Some(id), vec![]))
+    }
+
+    fn set_access(&mut self, id: InstanceId, access: Access) -> Result<Granted, Problem> {
+        access.check().map_err(|error| refused(format!("This can’t be allowed: {error}.")))?;
+        let instance = self.find(&id)?;
+        instance.access = access.clone();
+        let tell = instance.state.is_live().then_some(Effect::Host(HostCall::Access(id.clone(), access)));
+        Ok((Some(id), tell.into_iter().collect()))
     }
 
     fn save_settings(&mut self, settings: Settings) -> Result<Granted, Problem> {

@@ -13,6 +13,18 @@ impl Mac {
     /// The address of everybody.
     pub const BROADCAST: Mac = Mac([0xff; 6]);
 
+    /// The address of whatever has this name among all that have names: always the same one, locally administered (IEEE 802, 8.4), and unlikely
+    /// to be another name's, since 46 bits of it are the name's hash.
+    pub fn of_name(name: &str) -> Mac {
+        // FNV-1a; its lower bits are then mixed from all others.
+        let hash = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let mixed = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        let [a, b, c, d, e, g, ..] = (mixed ^ (mixed >> 29)).to_be_bytes();
+        Mac([a & !0b01 | 0b10, b, c, d, e, g])
+    }
+
     /// The address of a group, such as everybody.
     pub fn is_multicast(self) -> bool {
         self.0[0] & 1 != 0
@@ -83,6 +95,16 @@ mod tests {
         assert_eq!(mac.to_string(), "52:54:00:0a:bc:ff");
         assert_eq!("52:54:00:0A:bc:ff".parse(), Ok(mac));
         assert_eq!(serde_json::to_string(&mac).unwrap(), "\"52:54:00:0a:bc:ff\"");
+    }
+
+    #[test]
+    fn a_name_has_one_address_that_nobody_sold() {
+        let macs: std::collections::BTreeSet<Mac> =
+            (0..5000).map(|number| Mac::of_name(&format!("n{number}"))).collect();
+        assert_eq!(macs.len(), 5000);
+        assert!(macs.iter().all(|mac| mac.is_unicast() && mac.0[0] & 0b10 != 0));
+        // Machines keep their address from one version to the next.
+        assert_eq!(Mac::of_name("abcdefghijkm").to_string(), "9a:4e:4e:ac:7a:fb");
     }
 
     #[test]

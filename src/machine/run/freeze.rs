@@ -67,7 +67,8 @@ impl Run {
         };
         let state = emulator.save_state().await?;
         let [serial, shell] = self.console.scrollback();
-        Ok(NewMemory { memory: self.spec.memory, beside: [serial, shell, share], state })
+        let network = emulator.mac().is_some();
+        Ok(NewMemory { memory: self.spec.memory, beside: [serial, shell, share], network, state })
     }
 
     /// Waits until the processor stands still; the disks have all that was written then.

@@ -4,10 +4,13 @@ mod ears;
 mod freeze;
 mod start;
 
+pub use ears::Ears;
+
 use super::agent::GuestAgent;
 use super::console::Console;
 use super::disk::DiskTrouble;
 use super::drives::Drives;
+use super::network::Network;
 use super::profiles::Profiles;
 use super::share::Share;
 use super::tell;
@@ -53,6 +56,7 @@ pub struct Run {
     drives: Drives,
     console: Rc<Console>,
     agent: Rc<GuestAgent>,
+    network: Rc<Network>,
     /// None if the machine goes on from a memory that was saved before there were shared files.
     share: Option<Rc<Share>>,
     profiles: Option<Rc<Profiles>>,
@@ -73,8 +77,14 @@ impl Run {
     /// Lets the processor run for the first time.
     pub async fn begin(self: &Rc<Self>) {
         self.started.set(js_sys::Date::now() as u64);
+        self.network.begin();
         self.switch().await;
         tell(&WorkerNotice::Event(MachineEvent::Running { started: self.started.get() }));
+    }
+
+    /// The machine's end of the LAN.
+    pub fn network(&self) -> &Rc<Network> {
+        &self.network
     }
 
     /// Stops the processor at the user's wish.
@@ -140,6 +150,7 @@ impl Run {
         self.readers_changed();
         self.agent.look();
         self.profiles.iter().for_each(Profiles::look);
+        self.network.look(&self.agent);
         self.set_clock_if_stale();
         self.unpack_if_wanted();
         let holds = self.holds.get();

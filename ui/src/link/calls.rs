@@ -118,6 +118,7 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
         | PageRequest::OpenConsole(_)
         | PageRequest::ShowsConsole(_)
         | PageRequest::Rename(..)
+        | PageRequest::SetAccess(..)
         | PageRequest::SaveSettings(_)
         // Asked twice it says the same twice.
         | PageRequest::Catalog(_) => Fate::Again,

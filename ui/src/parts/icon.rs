@@ -39,6 +39,8 @@ pub enum Icon {
     Moon,
     /// Three dots.
     More,
+    /// Two computers on one cable.
+    Network,
     /// The system's theme.
     Monitor,
     /// A clipboard.
@@ -124,6 +126,7 @@ impl Icon {
             }
             Self::Moon => "M13.2 9.6A5.5 5.5 0 1 1 6.4 2.8a4.4 4.4 0 0 0 6.8 6.8z",
             Self::More => "M3.5 8h.01M8 8h.01M12.5 8h.01",
+            Self::Network => "M6 2.75h4v3H6zM2.5 10.25h4v3h-4zM9.5 10.25h4v3h-4zM8 5.75V8M4.5 10.25V8h7v2.25",
             Self::Monitor => {
                 "M3.5 3h9a1 1 0 0 1 1 1v5.5a1 1 0 0 1-1 1h-9a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1zM6 13h4M8 10.5V13"
             }

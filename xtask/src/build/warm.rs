@@ -106,7 +106,7 @@ fn memory(out: &Path) -> Result<()> {
     let (serial, shell, state) = (take("serial.bin")?, take("shell.bin")?, take("state.bin")?);
     let beside = [&serial[..], &shell, &[]];
     let mut behind = vec![];
-    let line = layers::saved::write(beside, &state[..], &mut behind)?;
+    let line = layers::saved::write(beside, true, &state[..], &mut behind)?;
     fs::write(out.join(STATE), [line, behind].concat())?;
     Ok(())
 }

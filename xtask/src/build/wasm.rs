@@ -7,13 +7,14 @@ use std::process::Command;
 use wasm_bindgen_cli_support::Bindgen;
 
 /// Each crate, the name of its WASM file, and where the package has it.
-const CRATES: [(&str, &str); 6] = [
+const CRATES: [(&str, &str); 7] = [
     ("workbench", "wasm"),
     ("popup", "popup"),
     ("console", "console"),
     ("options", "options"),
     ("storage", "storage"),
     ("history", "history"),
+    ("network", "network"),
 ];
 /// The target folder of its own: the compiler may be another one than the native one.
 const TARGET_DIR: &str = "target/wasm";

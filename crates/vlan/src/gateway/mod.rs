@@ -20,7 +20,7 @@ pub use machine::Services;
 
 use crate::error::ConnectError;
 use crate::mac::Mac;
-use crate::plan::Plan;
+use crate::plan::{MTU, Plan};
 use crate::switch::{ADDRESSES_MAX, PortId};
 use dhcp::{Client, Dhcp, DhcpConfig, Lease};
 use dns::Outside;
@@ -56,7 +56,7 @@ impl GatewayConfig {
     pub fn new(plan: Plan, seed: u64) -> GatewayConfig {
         GatewayConfig {
             plan,
-            mtu: 16_000,
+            mtu: MTU,
             domain: "lan".into(),
             lease_seconds: 43_200,
             routes: Vec::new(),

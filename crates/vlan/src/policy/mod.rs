@@ -93,6 +93,18 @@ impl Rule {
         Rule { host: host.to_owned(), port: None }
     }
 
+    /// A rule as people write it: a host, and `:PORT` behind it for one port only. An IPv6 address with a port has brackets.
+    pub fn read(text: &str) -> Rule {
+        let bare = |host: &str| host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        match text.rsplit_once(':') {
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => match port.parse() {
+                Ok(port) => Rule { host: bare(host), port: Some(port) },
+                Err(_) => Rule::host(&bare(text)),
+            },
+            _ => Rule::host(&bare(text)),
+        }
+    }
+
     fn fits(&self, host: &str, port: Option<u16>) -> bool {
         (self.port.is_none() || self.port == port) && host_matches(&self.host, host)
     }

@@ -162,3 +162,16 @@ fn a_refusal_is_a_sentence_with_a_next_step() {
         "127.0.0.1 is the computer that the browser runs on; machines can't reach it unless you allow exactly this host in the machine's web settings"
     );
 }
+
+#[test]
+fn rules_are_read_as_people_write_them() {
+    let rule = |host: &str, port| Rule { host: host.to_owned(), port };
+    assert_eq!(Rule::read("example.org"), rule("example.org", None));
+    assert_eq!(Rule::read("127.0.0.1:8080"), rule("127.0.0.1", Some(8080)));
+    assert_eq!(Rule::read("::1"), rule("::1", None));
+    assert_eq!(Rule::read("[::1]"), rule("::1", None));
+    assert_eq!(Rule::read("[::1]:80"), rule("::1", Some(80)));
+    let policy = Policy { named: vec![Rule::read("[::1]:80")], ..Policy::default() };
+    assert!(policy.check(&parse("http://[::1]/").unwrap()).is_ok());
+    assert!(policy.check(&parse("http://[::1]:81/").unwrap()).is_err());
+}

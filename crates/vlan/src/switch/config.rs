@@ -1,5 +1,6 @@
 use crate::frame;
 use crate::limit::Rate;
+use crate::plan::MTU;
 use std::time::Duration;
 
 /// How the switch behaves. The default suits a LAN inside one browser.
@@ -32,7 +33,7 @@ pub struct SwitchConfig {
 impl Default for SwitchConfig {
     fn default() -> SwitchConfig {
         SwitchConfig {
-            max_frame: 16_000 + frame::HEADER,
+            max_frame: MTU as usize + frame::HEADER,
             ageing: Duration::from_secs(300),
             stations_machine: 16,
             stations_outside: 1024,

@@ -1,0 +1,190 @@
+//! The LAN: what each machine may reach, and the messages of the host page and the lan worker.
+//!
+//! Frames do not come this way: they go through a `MessagePort` for each machine, whose ends the machine's worker and the lan worker have.
+//! Either side sends batches of frames as `Uint8Array`s, and as numbers how many bytes of the other's batches it has dealt with.
+
+use crate::InstanceId;
+use serde::{Deserialize, Serialize};
+
+/// The most hosts that a machine is allowed by name.
+const HOSTS_MAX: usize = 100;
+/// The longest of them: a domain name (RFC 1035, section 2.3.4), a port, and a little for brackets.
+const HOST_MAX: usize = 262;
+
+/// What a machine may reach on the web, besides package mirrors.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Access {
+    /// All of the public internet.
+    #[serde(default)]
+    pub web: bool,
+    /// These hosts, private ones too: a name or an address, with `:PORT` behind it for one port only, or `*.` and a name for all below it.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+}
+
+/// Why a list of hosts can't be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AccessError {
+    /// Too many.
+    #[error("a machine can be allowed at most {HOSTS_MAX} hosts by name")]
+    TooMany,
+    /// Something in it is no host.
+    #[error("“{0}” is not a host: write a name or an address, such as example.org or 192.168.0.7:8080")]
+    NoHost(String),
+}
+
+impl Access {
+    /// Whether all of its hosts can be hosts.
+    pub fn check(&self) -> Result<(), AccessError> {
+        if self.hosts.len() > HOSTS_MAX {
+            return Err(AccessError::TooMany);
+        }
+        let sign = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:[]*".contains(&byte);
+        let sound = |host: &&String| {
+            let name = host.strip_prefix("*.").unwrap_or(host);
+            (1..=HOST_MAX).contains(&name.len()) && name.bytes().all(sign) && !name.contains('*')
+        };
+        match self.hosts.iter().find(|host| !sound(host)) {
+            Some(host) => Err(AccessError::NoHost(host.chars().take(80).collect())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What the host page tells the lan worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LanCommand {
+    /// A machine is on the LAN, at the port that comes with this command. It takes the place of an earlier one of the same machine.
+    Attach {
+        /// The machine.
+        id: InstanceId,
+        /// By which others find it.
+        name: String,
+        /// What it may reach.
+        access: Access,
+    },
+    /// What a machine may reach from now on.
+    Access(InstanceId, Access),
+    /// A machine is no longer on the LAN.
+    Detach(InstanceId),
+}
+
+/// What the lan worker tells the host page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LanNotice {
+    /// The worker is alive; comes once a second while it is.
+    Alive,
+}
+
+/// Name of the `BroadcastChannel` between the lan worker and the pages that show the LAN.
+pub const LAN_CHANNEL: &str = "lan";
+
+/// What a page asks the lan worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LanAsk {
+    /// How is it? Answered by [`LanTold::View`].
+    Show,
+    /// Begin to keep a machine's frames, or stop it and forget them.
+    Capture(InstanceId, bool),
+    /// What was kept? Answered by [`LanTold::Captured`].
+    Captured(InstanceId),
+    /// Let a machine speak with the gateway only, or with nobody.
+    Confine(InstanceId, Confined),
+}
+
+/// What a machine may do on the LAN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Confined {
+    /// Everything.
+    #[default]
+    Free,
+    /// It reaches the gateway, and no other machine.
+    Isolated,
+    /// Nothing.
+    Blocked,
+}
+
+/// What the lan worker tells the pages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LanTold {
+    /// The answer to [`LanAsk::Show`].
+    View(LanView),
+    /// The answer to [`LanAsk::Captured`]: a pcap file.
+    Captured(InstanceId, #[serde(with = "serde_bytes")] Vec<u8>),
+}
+
+/// The LAN as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LanView {
+    /// The gateway's address.
+    pub gateway: String,
+    /// The gateway's hardware address.
+    pub gateway_mac: String,
+    /// How long packets may be, in bytes.
+    pub mtu: u16,
+    /// When this was so, in milliseconds of some clock: what rates are made of.
+    pub now: u64,
+    /// The machines on it.
+    pub lines: Vec<LanLine>,
+    /// What was asked for on the web, the newest first.
+    pub requests: Vec<WebRequest>,
+}
+
+/// A machine on the LAN.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LanLine {
+    /// The machine.
+    pub id: InstanceId,
+    /// Its hardware address.
+    pub mac: String,
+    /// The addresses that it has.
+    pub addresses: Vec<String>,
+    /// Frames and bytes that it has sent.
+    pub sent: (u64, u64),
+    /// Frames and bytes that were handed to it.
+    pub received: (u64, u64),
+    /// Frames of it that were dropped, by reason.
+    pub dropped: Vec<(String, u64)>,
+    /// Frames that it was too slow for.
+    pub missed: u64,
+    /// What it may do.
+    pub confined: Confined,
+    /// How many frames are kept, while they are kept.
+    pub captured: Option<u64>,
+}
+
+/// A request of a machine on the web.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebRequest {
+    /// When, in milliseconds since 1970.
+    pub at: u64,
+    /// Which machine.
+    pub machine: InstanceId,
+    /// Its method.
+    pub method: String,
+    /// What it asked for.
+    pub url: String,
+    /// The status of the answer.
+    pub status: Option<u16>,
+    /// Why there was none.
+    pub refused: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(hosts: &[&str]) -> Result<(), AccessError> {
+        Access { web: false, hosts: hosts.iter().map(|host| (*host).to_owned()).collect() }.check()
+    }
+
+    #[test]
+    fn hosts_are_names_and_addresses_and_nothing_else() {
+        assert_eq!(check(&["example.org", "*.example.org", "127.0.0.1:8080", "[::1]:80", "nas"]), Ok(()));
+        for wrong in ["", "*", "*.", "http://example.org", "a b", "a*.org", "user@host", "*.*.org"] {
+            assert!(check(&[wrong]).is_err(), "{wrong}");
+        }
+        assert_eq!(check(&["a"; 101]), Err(AccessError::TooMany));
+    }
+}

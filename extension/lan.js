@@ -1,0 +1,11 @@
+// Starts the LAN's worker (src/lan/). Commands that come before the WASM is there wait in a queue.
+import init, { LanWorker } from "./wasm/workbench.js";
+
+const waiting = [];
+self.onmessage = (event) => waiting.push(event);
+
+init().then(() => {
+  const lan = new LanWorker();
+  self.onmessage = (event) => lan.command(event.data, event.ports[0]);
+  for (const event of waiting.splice(0)) lan.command(event.data, event.ports[0]);
+});

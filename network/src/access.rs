@@ -1,0 +1,100 @@
+//! What a machine may reach on the web.
+
+use crate::leave;
+use protocol::{Access, Instance, PageRequest, Problem};
+use ui::{CheckField, FormDialog, TextField, use_world};
+use wasm_bindgen_futures::spawn_local;
+use yew::prelude::*;
+
+/// The most characters of a list of hosts.
+const HOSTS_MAX: usize = 2_000;
+
+/// It in a few words.
+pub(crate) fn words(access: &Access) -> String {
+    let hosts = match access.hosts.len() {
+        0 => None,
+        1 => Some(access.hosts[0].clone()),
+        count => Some(format!("{count} hosts")),
+    };
+    match (access.web, hosts) {
+        (true, Some(hosts)) => format!("The web, {hosts}"),
+        (true, None) => "The web".to_owned(),
+        (false, Some(hosts)) => format!("Packages, {hosts}"),
+        (false, None) => "Packages only".to_owned(),
+    }
+}
+
+/// The hosts in a text with blanks or commas between them.
+fn hosts(text: &str) -> Vec<String> {
+    let parts = text.split(|sign: char| sign == ',' || sign.is_whitespace());
+    parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct AccessDialogProps {
+    pub(crate) instance: Instance,
+    pub(crate) on_close: Callback<()>,
+}
+
+/// Asks what a machine may reach, and the browser for leave to reach it.
+#[component]
+pub(crate) fn AccessDialog(props: &AccessDialogProps) -> Html {
+    let workbench = use_world();
+    let Instance { id, name, access, .. } = &props.instance;
+    let web = use_state(|| access.web);
+    let text = use_state(|| access.hosts.join(", "));
+    let busy = use_state(|| false);
+    let problem = use_state(|| None::<Problem>);
+    let wanted = Access { web: *web, hosts: hosts(&text) };
+    let objection = wanted.check().err().map(|error| AttrValue::from(error.to_string()));
+    let blocked = objection.is_some();
+    let on_confirm = {
+        let (id, busy, problem, close) = (id.clone(), busy.setter(), problem.setter(), props.on_close.clone());
+        let workbench = workbench.clone();
+        Callback::from(move |()| {
+            busy.set(true);
+            problem.set(None);
+            let (id, busy, problem, close) = (id.clone(), busy.clone(), problem.clone(), close.clone());
+            let (workbench, wanted) = (workbench.clone(), wanted.clone());
+            spawn_local(async move {
+                match leave::ask(&wanted).await {
+                    Err(refused) => {
+                        busy.set(false);
+                        problem.set(Some(refused));
+                    }
+                    Ok(()) => workbench.ask(PageRequest::SetAccess(id, wanted), move |_, _| close.emit(())),
+                }
+            });
+        })
+    };
+    let (on_web, on_text) = (web.setter(), text.setter());
+    html! {
+        <FormDialog title={format!("What may {name} reach?")} confirm="Allow" {blocked} busy={*busy}
+            problem={(*problem).clone()} {on_confirm} on_cancel={props.on_close.clone()}
+            text="Package mirrors always. The extension fetches the rest for it, without your cookies; the browser may ask you for leave.">
+            <CheckField label="The public web" checked={*web} onchange={Callback::from(move |on| on_web.set(on))}
+                hint="Every site on the internet, by HTTP. Not this computer, and not your home or office network." />
+            <TextField id="hosts" label="These hosts" value={(*text).clone()} max={HOSTS_MAX} {objection}
+                hint="Also ones on this computer or your network, such as 192.168.0.7:8080"
+                oninput={Callback::from(move |now| on_text.set(now))} />
+        </FormDialog>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_however_it_is_separated() {
+        assert_eq!(hosts(" a.org,b.org\n  c.org:80 ,, "), ["a.org", "b.org", "c.org:80"]);
+    }
+
+    #[test]
+    fn access_in_words() {
+        let access = |web, hosts: &[&str]| Access { web, hosts: hosts.iter().map(|host| (*host).to_owned()).collect() };
+        assert_eq!(words(&access(false, &[])), "Packages only");
+        assert_eq!(words(&access(false, &["a.org"])), "Packages, a.org");
+        assert_eq!(words(&access(true, &["a.org", "b.org"])), "The web, 2 hosts");
+    }
+}

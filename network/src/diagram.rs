@@ -1,0 +1,59 @@
+//! The LAN as a picture: the gateway, and every machine on it with what goes over its line.
+
+use crate::channel::Seen;
+use crate::rates::{rates, shown};
+use protocol::{Confined, LanLine, LanView, World};
+use ui::StateGlyph;
+use yew::prelude::*;
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct DiagramProps {
+    pub(crate) seen: Seen,
+    pub(crate) view: LanView,
+    pub(crate) world: World,
+}
+
+/// The picture. It is a list, too: the gateway first, then the machines.
+#[component]
+pub(crate) fn Diagram(props: &DiagramProps) -> Html {
+    let DiagramProps { view, .. } = props;
+    html! {
+        <section class="section" aria-labelledby="lan">
+            <h2 id="lan">{ "LAN of this browser" }</h2>
+            <div class="panel diagram">
+                <div class="node gateway" role="group" aria-label="Gateway">
+                    <strong>{ "Gateway" }</strong>
+                    <code>{ &view.gateway }</code>
+                    <small>{ format!("{}, packets of {} bytes", view.gateway_mac, view.mtu) }</small>
+                </div>
+                <ul class="nodes" aria-label="Machines on the LAN">
+                    { for view.lines.iter().map(|line| node(props, line)) }
+                </ul>
+            </div>
+        </section>
+    }
+}
+
+fn node(props: &DiagramProps, line: &LanLine) -> Html {
+    let instance = props.world.instance(&line.id);
+    let name = instance.map_or_else(|| line.id.to_string(), |instance| instance.name.clone());
+    let rates = rates(&props.seen, &line.id);
+    let busy = rates.sent + rates.received > 0;
+    let class = classes!("node", "machine", (line.confined != Confined::Free).then_some("confined"));
+    html! {
+        <li key={line.id.to_string()} {class} aria-label={name.clone()}>
+            <span class={classes!("cable", busy.then_some("busy"))} />
+            <strong>
+                if let Some(instance) = instance { <StateGlyph state={instance.state} /> }
+                { name }
+            </strong>
+            <code>{ line.addresses.first().cloned().unwrap_or_else(|| "no address yet".to_owned()) }</code>
+            <small class="number">{ format!("↑ {}  ↓ {}", shown(rates.sent), shown(rates.received)) }</small>
+            { match line.confined {
+                Confined::Free => Html::default(),
+                Confined::Isolated => html! { <small class="warn">{ "Isolated" }</small> },
+                Confined::Blocked => html! { <small class="warn">{ "Blocked" }</small> },
+            } }
+        </li>
+    }
+}

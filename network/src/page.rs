@@ -1,0 +1,53 @@
+use crate::channel::use_lan;
+use crate::diagram::Diagram;
+use crate::machines::Machines;
+use crate::requests::Requests;
+use ui::{EmptyState, Icon, Logo, Notice, Tellings, WorldProvider, use_world};
+use yew::prelude::*;
+
+/// The network page.
+#[component]
+pub(crate) fn Page() -> Html {
+    html! { <WorldProvider><Network /></WorldProvider> }
+}
+
+#[component]
+fn Network() -> Html {
+    let workbench = use_world();
+    let (seen, asker) = use_lan();
+    let view = seen.now.as_deref().cloned();
+    let on_lan = view.clone().filter(|view| !view.lines.is_empty());
+    html! {
+        <div class="network">
+            <header class="head">
+                <Logo />
+                <h1>{ "Network" }</h1>
+                <a class="button secondary small" href="../storage/index.html">{ Html::from(Icon::Disk) }{ "Storage" }</a>
+                <a class="button secondary small" href="../history/index.html">{ Html::from(Icon::History) }{ "History" }</a>
+                <a class="button secondary small" href="../options/index.html">{ Html::from(Icon::Settings) }{ "Options" }</a>
+            </header>
+            <Tellings />
+            if let Some(problem) = workbench.problem.clone() {
+                <Notice {problem} on_dismiss={workbench.dismissal()} />
+            }
+            <main>
+                if let Some(world) = workbench.world.as_deref() {
+                    if let Some(view) = on_lan {
+                        <Diagram seen={seen.clone()} {view} world={world.clone()} />
+                    } else {
+                        <div class="panel">
+                            <EmptyState title="No machine is on the LAN"
+                                text="Launch one from the toolbar’s button: it is on the LAN a moment after its prompt." />
+                        </div>
+                    }
+                    if !world.instances.is_empty() {
+                        <Machines view={view.clone()} world={world.clone()} {asker} />
+                    }
+                    <Requests requests={view.map(|view| view.requests).unwrap_or_default()} world={world.clone()} />
+                } else {
+                    <div class="skeleton" role="status" aria-label="Loading"><div class="bone bone-section" /></div>
+                }
+            </main>
+        </div>
+    }
+}

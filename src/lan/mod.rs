@@ -1,0 +1,255 @@
+//! The lan worker: the switch and the gateway of this browser's LAN.
+//!
+//! The host page says which machines are on the LAN and gives a port for each; frames come and go through these ports, in batches. What the LAN
+//! does with them is decided in `crates/vlan`. The worker may die at any time: the next one has the same addresses, and the machines get new ports.
+
+mod kept;
+mod line;
+mod view;
+mod web;
+
+use crate::bridge::{from_js, log, text_of, to_js};
+use kept::Kept;
+use line::Line;
+use protocol::{Access, InstanceId, LanCommand, LanNotice};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+use vlan::gateway::{Event, GatewayConfig};
+use vlan::switch::{Addresses, PortId, SwitchConfig};
+use vlan::{Lan, Mac};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use web::Web;
+use web_sys::{DedicatedWorkerGlobalScope, MessagePort};
+
+/// How often the worker shows that it is alive, in milliseconds.
+const ALIVE_MS: i32 = 1_000;
+
+/// A command, and the port that came with it.
+type Told = (LanCommand, Option<MessagePort>);
+
+/// The lan worker's end towards `extension/lan.js`.
+#[wasm_bindgen]
+#[derive(Clone)]
+pub struct LanWorker {
+    /// `None` until it is known which addresses the LAN has.
+    hub: Rc<RefCell<Option<Rc<Hub>>>>,
+    /// What was told meanwhile.
+    early: Rc<RefCell<Vec<Told>>>,
+}
+
+impl std::fmt::Debug for LanWorker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LanWorker")
+    }
+}
+
+#[wasm_bindgen]
+impl LanWorker {
+    /// Begins to look which addresses the LAN has.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Result<Self, JsValue> {
+        let worker = Self { hub: Rc::default(), early: Rc::default() };
+        let own = worker.clone();
+        spawn_local(async move {
+            let hub = Hub::new(Kept::load().await);
+            for (command, port) in own.early.take() {
+                hub.carry_out(command, port);
+            }
+            view::serve(&hub);
+            *own.hub.borrow_mut() = Some(hub);
+        });
+        let own = worker.clone();
+        let alive = Closure::<dyn Fn()>::new(move || {
+            tell(&LanNotice::Alive);
+            if let Some(hub) = &*own.hub.borrow() {
+                hub.look();
+            }
+        });
+        let alive = alive.into_js_value();
+        scope().set_interval_with_callback_and_timeout_and_arguments_0(alive.unchecked_ref(), ALIVE_MS)?;
+        Ok(worker)
+    }
+
+    /// Does what the host page says, with the port that came with it.
+    pub fn command(&self, message: JsValue, port: Option<MessagePort>) {
+        match from_js::<LanCommand>(message) {
+            Ok(command) => match &*self.hub.borrow() {
+                Some(hub) => hub.carry_out(command, port),
+                None => self.early.borrow_mut().push((command, port)),
+            },
+            Err(problem) => log(&problem.message),
+        }
+    }
+}
+
+/// The LAN, and a line to each machine on it.
+struct Hub {
+    lan: RefCell<Lan>,
+    lines: RefCell<BTreeMap<PortId, Line>>,
+    kept: Kept,
+    web: Web,
+    /// When a timer will wake it, at the latest.
+    wakes: Cell<Option<Duration>>,
+}
+
+fn scope() -> DedicatedWorkerGlobalScope {
+    js_sys::global().unchecked_into()
+}
+
+/// The time since the worker was started.
+fn now() -> Duration {
+    let now = scope().performance().map_or(0.0, |clock| clock.now());
+    Duration::from_secs_f64(now.max(0.0) / 1000.0)
+}
+
+impl Hub {
+    fn new(kept: Kept) -> Rc<Self> {
+        let config = GatewayConfig::new(kept.plan(), kept::random());
+        #[expect(clippy::expect_used, reason = "the one error is a full LAN, and this one is empty")]
+        let lan = Lan::new(SwitchConfig::default(), config, kept.leases()).expect("a LAN with room for its gateway");
+        let (lan, web) = (RefCell::new(lan), Web::default());
+        let hub = Rc::new(Self { lan, lines: RefCell::default(), kept, web, wakes: Cell::new(None) });
+        hub.look();
+        hub
+    }
+
+    fn carry_out(self: &Rc<Self>, command: LanCommand, port: Option<MessagePort>) {
+        match (command, port) {
+            (LanCommand::Attach { id, name, access }, Some(port)) => self.attach(id, &name, &access, port),
+            (LanCommand::Access(id, access), _) => {
+                if let Some(at) = self.place(&id) {
+                    self.web.admit(self, at, &id, &access);
+                }
+            }
+            (LanCommand::Detach(id), _) => self.detach(&id),
+            (LanCommand::Attach { .. }, None) => log("a machine was to be attached without a port"),
+        }
+    }
+
+    fn attach(self: &Rc<Self>, id: InstanceId, name: &str, access: &Access, port: MessagePort) {
+        self.detach(&id);
+        let mac = Mac::of_name(id.as_str());
+        let attached = self.lan.borrow_mut().attach_machine(Some(mac), name, Addresses::Leased, now());
+        match attached {
+            Err(error) => log(&format!("{name} can’t be on the LAN: {error}")),
+            Ok(at) => {
+                self.web.admit(self, at, &id, access);
+                let own = self.clone();
+                let line = Line::new(id, port, move |event| own.hear(at, event));
+                self.lines.borrow_mut().insert(at, line);
+                self.turn();
+            }
+        }
+    }
+
+    /// The port at which a machine is.
+    fn place(&self, id: &InstanceId) -> Option<PortId> {
+        self.lines.borrow().iter().find(|(_, line)| line.id == *id).map(|(at, _)| *at)
+    }
+
+    fn detach(self: &Rc<Self>, id: &InstanceId) {
+        if let Some(at) = self.place(id) {
+            self.lines.borrow_mut().remove(&at);
+            self.web.leave(at);
+            self.lan.borrow_mut().detach(at);
+            self.turn();
+        }
+    }
+
+    /// Something has come from a machine.
+    fn hear(self: &Rc<Self>, at: PortId, event: line::Heard) {
+        match event {
+            line::Heard::Frames(batch) => {
+                let taken = self.lan.borrow_mut().input_batch(at, &batch, now());
+                if let Err(error) = taken {
+                    log(&format!("a machine’s worker sent nonsense: {error}"));
+                }
+            }
+            line::Heard::DealtWith(bytes) => {
+                if let Some(line) = self.lines.borrow_mut().get_mut(&at) {
+                    line.dealt_with(bytes);
+                }
+            }
+        }
+        self.turn();
+    }
+
+    /// Lets the LAN do what is due, and everything that waits for a machine go.
+    fn turn(self: &Rc<Self>) {
+        loop {
+            self.lan.borrow_mut().poll(now());
+            let mut idle = !self.events();
+            for (at, line) in &mut *self.lines.borrow_mut() {
+                let room = line.room();
+                let batch = if room > 0 { self.lan.borrow_mut().take(*at, room, now()) } else { vec![] };
+                if !batch.is_empty() {
+                    idle = false;
+                    line.send(&batch);
+                }
+            }
+            if idle {
+                break;
+            }
+        }
+        let wake_at = self.lan.borrow_mut().wake_at(now());
+        if let Some(wake_at) = wake_at {
+            self.wake(wake_at);
+        }
+    }
+
+    /// Sees to what the LAN has to tell; says whether it was anything.
+    fn events(self: &Rc<Self>) -> bool {
+        let mut some = false;
+        loop {
+            let Some(event) = self.lan.borrow_mut().event() else { return some };
+            some = true;
+            match event {
+                Event::Leased(_) => self.kept.keep(self.lan.borrow_mut().gateway().leases().collect()),
+                Event::Tcp(event) => self.web.hear(self, event),
+                Event::Addresses { .. } => {}
+            }
+        }
+    }
+
+    /// Sets a timer, if none is set that comes before.
+    fn wake(self: &Rc<Self>, at: Duration) {
+        if self.wakes.get().is_some_and(|set| set <= at) {
+            return;
+        }
+        self.wakes.set(Some(at));
+        let own = self.clone();
+        let work = Closure::once_into_js(move || {
+            // A later one that was set before finds nothing to do.
+            if own.wakes.get() == Some(at) {
+                own.wakes.set(None);
+            }
+            own.turn();
+        });
+        let wait = at.saturating_sub(now()).as_millis() + 1;
+        let wait = i32::try_from(wait).unwrap_or(i32::MAX);
+        let set = scope().set_timeout_with_callback_and_timeout_and_arguments_0(work.unchecked_ref(), wait);
+        if let Err(error) = set {
+            log(&format!("no timer could be set: {}", text_of(&error)));
+        }
+    }
+
+    /// Comes once a second.
+    fn look(self: &Rc<Self>) {
+        let unix = Duration::from_secs_f64(js_sys::Date::now().max(0.0) / 1000.0);
+        self.lan.borrow_mut().set_clock(unix, now());
+        self.web.look(self);
+        self.turn();
+    }
+}
+
+/// Tells the host page.
+fn tell(notice: &LanNotice) {
+    match to_js(notice).map(|message| scope().post_message(&message)) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => log(&text_of(&error)),
+        Err(problem) => log(&problem.message),
+    }
+}

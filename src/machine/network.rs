@@ -1,0 +1,225 @@
+//! The machine's end of the LAN: its network card's frames, in batches, through a port to the lan worker.
+//!
+//! The port comes when the guest first uses its card, and another one comes in its place if the lan worker has died. Frames that are sent in
+//! one turn of the emulator leave together. Frames that come wait until the guest has buffers for them; the lan worker is told how many bytes were
+//! dealt with, and sends no more than it may ahead of that.
+
+use super::agent::{GuestAgent, QUICK_MS};
+use super::v86::Emulator;
+use super::{after, tell};
+use crate::bridge::{log, text_of};
+use js_sys::{Array, Uint8Array};
+use protocol::{InstanceId, Problem, WorkerNotice};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use vlan::{Mac, batch};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{MessageEvent, MessagePort};
+
+/// Frames that wait for the port, in bytes; later ones are lost, as on a cable that is not plugged in.
+const WAITING_MAX: usize = 64 * 1024;
+/// A batch is sent before it gets longer than this.
+const BATCH_MAX: usize = 256 * 1024;
+/// How soon a guest without a free buffer is asked again, in milliseconds.
+const RETRY_MS: i32 = 2;
+/// Has the guest learn its card's address, and ask for an address of its own.
+const ANEW: &str = "/usr/lib/workbench/network anew";
+/// How much a command in the guest may say, in bytes.
+const SAID_MAX: u64 = 4096;
+
+/// A batch that has come, and how much of it the guest has.
+struct Incoming {
+    batch: Uint8Array,
+    at: u32,
+}
+
+/// What the machine goes on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// It boots.
+    Nothing,
+    /// Its template's warm state: the guest sets up its network when it wakes up.
+    Warm,
+    /// A memory that was saved when it was on the LAN.
+    Memory,
+}
+
+/// A machine's network.
+pub struct Network {
+    mac: Mac,
+    emulator: OnceCell<Emulator>,
+    port: RefCell<Option<MessagePort>>,
+    restored: Cell<bool>,
+    asked: Cell<bool>,
+    outgoing: RefCell<Vec<u8>>,
+    sending: Cell<bool>,
+    incoming: RefCell<VecDeque<Incoming>>,
+    scheduled: Cell<bool>,
+    /// The kernel has another address than this machine's: it was saved in another machine.
+    strange: Cell<bool>,
+}
+
+impl Network {
+    /// The network of a machine that is still being made.
+    pub fn new(id: &InstanceId) -> Rc<Self> {
+        Rc::new(Self {
+            mac: Mac::of_name(id.as_str()),
+            emulator: OnceCell::new(),
+            port: RefCell::default(),
+            restored: Cell::new(false),
+            asked: Cell::new(false),
+            outgoing: RefCell::default(),
+            sending: Cell::new(false),
+            incoming: RefCell::default(),
+            scheduled: Cell::new(false),
+            strange: Cell::new(false),
+        })
+    }
+
+    /// The machine is there. Its card has the machine's own address from now on, also where its kernel knows another one.
+    pub fn attach(&self, emulator: Emulator, from: From) -> Result<(), Problem> {
+        let Some(mac) = emulator.mac() else { return Ok(()) };
+        self.restored.set(from == From::Memory);
+        self.strange.set(from == From::Memory && mac != self.mac.0);
+        emulator.set_mac(self.mac.0)?;
+        let _ = self.emulator.set(emulator);
+        Ok(())
+    }
+
+    /// The processor is about to run. A kernel that goes on is on the LAN, also before it sends anything.
+    pub fn begin(&self) {
+        if self.restored.get() {
+            self.ask();
+        }
+    }
+
+    /// Asks for the port, once.
+    fn ask(&self) {
+        if !self.asked.replace(true) {
+            tell(&WorkerNotice::Network);
+        }
+    }
+
+    /// Takes the way to the LAN, in place of any earlier one.
+    pub fn connect(self: &Rc<Self>, port: MessagePort) {
+        let own = self.clone();
+        let receive = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| own.receive(&event.data()));
+        port.set_onmessage(Some(receive.into_js_value().unchecked_ref()));
+        self.incoming.borrow_mut().clear();
+        if let Some(old) = self.port.replace(Some(port)) {
+            old.set_onmessage(None);
+            old.close();
+        }
+        self.send();
+    }
+
+    /// The card has sent a frame.
+    pub fn frame(self: &Rc<Self>, frame: &Uint8Array) {
+        self.ask();
+        let most = if self.port.borrow().is_some() { BATCH_MAX } else { WAITING_MAX };
+        if self.outgoing.borrow().len() + frame.length() as usize > most {
+            self.send();
+        }
+        let mut outgoing = self.outgoing.borrow_mut();
+        if outgoing.len() + (frame.length() as usize) <= BATCH_MAX {
+            batch::push(&mut outgoing, &frame.to_vec());
+        }
+        drop(outgoing);
+        if !self.sending.replace(true) {
+            // Runs when the emulator's turn is over.
+            let own = self.clone();
+            spawn_local(async move {
+                own.sending.set(false);
+                own.send();
+            });
+        }
+    }
+
+    fn send(&self) {
+        let port = self.port.borrow();
+        let Some(port) = &*port else {
+            if self.outgoing.borrow().len() > WAITING_MAX {
+                self.outgoing.borrow_mut().clear();
+            }
+            return;
+        };
+        let outgoing = self.outgoing.take();
+        if outgoing.is_empty() {
+            return;
+        }
+        let bytes = Uint8Array::from(&outgoing[..]);
+        if let Err(error) = port.post_message_with_transferable(&bytes, &Array::of1(&bytes.buffer())) {
+            log(&format!("frames could not be sent: {}", text_of(&error)));
+        }
+    }
+
+    fn receive(self: &Rc<Self>, message: &JsValue) {
+        let Some(bytes) = message.dyn_ref::<Uint8Array>() else { return };
+        self.incoming.borrow_mut().push_back(Incoming { batch: bytes.clone(), at: 0 });
+        self.give();
+    }
+
+    /// Gives the guest what it has buffers for. While it stands still its memory must not change.
+    fn give(self: &Rc<Self>) {
+        let Some(emulator) = self.emulator.get().filter(|emulator| emulator.is_running()) else { return };
+        let mut dealt_with = 0;
+        let mut incoming = self.incoming.borrow_mut();
+        while let Some(first) = incoming.front_mut() {
+            let Some(frame) = first.next() else {
+                dealt_with += first.batch.length();
+                incoming.pop_front();
+                continue;
+            };
+            if !emulator.has_room_for_frame() {
+                break;
+            }
+            emulator.receive_frame(&frame);
+            first.at += batch::PREFIX as u32 + frame.length();
+        }
+        let waits = !incoming.is_empty();
+        drop(incoming);
+        if dealt_with > 0
+            && let Some(port) = &*self.port.borrow()
+            && let Err(error) = port.post_message(&JsValue::from(dealt_with))
+        {
+            log(&format!("the LAN could not be told: {}", text_of(&error)));
+        }
+        if waits && !self.scheduled.replace(true) {
+            let own = self.clone();
+            after(RETRY_MS, move || {
+                own.scheduled.set(false);
+                own.give();
+            });
+        }
+    }
+
+    /// Comes once a second: what came while the machine stood still is given to it, and one that was saved elsewhere gets its own address.
+    pub fn look(self: &Rc<Self>, agent: &Rc<GuestAgent>) {
+        self.give();
+        if !agent.is_up() || !self.strange.replace(false) {
+            return;
+        }
+        let agent = agent.clone();
+        spawn_local(async move {
+            let done = agent.exec(ANEW, &[], SAID_MAX, QUICK_MS, |_, _| {}).await;
+            match done {
+                Ok(0) => {}
+                Ok(status) => log(&format!("the guest did not take its new address: status {status}")),
+                Err(error) => log(&format!("the guest did not take its new address: {error}")),
+            }
+        });
+    }
+}
+
+impl Incoming {
+    /// The next frame, which stays where it is. The lan worker's batches are whole; `None` at the end, as at anything else.
+    fn next(&self) -> Option<Uint8Array> {
+        let start = self.at + batch::PREFIX as u32;
+        let mut length = [0; batch::PREFIX];
+        (start <= self.batch.length()).then(|| self.batch.subarray(self.at, start).copy_to(&mut length))?;
+        let end = start.checked_add(u32::from_le_bytes(length))?;
+        (end <= self.batch.length()).then(|| self.batch.subarray(start, end))
+    }
+}

@@ -1,0 +1,192 @@
+//! Machines on the LAN inside the browser: they find each other, keep their addresses, and lose nothing but a moment if the LAN's worker dies.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure fails the test")]
+
+mod common;
+
+use common::{BOOT, SOON, Variant, browser, browser_with, launched, run, started, stop, text};
+use driver::{Browser, Kind};
+use e2e::{Console, Workbench};
+use protocol::{InstanceId, PageRequest, State};
+
+/// Repeats a command of the guest until it succeeds, for a minute of the guest's.
+fn until(command: &str) -> String {
+    format!("n=0; until {command}; do n=$((n+1)); [ $n -gt 600 ] && break; usleep 100000; done 2> /dev/null")
+}
+
+/// The address that the machine has been given.
+async fn address(console: &mut Console<'_>) -> String {
+    let show = "ip -4 -o address show dev eth0 | awk '{print $4}'";
+    let command = format!("{}; {show}", until(&format!("[ -n \"$({show})\" ]")));
+    let shown = text(console, &command).await;
+    let address = shown.trim().strip_suffix("/8").unwrap_or_else(|| panic!("no address: {shown:?}"));
+    assert!(address.starts_with("10."), "{address}");
+    address.to_owned()
+}
+
+/// Whether another machine answers by its name; waits until the resolver knows it.
+async fn pings(console: &mut Console<'_>, name: &str) -> bool {
+    let command = format!("{}; ping -c 3 -W 5 {name}", until(&format!("ping -c 1 -W 1 {name} > /dev/null")));
+    let done = console.exec(&command, BOOT).await.unwrap();
+    assert!(done.status != 0 || done.text().contains(" 0% packet loss"), "{}", done.text());
+    done.status == 0
+}
+
+/// Bytes of one machine reach another as they are.
+async fn transfer(from: &mut Console<'_>, to: &mut Console<'_>, name: &str, mib: u32) {
+    let listen = "rm -f /tmp/got; (nc -l -p 7000 -e sh -c 'cat > /tmp/got; touch /tmp/all' < /dev/null > /dev/null 2>&1 &); rm -f /tmp/all";
+    to.exec(listen, SOON).await.unwrap();
+    let send = format!(
+        "head -c {} /dev/urandom > /tmp/sent; {}; sha256sum < /tmp/sent",
+        mib << 20,
+        until(&format!("nc {name} 7000 < /tmp/sent"))
+    );
+    let sent = text(from, &send).await;
+    let got = text(to, &format!("{}; sha256sum < /tmp/got", until("[ -e /tmp/all ]"))).await;
+    assert_eq!(sent, got);
+    assert!(sent.len() > 64, "{sent}");
+}
+
+async fn two_machines(kind: Kind) {
+    let browser = browser(kind).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let (_, mut first) = launched(&workbench).await;
+    let (second_id, mut second) = launched(&workbench).await;
+    let (one, two) = (address(&mut first).await, address(&mut second).await);
+    assert_ne!(one, two);
+    assert_eq!(one.rsplit_once('.').unwrap().0, two.rsplit_once('.').unwrap().0, "one browser, one network");
+    assert_eq!(text(&mut first, "cat /sys/class/net/eth0/mtu; hostname").await, "16000\nalpine-1\n");
+
+    assert!(pings(&mut first, "alpine-2.lan").await);
+    assert!(pings(&mut second, "alpine-1").await);
+    assert!(pings(&mut second, "gateway.lan").await);
+    let reversed = text(&mut second, &format!("nslookup {one}")).await;
+    assert!(reversed.contains("alpine-1.lan"), "{reversed}");
+    transfer(&mut first, &mut second, "alpine-2.lan", 4).await;
+    transfer(&mut second, &mut first, "alpine-1.lan", 4).await;
+
+    // It is asked to leave: nothing answers in its place, and its name is nobody's.
+    stop(&workbench, &second_id).await;
+    let gone = first.exec("nslookup alpine-2.lan; ping -c 1 -W 2 alpine-2.lan", SOON).await.unwrap();
+    assert!(gone.status != 0 && gone.text().contains("NXDOMAIN"), "{}", gone.text());
+}
+
+#[test]
+fn two_machines_find_each_other_and_exchange_files_in_chromium() {
+    run(two_machines(Kind::Chromium));
+}
+
+#[test]
+fn two_machines_find_each_other_and_exchange_files_in_firefox() {
+    run(two_machines(Kind::Firefox));
+}
+
+async fn restarted(browser: &Browser, workbench: &Workbench<'_>, id: &InstanceId) {
+    let before = workbench.instance(id).await.unwrap().boot;
+    workbench.call(&PageRequest::Restart(id.clone())).await.unwrap();
+    let again =
+        async || Ok(workbench.instance(id).await.is_ok_and(|now| now.boot > before && now.state == State::Running));
+    browser.wait_until("the next boot", BOOT, again).await.unwrap();
+}
+
+async fn kept(kind: Kind) {
+    let profile = tempfile::tempdir().unwrap();
+    let browser = browser_with(kind, profile.path()).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let (id, mut console) = launched(&workbench).await;
+    let before = address(&mut console).await;
+    let mac = text(&mut console, "cat /sys/class/net/eth0/address").await;
+    restarted(&browser, &workbench, &id).await;
+    let mut console = common::at_prompt(&workbench, &id).await;
+    assert_eq!(address(&mut console).await, before);
+    stop(&workbench, &id).await;
+    browser.close().await.unwrap();
+
+    let browser = browser_with(kind, profile.path()).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    // Another one that comes first does not get its address.
+    let (_, mut other) = launched(&workbench).await;
+    assert_ne!(address(&mut other).await, before);
+    let mut console = started(&workbench, &id).await;
+    assert_eq!(address(&mut console).await, before);
+    assert_eq!(text(&mut console, "cat /sys/class/net/eth0/address").await, mac);
+    assert!(pings(&mut other, "alpine-1.lan").await);
+}
+
+#[test]
+fn a_machine_keeps_its_address_when_it_and_the_browser_are_started_anew_in_chromium() {
+    run(kept(Kind::Chromium));
+}
+
+#[test]
+fn a_machine_keeps_its_address_when_it_and_the_browser_are_started_anew_in_firefox() {
+    run(kept(Kind::Firefox));
+}
+
+async fn suspended(kind: Kind) {
+    let browser = browser(kind).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let (id, mut sleeper) = launched(&workbench).await;
+    let (_, mut other) = launched(&workbench).await;
+    let before = address(&mut sleeper).await;
+    address(&mut other).await;
+    assert!(pings(&mut other, "alpine-1.lan").await);
+    let boot = text(&mut sleeper, "cat /proc/sys/kernel/random/boot_id").await;
+    workbench.call(&PageRequest::Suspend(id.clone())).await.unwrap();
+    workbench.wait_for_state(&id, &[State::Suspended], BOOT).await.unwrap();
+    let asleep = other.exec("ping -c 1 -W 2 alpine-1.lan", SOON).await.unwrap();
+    assert_ne!(asleep.status, 0, "{}", asleep.text());
+
+    // It is reached before it has said anything itself.
+    workbench.call(&PageRequest::Resume(id.clone())).await.unwrap();
+    workbench.wait_for_state(&id, &[State::Running], BOOT).await.unwrap();
+    assert!(pings(&mut other, &before).await);
+    assert!(pings(&mut other, "alpine-1.lan").await);
+    let mut sleeper = workbench.console(&id).await.unwrap();
+    assert_eq!(address(&mut sleeper).await, before);
+    assert!(pings(&mut sleeper, "alpine-2.lan").await);
+    assert_eq!(text(&mut sleeper, "cat /proc/sys/kernel/random/boot_id").await, boot, "it was not resumed");
+    transfer(&mut sleeper, &mut other, "alpine-2.lan", 1).await;
+}
+
+#[test]
+fn a_resumed_machine_is_on_the_lan_again_in_chromium() {
+    run(suspended(Kind::Chromium));
+}
+
+#[test]
+fn a_resumed_machine_is_on_the_lan_again_in_firefox() {
+    run(suspended(Kind::Firefox));
+}
+
+/// The lan worker ends without a word, once, when a page says so.
+const MORTAL: &str = "\nnew BroadcastChannel('test-lan').onmessage = () => self.close();\n";
+
+async fn worker_dies(kind: Kind) {
+    let variant = Variant::of(kind);
+    variant.append("lan.js", MORTAL);
+    let browser = variant.browser_with_tabs().await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let (_, mut first) = launched(&workbench).await;
+    let (_, mut second) = launched(&workbench).await;
+    let before = [address(&mut first).await, address(&mut second).await];
+    assert!(pings(&mut first, "alpine-2.lan").await);
+    browser.eval("new BroadcastChannel('test-lan').postMessage('end')", vec![]).await.unwrap();
+    let dead = first.exec(&until("! ping -c 1 -W 1 alpine-2.lan > /dev/null"), BOOT).await.unwrap();
+    assert_eq!(dead.status, 0, "the LAN’s worker did not end");
+    // It is replaced, and everything is as it was.
+    assert!(pings(&mut first, &before[1]).await);
+    assert!(pings(&mut second, "alpine-1.lan").await);
+    assert_eq!([address(&mut first).await, address(&mut second).await], before);
+    transfer(&mut first, &mut second, "alpine-2.lan", 1).await;
+}
+
+#[test]
+fn a_lan_worker_that_dies_is_replaced_in_chromium() {
+    run(worker_dies(Kind::Chromium));
+}
+
+#[test]
+fn a_lan_worker_that_dies_is_replaced_in_firefox() {
+    run(worker_dies(Kind::Firefox));
+}

@@ -1,0 +1,238 @@
+//! The machines' way out: what a guest asks of the gateway by HTTP, the extension fetches, where the user has given leave.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure fails the test")]
+
+mod common;
+#[path = "common/server.rs"]
+mod server;
+
+use common::{BOOT, SOON, Variant, WORK, launched, run, text};
+use driver::{Browser, Kind};
+use e2e::{Console, Workbench};
+use protocol::{Access, InstanceId, PageRequest};
+use server::{Server, bytes, sha256};
+
+/// The browser's own question for leave can't be answered by a test: here the user has said yes for loopback.
+fn allowed(kind: Kind) -> Variant {
+    let variant = Variant::of(kind);
+    let manifest = std::fs::read_to_string(variant.path("manifest.json")).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    manifest["host_permissions"].as_array_mut().unwrap().push("*://127.0.0.2/*".into());
+    std::fs::write(variant.path("manifest.json"), manifest.to_string()).unwrap();
+    variant
+}
+
+async fn allow(workbench: &Workbench<'_>, id: &InstanceId, web: bool, hosts: &[String]) {
+    let access = Access { web, hosts: hosts.to_vec() };
+    workbench.call(&PageRequest::SetAccess(id.clone(), access)).await.unwrap();
+}
+
+/// The guest's network is up.
+async fn online(console: &mut Console<'_>) {
+    let wait = "n=0; until ping -c 1 -W 1 gateway.lan > /dev/null; do n=$((n+1)); [ $n -gt 600 ] && exit 1; usleep 100000; done 2> /dev/null";
+    assert_eq!(console.exec(wait, BOOT).await.unwrap().status, 0, "the network did not come up");
+}
+
+const PROXY: &str = "export http_proxy=http://gateway.lan:3128;";
+
+/// What BusyBox's wget of the guest prints of this.
+async fn wget(console: &mut Console<'_>, arguments: &str) -> (String, u8) {
+    let done = console.exec(&format!("{PROXY} wget -q -O - {arguments} 2>&1"), WORK).await.unwrap();
+    (done.text(), done.status)
+}
+
+async fn page_of_machine<'a>(browser: &'a Browser, server: &Server) -> (Workbench<'a>, InstanceId, Console<'a>) {
+    let workbench = Workbench::open(browser).await.unwrap();
+    let (id, mut console) = launched(&workbench).await;
+    online(&mut console).await;
+    allow(&workbench, &id, false, &[server.host()]).await;
+    (workbench, id, console)
+}
+
+async fn fetches(kind: Kind) {
+    let server = Server::start();
+    let variant = allowed(kind);
+    let browser = variant.browser_with_tabs().await;
+    let (_, _, mut console) = page_of_machine(&browser, &server).await;
+    let site = format!("http://{}", server.host());
+
+    // A file of some MiB, whole and from its middle.
+    let all = bytes(8 << 20);
+    let got = text(&mut console, &format!("{PROXY} wget -q -O - {site}/bytes/{} | sha256sum", all.len())).await;
+    assert_eq!(got.split(' ').next().unwrap(), sha256(&all));
+    let rest = format!(
+        "{PROXY} cd /tmp; wget -q -O - {site}/bytes/{n} | head -c 1000000 > part; wget -q -c -O part {site}/bytes/{n}; sha256sum < part",
+        n = all.len()
+    );
+    assert_eq!(text(&mut console, &rest).await.split(' ').next().unwrap(), sha256(&all));
+
+    // A body, a status, a redirect.
+    let post = format!(
+        "{PROXY} head -c 3000000 /dev/urandom > /tmp/body; wget -q -O - --post-file /tmp/body {site}/echo; echo; sha256sum < /tmp/body"
+    );
+    let posted = text(&mut console, &post).await;
+    let (got, sent) = posted.split_once('\n').unwrap();
+    assert_eq!(got, sent.split(' ').next().unwrap());
+    let (said, status) = wget(&mut console, &format!("{site}/missing")).await;
+    assert!(status != 0 && said.contains("404"), "{said}");
+    let moved = text(&mut console, &format!("{PROXY} wget -q -O - {site}/moved | sha256sum")).await;
+    assert_eq!(moved.split(' ').next().unwrap(), sha256(&bytes(1000)));
+
+    // No cookies, and nothing that says where it comes from but that it is an extension.
+    for _ in 0..2 {
+        assert_eq!(wget(&mut console, &format!("{site}/cookie")).await.0, "cookie\n");
+    }
+    let asked = server.asked();
+    assert!(
+        asked.iter().all(|asked| !asked
+            .headers
+            .iter()
+            .any(|header| header.starts_with("cookie:") || header.starts_with("referer:"))),
+        "{asked:?}"
+    );
+
+    // Many at once.
+    let many = format!(
+        "{PROXY} cd /tmp; for n in $(seq 50); do (wget -q -O got$n {site}/bytes/$((n*1000)) || touch failed) & done; wait; ls failed 2>/dev/null; cat got* | wc -c"
+    );
+    assert_eq!(text(&mut console, &many).await.trim(), (1000 * (50 * 51) / 2).to_string());
+}
+
+#[test]
+fn a_machine_fetches_from_a_host_that_was_allowed_in_chromium() {
+    run(fetches(Kind::Chromium));
+}
+
+#[test]
+fn a_machine_fetches_from_a_host_that_was_allowed_in_firefox() {
+    run(fetches(Kind::Firefox));
+}
+
+async fn bad_servers(kind: Kind) {
+    let server = Server::start();
+    let variant = allowed(kind);
+    let browser = variant.browser_with_tabs().await;
+    let (_, _, mut console) = page_of_machine(&browser, &server).await;
+    let site = format!("http://{}", server.host());
+    for path in ["short", "reset", "endless"] {
+        let (said, status) = wget(&mut console, &format!("{site}/{path}")).await;
+        assert_ne!(status, 0, "{path}: {said}");
+    }
+    let (said, _) = wget(&mut console, &format!("{site}/reset")).await;
+    assert!(said.contains("502"), "{said}");
+    // The machine gives up before the gateway does, and others are not held up meanwhile.
+    let hang = format!("{PROXY} wget -q -T 5 -O - {site}/hang & sleep 1; wget -q -O - {site}/hello; wait");
+    assert_eq!(text(&mut console, &hang).await.lines().next(), Some("hello"));
+    assert_eq!(wget(&mut console, &format!("{site}/hello")).await, ("hello\n".to_owned(), 0));
+}
+
+#[test]
+fn bad_servers_are_told_and_harm_nobody_in_chromium() {
+    run(bad_servers(Kind::Chromium));
+}
+
+#[test]
+fn bad_servers_are_told_and_harm_nobody_in_firefox() {
+    run(bad_servers(Kind::Firefox));
+}
+
+async fn refused(kind: Kind) {
+    let (open, closed) = (Server::start(), Server::start_at("127.0.0.1"));
+    let variant = allowed(kind);
+    let browser = variant.browser_with_tabs().await;
+    let (workbench, id, mut console) = page_of_machine(&browser, &open).await;
+    let port = closed.port;
+    // What nobody named is refused, with web access too.
+    for web in [false, true] {
+        allow(&workbench, &id, web, &[open.host()]).await;
+        for host in [
+            "127.0.0.1",
+            "192.168.0.1",
+            "[::1]",
+            "169.254.169.254",
+            "localhost",
+            "2130706433",
+            "0x7f000001",
+            "017700000001",
+            "0x7f.1",
+            "127.1",
+            "[::ffff:127.0.0.1]",
+            "10.255.0.1",
+            "localhost.",
+            "intranet",
+        ] {
+            // By hand: wget would look some of these up by itself.
+            let ask = format!("printf 'GET http://{host}:{port}/x HTTP/1.0\\r\\n\\r\\n' | nc -w 10 gateway.lan 3128");
+            let said = text(&mut console, &ask).await;
+            assert!(said.starts_with("HTTP/1.1 403"), "{host}: {said}");
+        }
+        // Caught on their way.
+        for host in ["169.254.169.254", "192.168.0.1"] {
+            let caught = console.exec(&format!("wget -q -T 10 -O - http://{host}/x 2>&1"), SOON).await.unwrap();
+            assert!(caught.status != 0 && caught.text().contains("403"), "{host}: {}", caught.text());
+        }
+        // A host that is allowed sends the browser there.
+        for host in ["127.0.0.1", "localhost", "[::1]", "2130706433"] {
+            let (said, status) = wget(&mut console, &format!("http://{}/to/{host}:{port}/x", open.host())).await;
+            assert!(status != 0 && (said.contains("403") || said.contains("502")), "{host}: {said}");
+        }
+    }
+    assert_eq!(open.asked().len(), 8);
+    assert!(closed.asked().is_empty(), "{:?}", closed.asked());
+
+    // By default a name outside does not exist.
+    allow(&workbench, &id, false, &[]).await;
+    let unknown = console.exec("nslookup example.org", SOON).await.unwrap();
+    assert!(unknown.text().contains("NXDOMAIN"), "{}", unknown.text());
+    let mirror = console.exec("nslookup dl-cdn.alpinelinux.org", SOON).await.unwrap();
+    assert!(mirror.text().contains("198.1"), "{}", mirror.text());
+    let (said, _) = wget(&mut console, &format!("http://{}/hello", open.host())).await;
+    assert!(said.contains("403"), "{said}");
+    let secure =
+        text(&mut console, "printf 'CONNECT example.org:443 HTTP/1.1\\r\\n\\r\\n' | nc -w 10 gateway.lan 3128").await;
+    assert!(secure.starts_with("HTTP/1.1 501") && secure.contains("http://"), "{secure}");
+}
+
+#[test]
+fn what_was_not_allowed_is_refused_in_chromium() {
+    run(refused(Kind::Chromium));
+}
+
+#[test]
+fn what_was_not_allowed_is_refused_in_firefox() {
+    run(refused(Kind::Firefox));
+}
+
+async fn kept(kind: Kind) {
+    let server = Server::start();
+    let variant = allowed(kind);
+    let browser = variant.browser_with_tabs().await;
+    let (workbench, _, mut console) = page_of_machine(&browser, &server).await;
+    let package = format!("http://{}/package/tool-1.0-r0.apk", server.host());
+    let fetch = format!("{PROXY} wget -q -O - {package} | sha256sum");
+    let wanted = sha256(&bytes(300_000));
+    assert_eq!(text(&mut console, &fetch).await.split(' ').next().unwrap(), wanted);
+    // Another machine gets it without its being sent again.
+    let (other, mut second) = launched(&workbench).await;
+    online(&mut second).await;
+    allow(&workbench, &other, false, &[server.host()]).await;
+    assert_eq!(text(&mut second, &fetch).await.split(' ').next().unwrap(), wanted);
+    let asked = server.asked();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert!(asked[1].headers.contains(&"if-none-match: \"one\"".to_owned()), "{asked:?}");
+    // And with the network gone.
+    server.go_away();
+    assert_eq!(text(&mut second, &fetch).await.split(' ').next().unwrap(), wanted);
+    let (said, status) = wget(&mut second, &format!("http://{}/other.apk", server.host())).await;
+    assert!(status != 0, "{said}");
+}
+
+#[test]
+fn packages_are_kept_for_all_machines_and_without_a_network_in_chromium() {
+    run(kept(Kind::Chromium));
+}
+
+#[test]
+fn packages_are_kept_for_all_machines_and_without_a_network_in_firefox() {
+    run(kept(Kind::Firefox));
+}
