@@ -12,6 +12,7 @@ mod inbox;
 mod memory;
 mod network;
 mod prepared;
+mod profiles;
 mod run;
 mod share;
 mod state_maker;

@@ -10,6 +10,7 @@ use crate::machine::drives::Drives;
 use crate::machine::memory::SavedMemory;
 use crate::machine::network::{From, Network};
 use crate::machine::prepared::Prepared;
+use crate::machine::profiles::Profiles;
 use crate::machine::share::Share;
 use crate::machine::supplies::{Order, Supplies};
 use crate::machine::v86::{Emulator, Parts};
@@ -52,13 +53,16 @@ impl Run {
             Beginning::Saved(saved) if saved.share.is_empty() => drives.warm.then(|| Share::open(&spec.id, None)),
             Beginning::Saved(saved) => Some(Share::open(&spec.id, Some(&saved.share))),
         };
+        let agent = GuestAgent::new();
+        let profiles = share.as_ref().and_then(|share| Profiles::open(&spec.id, agent.clone(), share.clone()));
         let run = Rc::new(Self {
             emulator: OnceCell::new(),
             console,
             drives,
-            agent: GuestAgent::new(),
+            agent,
             network: Network::new(&spec.id),
             share,
+            profiles,
             panic: RefCell::default(),
             input: RefCell::default(),
             input_scheduled: Cell::new(false),
