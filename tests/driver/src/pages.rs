@@ -114,19 +114,20 @@ impl Browser {
     /// If the browser doesn't make its window so small (a width of 500 is the least in both) or so large.
     pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
         let wanted = [i64::from(width), i64::from(height)];
-        let (mut window, mut page) = (wanted, [0, 0]);
-        for _ in 0..RESIZES {
-            let size = window.map(|side| u32::try_from(side).unwrap_or(1));
+        let what = format!("a page of {width} × {height} pixels");
+        self.wait_until(&what, self.patience(), async || {
+            // The page hears of its window's new size some time later, of both in one moment.
+            let sizes = self.eval("return [innerWidth, innerHeight, outerWidth, outerHeight]", vec![]).await?;
+            let [inner, outer] = [0, 2].map(|at| [at, at + 1].map(|at| sizes[at].as_i64().unwrap_or_default()));
+            if inner == wanted {
+                return Ok(true);
+            }
+            let size = [0, 1].map(|side| u32::try_from(wanted[side] + outer[side] - inner[side]).unwrap_or(1));
             let resized = self.driver().set_window_rect(0, 0, size[0], size[1]).await;
             resized.doing(|| format!("resize its window to {} × {}", size[0], size[1]))?;
-            let inner = self.eval("return [innerWidth, innerHeight]", vec![]).await?;
-            page = [0, 1].map(|side| inner[side].as_i64().unwrap_or_default());
-            if page == wanted {
-                return Ok(());
-            }
-            window = [0, 1].map(|side| window[side] + wanted[side] - page[side]);
-        }
-        Err(Error::Unmet(format!("{} made its page {page:?} pixels large instead of {wanted:?}", self.kind())))
+            Ok(false)
+        })
+        .await
     }
 }
 

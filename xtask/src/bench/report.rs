@@ -6,8 +6,10 @@ use anyhow::{Context, Result};
 use std::fmt::{self, Display, Write};
 use std::time::Duration;
 
-/// The extension may take so many times what the plain page takes.
+/// A machine that boots may take so many times what the plain page takes.
 pub const TARGET: f64 = 1.15;
+/// From a warm state it has to be so many times quicker than that, and no slower than so long.
+const WARM_TARGET: (f64, Duration) = (5.0, Duration::from_millis(700));
 /// With more than this load for each processor before the run, what else the machine does is in the figures.
 const IDLE_LOAD: f64 = 0.25;
 /// Around the part of `docs/benchmarks.md` that is written here.
@@ -134,10 +136,17 @@ impl Report {
         ratio(self.summary(side)?.median, self.summary(Side::Plain)?.median)
     }
 
-    /// Whether the extension, however it is launched, is as quick as it must be.
+    /// How many times quicker than the machine that boots the one is that goes on from the warm state.
+    fn gain(&self) -> Option<f64> {
+        ratio(self.summary(Side::Cold)?.median, self.summary(Side::Button)?.median)
+    }
+
+    /// Whether the extension is as quick as it must be.
     pub fn verdict(&self) -> Verdict {
-        let quick = |side: &Side| self.ratio(*side).is_some_and(|ratio| ratio <= TARGET);
-        self.circumstances.verdict(Side::ALL.iter().all(quick))
+        let cold = self.ratio(Side::Cold).is_some_and(|ratio| ratio <= TARGET);
+        let gained = self.gain().is_some_and(|gain| gain >= WARM_TARGET.0);
+        let quick = self.summary(Side::Button).is_some_and(|summary| summary.median < WARM_TARGET.1);
+        self.circumstances.verdict(cold && gained && quick)
     }
 
     /// The file's text with this report in it, in place of an older one or at the end.
@@ -159,12 +168,12 @@ impl Report {
     }
 
     fn breakdown(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [plain, message, button] = Side::ALL;
-        row(f, ["median from … to …".to_owned(), plain.to_string(), message.to_string(), button.to_string()])?;
-        row(f, ["---", "---:", "---:", "---:"])?;
+        let [plain, cold, message, button] = Side::ALL.map(|side| side.to_string());
+        row(f, ["median from … to …".to_owned(), plain, cold, message, button])?;
+        row(f, ["---", "---:", "---:", "---:", "---:"])?;
         for stretch in STRETCHES {
-            let [plain, message, button] = Side::ALL.map(|side| milliseconds(self.stretch(side, stretch)));
-            row(f, [format!("{} → {}", stretch.0, stretch.1), plain, message, button])?;
+            let [plain, cold, message, button] = Side::ALL.map(|side| milliseconds(self.stretch(side, stretch)));
+            row(f, [format!("{} → {}", stretch.0, stretch.1), plain, cold, message, button])?;
         }
         Ok(())
     }
@@ -186,15 +195,24 @@ impl Display for Report {
             f,
             "From pressing Launch to the shell’s prompt, against a plain page that runs the same v86, kernel and image from memory. \
              {} rounds after one to warm up, taking turns, one machine at a time, each a fresh one. \
-             The message is sent as soon as the background answers the popup; the button is pressed half a second after it is \
-             there, which is quicker than a person is.\n",
+             A machine boots where it has another memory than the template’s warm state is for (512 MiB, which makes no difference to a boot); the others \
+             go on from that state. The message is sent as soon as the background answers the popup; the button is pressed half a \
+             second after it is there, which is quicker than a person is.\n",
             self.rounds.len()
         )?;
         write!(f, "{}", self.circumstances)?;
         self.totals(f)?;
         f.write_char('\n')?;
         self.breakdown(f)?;
-        writeln!(f, "\nTarget: at most {TARGET} times the plain page’s median: **{}**.", self.verdict())
+        let gain = self.gain().map_or_else(String::new, |gain| format!("{gain:.1} times"));
+        let (times, limit) = (WARM_TARGET.0, WARM_TARGET.1.as_millis());
+        writeln!(f, "\nBy the button, the warm state is {gain} quicker than booting.")?;
+        writeln!(
+            f,
+            "\nTargets: booting at most {TARGET} times the plain page’s median; from the warm state at least {times} times quicker \
+             than booting, and under {limit} ms: **{}**.",
+            self.verdict()
+        )
     }
 }
 
@@ -214,12 +232,12 @@ mod tests {
         Boot(at)
     }
 
-    fn round(plain: u64, message: u64, button: u64) -> Round {
+    fn round(plain: u64, cold: u64, warm: u64) -> Round {
         let plain = boot(&[(Event::Launched, 0), (Event::Engine, 100), (Event::Prompt, plain - 100)]);
         let extension = |total| {
             boot(&[(Event::Connected, 0), (Event::Greeted, 40), (Event::Launched, 500), (Event::Prompt, total)])
         };
-        [plain, extension(message), extension(button)]
+        [plain, extension(cold), extension(2 * warm), extension(warm)]
     }
 
     fn report(rounds: &[(u64, u64, u64)]) -> Report {
@@ -231,20 +249,21 @@ mod tests {
                 guest: "A guest".into(),
             },
             warm_up: round(9_000, 9_000, 9_000),
-            rounds: rounds.iter().map(|(plain, message, button)| round(*plain, *message, *button)).collect(),
+            rounds: rounds.iter().map(|(plain, cold, warm)| round(*plain, *cold, *warm)).collect(),
         }
     }
 
     #[test]
-    fn the_target_is_met_at_exactly_its_ratio_and_missed_above_it() {
-        assert_eq!(report(&[(2_000, 2_300, 2_300)]).verdict(), Verdict::Met);
-        assert_eq!(report(&[(2_000, 2_301, 2_000)]).verdict(), Verdict::Missed);
-        assert_eq!(report(&[(2_000, 2_000, 2_301)]).verdict(), Verdict::Missed, "the button counts as well");
+    fn targets_are_met_at_exactly_their_figures_and_missed_beyond() {
+        assert_eq!(report(&[(2_000, 2_300, 460)]).verdict(), Verdict::Met);
+        assert_eq!(report(&[(2_000, 2_301, 400)]).verdict(), Verdict::Missed, "it boots too slowly");
+        assert_eq!(report(&[(2_000, 2_300, 461)]).verdict(), Verdict::Missed, "it gains too little");
+        assert_eq!(report(&[(9_000, 9_000, 700)]).verdict(), Verdict::Missed, "it takes too long");
     }
 
     #[test]
     fn on_a_busy_machine_no_figure_is_a_proof() {
-        let mut report = report(&[(2_000, 1_000, 1_000)]);
+        let mut report = report(&[(2_000, 1_000, 100)]);
         report.circumstances.load = [0.5, 3.0];
         assert_eq!(report.verdict(), Verdict::Met, "its own load comes after");
         report.circumstances.load[0] = 0.51;

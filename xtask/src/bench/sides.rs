@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use driver::Browser;
 use e2e::Workbench;
-use protocol::{InstanceId, PageRequest, State};
+use protocol::{InstanceId, MemoryMib, PageRequest, Settings, State};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -25,6 +25,8 @@ const END: Duration = Duration::from_secs(30);
 pub enum Side {
     /// A plain page with the same v86, kernel and image in memory.
     Plain,
+    /// The extension, its popup's button clicked for a machine of another memory than the template's warm state is for: it boots.
+    Cold,
     /// The extension, asked to launch by a message from the popup, at once when the background answers it.
     Message,
     /// The extension, its popup's button clicked, half a second after it is there.
@@ -33,13 +35,14 @@ pub enum Side {
 
 impl Side {
     /// All, in the order in which they take turns.
-    pub const ALL: [Self; 3] = [Self::Plain, Self::Message, Self::Button];
+    pub const ALL: [Self; 4] = [Self::Plain, Self::Cold, Self::Message, Self::Button];
 }
 
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Plain => "Plain page",
+            Self::Cold => "Extension, booting",
             Self::Message => "Extension, by message",
             Self::Button => "Extension, popup’s button",
         })
@@ -117,9 +120,13 @@ impl Side {
         let (page, script, how) = match self {
             Self::Plain => (plain, PLAIN.to_owned(), ""),
             Self::Message => ("popup/index.html", launch(), "message"),
-            Self::Button => ("options/index.html", launch(), "button"),
+            Self::Cold | Self::Button => ("options/index.html", launch(), "button"),
         };
         browser.open(page).await?;
+        if self == Self::Cold {
+            // The size of the memory makes no difference to a boot.
+            choose(browser, MemoryMib::try_from(2 * MemoryMib::DEFAULT.mib())?).await?;
+        }
         let answer = browser.eval_async(&script, vec![json!(how)]).await?;
         let measured: Measured = serde_json::from_value(answer)?;
         if let Some(error) = measured.error {
@@ -130,8 +137,19 @@ impl Side {
             // Ends the emulator and gives its memory free.
             None => browser.open("about:blank").await?,
         }
+        if self == Self::Cold {
+            choose(browser, MemoryMib::DEFAULT).await?;
+        }
         Ok(Boot(measured.at.context("the page measured nothing")?))
     }
+}
+
+/// Chooses the memory of new machines.
+async fn choose(browser: &Browser, memory: MemoryMib) -> Result<()> {
+    let workbench = Workbench::here(browser);
+    let settings = Settings { memory, ..workbench.world().await?.settings };
+    workbench.call(&PageRequest::SaveSettings(settings)).await?;
+    Ok(())
 }
 
 fn launch() -> String {
