@@ -13,7 +13,7 @@ use wasm_bindgen_futures::spawn_local;
 
 /// Something for the host page, in the order in which it was decided.
 enum Errand {
-    Call(HostCall),
+    Call(Box<HostCall>),
     Open,
     RemoveFiles(InstanceId),
     CloseIfIdle,
@@ -34,7 +34,7 @@ impl Carrier {
         spawn_local(async move {
             while let Some(errand) = received.next().await {
                 match errand {
-                    Errand::Call(call) => tell_host(&own, call).await,
+                    Errand::Call(call) => tell_host(&own, *call).await,
                     Errand::Open => open_host(&own).await,
                     Errand::RemoveFiles(id) => remove_files(&id).await,
                     Errand::CloseIfIdle if is_idle(&own) => host_page::close().await,
@@ -49,12 +49,12 @@ impl Carrier {
     pub fn carry(&self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Host(call) => self.errand(Errand::Call(call)),
+                Effect::Host(call) => self.errand(Errand::Call(Box::new(call))),
                 Effect::OpenConsole(id) => spawn_local(open_console(self.shared.clone(), id)),
                 Effect::RemoveFiles(id) => self.errand(Errand::RemoveFiles(id)),
                 Effect::Tidy(inventory) => {
                     self.shared.tidying.set(true);
-                    self.errand(Errand::Call(HostCall::Tidy(inventory)));
+                    self.errand(Errand::Call(Box::new(HostCall::Tidy(inventory))));
                 }
                 // Only a page's call has this effect, and `page_call` sees to it.
                 Effect::Disks(_) => {}
