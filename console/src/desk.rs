@@ -297,6 +297,7 @@ impl Desk {
             Command::Copy => self.copy(),
             Command::Disks => self.listener.emit(Signal::ToggleDisks),
             Command::Files => self.listener.emit(Signal::ToggleFiles),
+            Command::Profiles => self.listener.emit(Signal::ToggleProfiles),
             Command::Leave => leave_terminal(),
             // The browser does it.
             Command::Paste => {}

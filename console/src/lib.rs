@@ -20,6 +20,7 @@ mod keys;
 mod page;
 mod palette;
 mod probe;
+mod profiles;
 mod screen;
 mod session;
 mod share;

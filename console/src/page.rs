@@ -2,6 +2,7 @@ use crate::{
     cover::Cover,
     disks::{Drop, Panel, use_intent},
     find::FindBar,
+    profiles::ProfilesPanel,
     share::FilesPanel,
     stage::{DeskHandle, Stage},
     store,
@@ -127,9 +128,12 @@ fn Console(props: &ConsoleProps) -> Html {
             if let (true, Some(instance)) = (view.files, instance.clone()) {
                 <FilesPanel {instance} on_close={close(Signal::HideFiles)} />
             }
+            if let (true, Some(instance)) = (view.profiles, instance.clone()) {
+                <ProfilesPanel {instance} on_close={close(Signal::HideProfiles)} />
+            }
             </div>
             // The panel with the shared files takes what is dropped itself.
-            if let (false, Some(instance)) = (view.files, instance) {
+            if let (false, Some(instance)) = (view.files || view.profiles, instance) {
                 <Drop {instance} signal={signal.clone()} />
             }
         </div>

@@ -101,6 +101,8 @@ pub(crate) fn Tools(props: &ToolsProps) -> Html {
             <Button label="Larger text" icon={Icon::TextLarger} icon_only=true kind={Kind::Ghost}
                 disabled={view.font >= FONTS[2]} onclick={font(1)} />
             <span class="tools-gap" />
+            <Button label="Profiles" icon={Icon::Package} icon_only=true kind={Kind::Ghost} pressed={view.profiles}
+                onclick={signal.reform(|_| Signal::ToggleProfiles)} />
             <Button label="Files" icon={Icon::Folder} icon_only=true kind={Kind::Ghost} pressed={view.files}
                 onclick={signal.reform(|_| Signal::ToggleFiles)} />
             <Button label="Disks" icon={Icon::Disk} icon_only=true kind={Kind::Ghost} pressed={view.disks}

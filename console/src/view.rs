@@ -50,6 +50,10 @@ pub(crate) enum Signal {
     HideFiles,
     /// The panel with the shared files is opened or closed.
     ToggleFiles,
+    /// The panel with the profiles is closed.
+    HideProfiles,
+    /// The panel with the profiles is opened or closed.
+    ToggleProfiles,
     /// The font gets this size.
     Font(u32),
     /// The terminals are to be readable for a screen reader, or need not be.
@@ -81,6 +85,8 @@ pub(crate) struct View {
     pub(crate) disks: bool,
     /// Whether the panel with the shared files is open; it has the same place.
     pub(crate) files: bool,
+    /// Whether the panel with the profiles is open; it too has that place.
+    pub(crate) profiles: bool,
     /// Size of the font.
     pub(crate) font: u32,
     /// Whether the terminals are readable for a screen reader.
@@ -103,6 +109,7 @@ impl View {
             searching: false,
             disks: false,
             files: false,
+            profiles: false,
             font: font.clamp(FONTS[0], FONTS[2]),
             spoken,
             hint: None,
@@ -138,11 +145,13 @@ impl View {
             Signal::Found(found) => self.found = Some(found),
             Signal::Find => self.searching = true,
             Signal::EndSearch => (self.searching, self.found) = (false, None),
-            Signal::ShowDisks => (self.disks, self.files) = (true, false),
+            Signal::ShowDisks => (self.disks, self.files, self.profiles) = (true, false, false),
             Signal::HideDisks => self.disks = false,
-            Signal::ToggleDisks => (self.disks, self.files) = (!self.disks, false),
+            Signal::ToggleDisks => (self.disks, self.files, self.profiles) = (!self.disks, false, false),
             Signal::HideFiles => self.files = false,
-            Signal::ToggleFiles => (self.disks, self.files) = (false, !self.files),
+            Signal::ToggleFiles => (self.disks, self.files, self.profiles) = (false, !self.files, false),
+            Signal::HideProfiles => self.profiles = false,
+            Signal::ToggleProfiles => (self.disks, self.files, self.profiles) = (false, false, !self.profiles),
             Signal::Font(font) => self.font = font.clamp(FONTS[0], FONTS[2]),
             Signal::Speak(spoken) => self.spoken = spoken,
             Signal::Say(hint) => self.hint = Some(hint),
@@ -205,6 +214,8 @@ mod tests {
         let files = view([Signal::ShowDisks, Signal::ToggleFiles]);
         assert!(files.files && !files.disks);
         assert!(!view([Signal::ToggleFiles, Signal::ToggleFiles]).files);
+        let profiles = view([Signal::ToggleFiles, Signal::ToggleProfiles]);
+        assert!(profiles.profiles && !profiles.files);
     }
 
     #[test]

@@ -42,6 +42,27 @@ pub fn download(package: &str, work: &Path) -> Result<Package> {
     Ok(Package { deb, version: String::from_utf8_lossy(&version).trim().to_owned() })
 }
 
+/// Unpacks a package for the guests' processor, and all that it needs, into `work/tree`, and returns that. `work` may hold an earlier download.
+pub fn unpacked(package: &str, work: &Path) -> Result<PathBuf> {
+    let archive = debian_archive()?.ok_or_else(|| Error::NoDebianArchive { package: package.to_owned() })?;
+    let config = configure(work, &archive)?;
+    let for_guests = ["-o", "APT::Architecture=i386", "-o", "APT::Architectures=i386", "-o", "Debug::NoLocking=true"];
+    run(apt_get(&config)?.args(for_guests).arg("update"))?;
+    // Nothing is installed as far as this configuration knows, so this is all that there has to be.
+    let download = ["install", "--download-only", "--no-install-recommends", "--yes", package];
+    run(apt_get(&config)?.args(for_guests).args(download))?;
+    let tree = work.join("tree");
+    files::empty_dir(&tree)?;
+    let archives = work.join("cache/archives");
+    for entry in std::fs::read_dir(&archives).map_err(Error::io("read", &archives))? {
+        let deb = entry.map_err(Error::io("read", &archives))?.path();
+        if deb.extension().is_some_and(|end| end == "deb") {
+            Package { deb, version: String::new() }.unpack(&tree)?;
+        }
+    }
+    Ok(tree)
+}
+
 fn apt_get(config: &Path) -> Result<Command> {
     let mut command = tool("apt-get", "apt")?;
     command.arg("-c").arg(config).arg("-qq");

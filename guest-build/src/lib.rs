@@ -23,4 +23,5 @@ pub mod kernel;
 pub mod rootfs;
 pub mod tools;
 
+pub use apt::unpacked;
 pub use error::{Error, Result};

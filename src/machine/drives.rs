@@ -59,8 +59,13 @@ async fn make(right: &Structure, directory: &Directory, spec: &MachineSpec) -> R
 }
 
 impl Drives {
-    /// Opens the machine's disks, which are made first if it has never run. `trouble` is told what goes wrong with them.
-    pub async fn open(spec: &MachineSpec, trouble: impl Fn(DiskTrouble) + Clone + 'static) -> Result<Self, Problem> {
+    /// Opens the machine's disks, which are made first if it has never run. `trouble` is told what goes wrong with them. `prepared` becomes
+    /// the first one if they are as the warm state has them.
+    pub async fn open(
+        spec: &MachineSpec,
+        prepared: Option<GuestDisk>,
+        trouble: impl Fn(DiskTrouble) + Clone + 'static,
+    ) -> Result<Self, Problem> {
         let named = |problem: Problem| Problem { message: format!("{}: {}", spec.name, problem.message), ..problem };
         let (lock, directory) = try_join!(Lock::instance(&spec.id), records::directory(&spec.id))?;
         let images = vec![spec.image.clone()];
@@ -83,13 +88,20 @@ impl Drives {
             Ok((stored.record.memory, warm, system, workspace))
         };
         let (memory, warm, system, workspace) = open.map_err(named).await?;
+        let system = match prepared.filter(|_| warm) {
+            Some(prepared) => {
+                prepared.put_in(system);
+                prepared
+            }
+            None => GuestDisk::new(system, trouble.clone()),
+        };
         Ok(Self {
             lock: RefCell::new(Some(lock)),
             directory,
             images,
             memory,
             warm,
-            system: GuestDisk::new(system, trouble.clone()),
+            system,
             workspace: workspace.map(|disk| GuestDisk::new(disk, trouble)),
         })
     }

@@ -11,6 +11,8 @@ mod drives;
 mod inbox;
 mod memory;
 mod network;
+mod prepared;
+mod profiles;
 mod run;
 mod share;
 mod state_maker;
@@ -19,6 +21,7 @@ mod v86;
 mod warm_up;
 
 use crate::bridge::{from_js, log, text_of, to_js};
+use prepared::Preparation;
 use protocol::{MachineEvent, Problem, ProblemCode, WorkerCommand, WorkerNotice};
 use run::Run;
 use std::cell::RefCell;
@@ -47,6 +50,7 @@ pub struct Machine {
     stage: Rc<RefCell<Stage>>,
     supplies: Rc<Order>,
     warm_up: Rc<WarmUp>,
+    preparation: Rc<Preparation>,
 }
 
 impl std::fmt::Debug for Machine {
@@ -60,10 +64,13 @@ impl Machine {
     /// Begins to fetch what every machine needs, to show that the worker is alive, and to hear what fails in it.
     #[wasm_bindgen(constructor)]
     pub fn new() -> Result<Self, JsValue> {
+        let supplies = Rc::new(Order::place());
+        let warm_up = Rc::<WarmUp>::default();
         let machine = Self {
             stage: Rc::new(RefCell::new(Stage::Waiting)),
-            supplies: Rc::new(Order::place()),
-            warm_up: Rc::default(),
+            preparation: Rc::new(Preparation::begin(supplies.clone(), warm_up.clone())),
+            supplies,
+            warm_up,
         };
         machine.hear_failures()?;
         let own = machine.clone();
@@ -73,8 +80,6 @@ impl Machine {
                 run.look();
             }
         })?;
-        let (warm_up, supplies) = (machine.warm_up.clone(), machine.supplies.clone());
-        spawn_local(async move { warm_up.run(&supplies).await });
         Ok(machine)
     }
 
@@ -150,7 +155,8 @@ impl Machine {
         *self.stage.borrow_mut() = Stage::Starting;
         self.warm_up.end();
         let own = self.clone();
-        let started = Run::start(spec, &self.supplies, move |event| own.over(event)).await;
+        let prepared = self.preparation.take(spec.warm.as_ref()).await;
+        let started = Run::start(spec, &self.supplies, prepared, move |event| own.over(event)).await;
         // It may have been told to stop meanwhile, or have failed inside.
         let over = !matches!(*self.stage.borrow(), Stage::Starting);
         match started {

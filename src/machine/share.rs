@@ -3,7 +3,7 @@
 use super::after;
 use crate::bridge::{from_js, log, problem, text_of, to_js};
 use crate::share::perform::{changes, perform, share_problem};
-use crate::share::{News, Tree, limit, open, room};
+use crate::share::{News, Tree, lay, limit, open, room};
 use js_sys::{Function, Uint8Array};
 use ninep::{FileTree, MAX_MSIZE, Server, Session, Turns};
 use protocol::{InstanceId, Problem, ProblemCode, ShareAnswer, ShareAsk, ShareOp, share_channel};
@@ -104,16 +104,8 @@ impl Share {
         share
     }
 
-    /// What v86 calls with each of the guest's messages: `(message, reply)`.
-    pub fn handler(self: &Rc<Self>) -> JsValue {
-        let own = self.clone();
-        let handle = Closure::<dyn Fn(Uint8Array, Function)>::new(move |message: Uint8Array, reply: Function| {
-            own.take(message.to_vec(), reply);
-        });
-        handle.into_js_value()
-    }
-
-    fn take(self: &Rc<Self>, message: Vec<u8>, reply: Function) {
+    /// Answers one of the guest's messages, now or later.
+    pub fn take(self: &Rc<Self>, message: Vec<u8>, reply: Function) {
         let turn = self.turns.turn();
         let own = self.clone();
         let mut answer = Box::pin(async move {
@@ -170,6 +162,23 @@ impl Share {
             Ok(Some(Err(error))) => log(&text_of(&error)),
             Err(problem) => log(&problem.message),
         }
+    }
+
+    /// Lays these files for the guest to read, and nothing else beside them. The guest has its turn between two of them.
+    pub async fn lay(self: &Rc<Self>, files: &[(String, Vec<u8>)]) -> Result<(), Problem> {
+        let failed = |errno| share_problem("The profiles could not be laid for the machine", errno);
+        for (path, bytes) in files {
+            match &mut *self.turns.turn().await {
+                Some(server) => drop(lay::file(server.tree(), path, bytes).await.map_err(failed)?),
+                None => return Err(self.trouble.borrow().clone().unwrap_or_else(closed)),
+            }
+        }
+        let keep: Vec<&str> = files.iter().map(|(path, _)| &path[..]).collect();
+        if let Some(server) = &mut *self.turns.turn().await {
+            lay::remove_others(server.tree(), &keep).await.map_err(failed)?;
+        }
+        self.changed();
+        Ok(())
     }
 
     /// Something was changed: it is to be made durable some time, and the pages hear of it soon.

@@ -74,8 +74,8 @@ impl Listener for Hear {
     // Its disk is in memory.
     fn flush(&self) {}
 
-    // Nobody is there to hear it, and it says nothing before its gate is open.
-    fn frame(&self, _frame: &Uint8Array) {}
+    // Nobody is there who would hear it.
+    fn frame(&self, _: &Uint8Array) {}
 }
 
 /// A machine whose state will be many machines' beginning.

@@ -29,6 +29,9 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     async fn stop(this: &V86) -> Result<JsValue, JsValue>;
 
+    #[wasm_bindgen(method, catch)]
+    async fn destroy(this: &V86) -> Result<JsValue, JsValue>;
+
     #[wasm_bindgen(method)]
     fn is_running(this: &V86) -> bool;
 
@@ -311,6 +314,13 @@ impl Emulator {
     pub async fn stop(&self) {
         if let Err(error) = self.v86.stop().await {
             log(&format!("v86 did not stop: {}", text_of(&error)));
+        }
+    }
+
+    /// Stops the processor for good, and gives the memory free.
+    pub async fn destroy(&self) {
+        if let Err(error) = self.v86.destroy().await {
+            log(&format!("v86 did not end: {}", text_of(&error)));
         }
     }
 

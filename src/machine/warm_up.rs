@@ -74,7 +74,7 @@ impl WarmUp {
     /// Ends it, at the latest when there is a machine.
     pub fn end(&self) {
         if let Stage::Running(emulator) = self.0.replace(Stage::Over) {
-            wasm_bindgen_futures::spawn_local(async move { emulator.stop().await });
+            wasm_bindgen_futures::spawn_local(async move { emulator.destroy().await });
         }
     }
 }

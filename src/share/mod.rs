@@ -15,6 +15,7 @@
 //! machine's disks changes nothing in it. It goes with the machine's directory.
 
 pub mod access;
+pub mod lay;
 pub mod perform;
 mod store;
 

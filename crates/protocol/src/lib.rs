@@ -7,6 +7,7 @@
 //!  host page ── WorkerCommand / MachineEvent over postMessage ──► machine worker
 //!  host page ── LanCommand / LanNotice over postMessage ──► lan worker
 //!  pages ── ConsoleRequest / ConsoleEvent over BroadcastChannel ──► machine worker
+//!  pages ── ProfileAsk / ProfileNews over BroadcastChannel ──► machine worker
 //!  storage worker ── ShareAsk / ShareAnswer over BroadcastChannel ──► machine worker
 //! ```
 //!
@@ -24,6 +25,7 @@ mod ids;
 mod lan;
 mod model;
 mod problem;
+mod profiles;
 mod share;
 
 pub use catalog::{
@@ -51,6 +53,10 @@ pub use model::{
     Instance, MEMORY_CHOICES_MIB, MemoryError, MemoryMib, Removed, Settings, StartFrom, State, Template, Theme, World,
 };
 pub use problem::{Problem, ProblemCode};
+pub use profiles::{
+    OWN_PROFILES, PROFILE_LOG_MAX, ProfileAsk, ProfileLog, ProfileNews, ProfileRun, ProfileVerb, ProfilesNow,
+    profiles_channel,
+};
 pub use share::{
     LISTING_MAX, SHARE_PIECE, ShareAnswer, ShareAsk, ShareDone, ShareEntry, ShareKind, ShareListing, ShareOp,
     ShareRequest, ShareStat, ShareWhat, UNFINISHED, is_unfinished, share_channel, share_news_channel,

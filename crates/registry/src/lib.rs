@@ -181,7 +181,8 @@ impl Registry {
         instance.forced_at = None;
         instance.restarting = false;
         instance.problem = None;
-        let fits = |warm: &WarmState| warm.memory == instance.memory && instance.start_from == StartFrom::Disk;
+        let new = instance.boot == 1 && instance.start_from == StartFrom::Disk;
+        let fits = |warm: &WarmState| new && warm.memory == instance.memory;
         Ok(Effect::Host(HostCall::Start(MachineSpec {
             id: id.clone(),
             boot: instance.boot,

@@ -56,18 +56,21 @@ fn launch_makes_a_machine_starts_it_and_opens_its_console() {
 }
 
 #[test]
-fn only_a_machine_as_the_template_says_goes_on_from_its_warm_state() {
-    let warm = |registry: &mut Registry, change: fn(&mut Instance)| {
-        let (id, _) = registry.request(PageRequest::Launch { template: None }, 1_000, 7).unwrap();
-        let id = id.unwrap();
-        tell(registry, &id, MachineEvent::Halted);
-        change(registry.find(&id).unwrap());
-        let (_, effects) = registry.request(PageRequest::Start(id), 2_000, 0).unwrap();
-        matches!(&effects[0], Effect::Host(HostCall::Start(spec)) if spec.warm.is_some())
+fn only_a_new_machine_as_the_template_says_goes_on_from_its_warm_state() {
+    let goes_on = |effects: &[Effect]| {
+        effects.iter().any(|effect| matches!(effect, Effect::Host(HostCall::Start(spec)) if spec.warm.is_some()))
     };
-    assert!(warm(&mut registry(), |_| {}));
-    assert!(!warm(&mut registry(), |instance| instance.memory = 512.try_into().unwrap()));
-    assert!(!warm(&mut registry(), |instance| instance.start_from = StartFrom::Firmware));
+    let mut registry = registry();
+    let (id, effects) = registry.request(PageRequest::Launch { template: None }, 1_000, 7).unwrap();
+    let id = id.unwrap();
+    assert!(goes_on(&effects));
+    tell(&mut registry, &id, MachineEvent::Halted);
+    let (_, effects) = registry.request(PageRequest::Start(id), 2_000, 0).unwrap();
+    assert!(!goes_on(&effects), "it has a disk of its own now");
+    let settings = Settings { memory: 512.try_into().unwrap(), ..registry.world().settings };
+    registry.request(PageRequest::SaveSettings(settings), 3_000, 0).unwrap();
+    let (_, effects) = registry.request(PageRequest::Launch { template: None }, 4_000, 8).unwrap();
+    assert!(!goes_on(&effects), "it has another memory");
 }
 
 #[test]

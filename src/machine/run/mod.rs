@@ -4,11 +4,14 @@ mod ears;
 mod freeze;
 mod start;
 
+pub use ears::Ears;
+
 use super::agent::GuestAgent;
 use super::console::Console;
 use super::disk::DiskTrouble;
 use super::drives::Drives;
 use super::network::Network;
+use super::profiles::Profiles;
 use super::share::Share;
 use super::tell;
 use super::v86::Emulator;
@@ -56,6 +59,7 @@ pub struct Run {
     network: Rc<Network>,
     /// None if the machine goes on from a memory that was saved before there were shared files.
     share: Option<Rc<Share>>,
+    profiles: Option<Rc<Profiles>>,
     panic: RefCell<PanicWatch>,
     input: RefCell<VecDeque<u8>>,
     input_scheduled: Cell<bool>,
@@ -130,6 +134,7 @@ impl Run {
             spawn_local(async move { stop.stop().await });
         }
         self.console.send_gathered();
+        self.profiles.iter().for_each(|profiles| profiles.close());
         if let Some(share) = &self.share {
             // The disks must not wait for it for good: the worker is ended soon.
             self.flush();
@@ -144,6 +149,7 @@ impl Run {
     pub fn look(self: &Rc<Self>) {
         self.readers_changed();
         self.agent.look();
+        self.profiles.iter().for_each(Profiles::look);
         self.network.look(&self.agent);
         self.set_clock_if_stale();
         self.unpack_if_wanted();

@@ -5,14 +5,17 @@ use super::ears::Ears;
 use crate::bridge::{log, problem};
 use crate::machine::agent::GuestAgent;
 use crate::machine::console::Console;
+use crate::machine::disk::GuestDisk;
 use crate::machine::drives::Drives;
 use crate::machine::memory::SavedMemory;
 use crate::machine::network::{From, Network};
+use crate::machine::prepared::Prepared;
+use crate::machine::profiles::Profiles;
 use crate::machine::share::Share;
-use crate::machine::supplies::Order;
+use crate::machine::supplies::{Order, Supplies};
 use crate::machine::v86::{Emulator, Parts};
 use futures_util::try_join;
-use protocol::{MachineEvent, MachineSpec, Problem, ProblemCode, StartFrom, Stream, TerminalSize};
+use protocol::{MachineEvent, MachineSpec, MemoryMib, Problem, ProblemCode, StartFrom, Stream, TerminalSize};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -29,38 +32,37 @@ extern "C" {
 const DEFAULT_SIZE: TerminalSize = TerminalSize { cols: 80, rows: 25 };
 
 impl Run {
-    /// Opens the disks and makes the machine; it does not run yet. `over` is called when the run is over.
+    /// Opens the disks and makes the machine, if it is not prepared; it does not run yet. `over` is called when the run is over.
     pub async fn start(
         spec: MachineSpec,
         supplies: &Order,
+        prepared: Option<Prepared>,
         over: impl Fn(MachineEvent) + 'static,
     ) -> Result<Rc<Self>, Problem> {
-        let trouble_of = Rc::new(OnceCell::<std::rc::Weak<Self>>::new());
-        let tell_run = trouble_of.clone();
-        let drives = Drives::open(&spec, move |trouble| {
-            if let Some(run) = tell_run.get().and_then(std::rc::Weak::upgrade) {
-                run.disk_trouble(trouble);
-            }
-        });
+        let ears = prepared.as_ref().map(|prepared| prepared.ears.clone()).unwrap_or_default();
+        let disk = prepared.as_ref().map(|prepared| prepared.system.clone());
+        let drives = Drives::open(&spec, disk, ears.disk_trouble());
         let (drives, supplies) = try_join!(drives, supplies.delivery())?;
         let failed = |error| problem(ProblemCode::Internal, "The console could not be opened", &error);
         let console = Console::open(&spec.id, spec.boot).map_err(failed)?;
-        let saved = beginning(&spec, &drives).await?;
-        let memory = saved.as_ref().map_or(spec.memory, |saved| saved.memory);
-        let spec = MachineSpec { memory, ..spec };
-        let share = match saved.as_ref().map(|saved| &saved.share[..]) {
-            None => Some(Share::open(&spec.id, None)),
+        let beginning = Beginning::find(&spec, &drives, prepared).await?;
+        let spec = MachineSpec { memory: beginning.memory(&spec), ..spec };
+        let share = match &beginning {
+            Beginning::Boot | Beginning::Prepared(_) => Some(Share::open(&spec.id, None)),
             // At its gate a guest has the device, and nothing open of it.
-            Some([]) => drives.warm.then(|| Share::open(&spec.id, None)),
-            Some(session) => Some(Share::open(&spec.id, Some(session))),
+            Beginning::Saved(saved) if saved.share.is_empty() => drives.warm.then(|| Share::open(&spec.id, None)),
+            Beginning::Saved(saved) => Some(Share::open(&spec.id, Some(&saved.share))),
         };
+        let agent = GuestAgent::new();
+        let profiles = share.as_ref().and_then(|share| Profiles::open(&spec.id, agent.clone(), share.clone()));
         let run = Rc::new(Self {
             emulator: OnceCell::new(),
             console,
             drives,
-            agent: GuestAgent::new(),
+            agent,
             network: Network::new(&spec.id),
             share,
+            profiles,
             panic: RefCell::default(),
             input: RefCell::default(),
             input_scheduled: Cell::new(false),
@@ -73,42 +75,52 @@ impl Run {
             over: Box::new(over),
             spec,
         });
-        let _ = trouble_of.set(Rc::downgrade(&run));
-        let failed = |error| problem(ProblemCode::Internal, "The disk could not be attached", &error);
-        let parts = Parts {
-            supplies,
-            cmdline: command_line(&run.spec),
-            memory: run.spec.memory.bytes(),
-            disk: run.drives.system.to_js().map_err(failed)?,
-            second_disk: run.drives.workspace.as_ref().map(|disk| disk.to_js()).transpose().map_err(failed)?,
-            firmware: run.spec.start_from == StartFrom::Firmware,
-            network: saved.as_ref().is_none_or(|saved| saved.network),
-            share: run.share.as_ref().map(Share::handler),
+        ears.bind(run.clone());
+        let from = match beginning {
+            Beginning::Boot => From::Nothing,
+            _ if run.drives.warm => From::Warm,
+            _ => From::Memory,
         };
-        let emulator = Emulator::new(&parts, Rc::new(Ears(run.clone()))).await?;
-        // Whether or not it can go on from there: it must never do so again, for the disks change now.
-        run.drives.forget_saved_memory().await?;
-        let goes_on = saved.is_some();
-        if let Some(SavedMemory { serial, shell, state, .. }) = saved {
-            emulator.restore_state(&state).await?;
-            run.console.put_back(Stream::Serial, &serial);
-            run.console.put_back(Stream::Shell, &shell);
-        }
+        let (emulator, [serial, shell]) = match beginning {
+            Beginning::Boot => (run.make(&ears, supplies, None).await?, Default::default()),
+            Beginning::Saved(saved) => (run.make(&ears, supplies, Some(&saved)).await?, [saved.serial, saved.shell]),
+            Beginning::Prepared(prepared) => (prepared.emulator, prepared.terminals),
+        };
+        run.console.put_back(Stream::Serial, &serial);
+        run.console.put_back(Stream::Shell, &shell);
         emulator.resize(DEFAULT_SIZE);
         run.agent.attach(emulator.clone());
-        let from = match (goes_on, run.drives.warm) {
-            (false, _) => From::Nothing,
-            (true, true) => From::Warm,
-            (true, false) => From::Memory,
-        };
         run.network.attach(emulator.clone(), from)?;
         let _ = run.emulator.set(emulator);
-        if goes_on {
+        if from != From::Nothing {
             run.agent.greet();
             spawn_local(run.clone().settle());
         }
-        run.console.serve(Rc::new(Ears(run.clone())));
+        run.console.serve(Rc::new(ears));
         Ok(run)
+    }
+
+    /// Makes the machine, and puts it where it was saved.
+    async fn make(&self, ears: &Ears, supplies: Supplies, saved: Option<&SavedMemory>) -> Result<Emulator, Problem> {
+        let failed = |error| problem(ProblemCode::Internal, "The disk could not be attached", &error);
+        let Drives { system, workspace, .. } = &self.drives;
+        let parts = Parts {
+            supplies,
+            cmdline: command_line(&self.spec),
+            memory: self.spec.memory.bytes(),
+            disk: system.to_js().map_err(failed)?,
+            second_disk: workspace.as_ref().map(GuestDisk::to_js).transpose().map_err(failed)?,
+            firmware: self.spec.start_from == StartFrom::Firmware,
+            network: saved.is_none_or(|saved| saved.network),
+            share: self.share.is_some().then(|| ears.share_handler()),
+        };
+        let emulator = Emulator::new(&parts, Rc::new(ears.clone())).await?;
+        // Whether or not it can go on from there: it must never do so again, for the disks change now.
+        self.drives.forget_saved_memory().await?;
+        if let Some(saved) = saved {
+            emulator.restore_state(&saved.state).await?;
+        }
+        Ok(emulator)
     }
 
     /// Makes a guest that goes on from a saved state this machine's own.
@@ -125,21 +137,46 @@ impl Run {
     }
 }
 
-/// What the machine is to go on from, if it does not boot.
-async fn beginning(spec: &MachineSpec, drives: &Drives) -> Result<Option<SavedMemory>, Problem> {
-    if spec.forget {
-        return Ok(None);
+/// What a run begins with.
+enum Beginning {
+    /// The machine boots.
+    Boot,
+    /// It goes on from a memory that was saved with its disks.
+    Saved(SavedMemory),
+    /// It was made before, and has been put where it goes on from.
+    Prepared(Prepared),
+}
+
+impl Beginning {
+    async fn find(spec: &MachineSpec, drives: &Drives, prepared: Option<Prepared>) -> Result<Self, Problem> {
+        match prepared {
+            Some(prepared) if drives.warm => return Ok(Self::Prepared(prepared)),
+            Some(prepared) => prepared.emulator.destroy().await,
+            None => {}
+        }
+        if spec.forget {
+            return Ok(Self::Boot);
+        }
+        if let (true, Some(warm)) = (drives.warm, &spec.warm) {
+            // What can't be used is as if it had never been there: the guest boots, and finds its disk as after a power cut.
+            let saved = SavedMemory::packaged(warm).await.inspect_err(|problem| log(&problem.message));
+            return Ok(saved.map_or(Self::Boot, Self::Saved));
+        }
+        match drives.saved_memory().await {
+            Ok(saved) => Ok(saved.map_or(Self::Boot, Self::Saved)),
+            Err(problem) => {
+                // Else it could never start again: now it boots the next time.
+                drives.forget_saved_memory().await?;
+                Err(problem)
+            }
+        }
     }
-    if let (true, Some(warm)) = (drives.warm, &spec.warm) {
-        // What can't be used is as if it had never been there: the guest boots, and finds its disk as after a power cut.
-        return Ok(SavedMemory::packaged(warm).await.inspect_err(|problem| log(&problem.message)).ok());
-    }
-    match drives.saved_memory().await {
-        Ok(saved) => Ok(saved),
-        Err(problem) => {
-            // Else it could never start again: now it boots the next time.
-            drives.forget_saved_memory().await?;
-            Err(problem)
+
+    fn memory(&self, spec: &MachineSpec) -> MemoryMib {
+        match self {
+            Self::Boot => spec.memory,
+            Self::Saved(saved) => saved.memory,
+            Self::Prepared(prepared) => prepared.warm.memory,
         }
     }
 }

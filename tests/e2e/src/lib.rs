@@ -5,6 +5,7 @@
 
 mod console;
 mod exec;
+mod profiles;
 mod workbench;
 
 pub use console::Console;

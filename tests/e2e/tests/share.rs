@@ -4,12 +4,15 @@
 
 mod common;
 
-use common::{BOOT, SOON, Variant, WORK, at_prompt, browser, browser_with, launched, run, started, stop, text};
+use common::{
+    BOOT, SOON, Variant, WORK, at_prompt, begin_upload, browser, browser_with, launched, run, started, stop, text,
+    upload,
+};
 use driver::thirtyfour::By;
 use driver::{Browser, Kind};
 use e2e::Workbench;
 use protocol::{
-    DiskReply, DiskRequest, FilePath, InstanceId, JobId, JobStage, PageRequest, ShareEntry, ShareListing, ShareRequest,
+    DiskReply, DiskRequest, FilePath, InstanceId, JobStage, PageRequest, ShareEntry, ShareListing, ShareRequest,
     ShareWhat, State, StorageKind,
 };
 use serde_json::json;
@@ -56,38 +59,6 @@ async fn names(workbench: &Workbench<'_>, id: &InstanceId, folder: &str) -> Vec<
     let mut names: Vec<_> = entries(workbench, id, folder).await.iter().map(|entry| entry.name.shown()).collect();
     names.sort();
     names
-}
-
-/// Begins to upload files as the panel does, with a picker that the test fills in.
-async fn begin_upload(workbench: &Workbench<'_>, id: &InstanceId, into: &str, files: &[&Path]) -> JobId {
-    let browser = workbench.browser();
-    let picker = "
-        document.getElementById('test-files')?.remove();
-        const input = document.createElement('input');
-        input.type = 'file';
-        input.multiple = true;
-        input.id = 'test-files';
-        document.body.append(input);";
-    browser.eval(picker, vec![]).await.unwrap();
-    let input = browser.driver().find(By::Id("test-files")).await.unwrap();
-    let paths: Vec<_> = files.iter().map(|file| file.canonicalize().unwrap().to_str().unwrap().to_owned()).collect();
-    input.send_keys(paths.join("\n")).await.unwrap();
-    let what = ShareWhat::Upload { into: path(into), name: "files".to_owned() };
-    let job = workbench.begin(request(id, what)).await.unwrap();
-    let hand_over = "
-        const files = [...document.getElementById('test-files').files];
-        window.fileChannel = new BroadcastChannel(`file:${arguments[0]}`);
-        window.fileChannel.onmessage = ({ data }) => data === 'Wanted' && window.fileChannel.postMessage({ files });
-        window.fileChannel.postMessage({ files });";
-    browser.eval(hand_over, vec![json!(job)]).await.unwrap();
-    job
-}
-
-async fn upload(workbench: &Workbench<'_>, id: &InstanceId, into: &str, files: &[&Path]) -> String {
-    let job = begin_upload(workbench, id, into, files).await;
-    let outcome = workbench.wait_for_job(&job, WORK).await.unwrap();
-    workbench.disks(DiskRequest::DismissJob(job)).await.unwrap();
-    outcome.message
 }
 
 /// All files of the private file system below a machine's directory, and of uploads that are not over.

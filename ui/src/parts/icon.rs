@@ -47,6 +47,8 @@ pub enum Icon {
     Paste,
     /// Two bars.
     Pause,
+    /// A box with a lid.
+    Package,
     /// A pencil.
     Pencil,
     /// A triangle that points to the right.
@@ -108,6 +110,7 @@ impl Icon {
             }
             Self::Export => "M8 9.75V2.75M5.25 5.25L8 2.5l2.75 2.75M2.75 10v2.25a1 1 0 0 0 1 1h8.5a1 1 0 0 0 1-1V10",
             Self::File => "M4.75 2.5h4.5l3 3v7a1 1 0 0 1-1 1h-6.5a1 1 0 0 1-1-1v-9a1 1 0 0 1 1-1zM9 2.75v3h3",
+            Self::Package => "M2.5 5.25L8 2.5l5.5 2.75v5.5L8 13.5l-5.5-2.75zM2.5 5.25L8 8l5.5-2.75M8 8v5.5",
             Self::Folder => {
                 "M2.5 4.25a1 1 0 0 1 1-1h2.6a1 1 0 0 1 .8.4l.85 1.1h4.75a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1h-9a1 1 0 0 1-1-1z"
             }

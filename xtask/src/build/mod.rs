@@ -4,6 +4,7 @@ pub mod guest;
 mod licenses;
 mod manifest;
 mod npm;
+mod profiles;
 mod warm;
 mod wasm;
 
@@ -47,6 +48,7 @@ pub fn extension(root: &Path) -> Result<Dist> {
     copy_files(&root.join("ui"), &common.join("ui"), &is_shell)?;
     let image = guest::package(root, &common.join("images"))?;
     licenses::package(root, &common.join("licenses"), &image)?;
+    profiles::package(root, &common.join("profiles"))?;
     let dist = Dist { chrome: root.join("dist/chrome"), firefox: root.join("dist/firefox") };
     for (browser, place) in [(manifest::Browser::Chrome, &dist.chrome), (manifest::Browser::Firefox, &dist.firefox)] {
         if place.exists() {

@@ -3,9 +3,11 @@
 #![allow(dead_code, reason = "each test file is a program of its own and uses a part of this")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "only tests use it, and a failure fails the test")]
 
+use driver::thirtyfour::By;
 use driver::{Browser, Kind, LaunchOptions};
 use e2e::{Console, Workbench};
-use protocol::{InstanceId, PageRequest, State};
+use protocol::{DiskRequest, FilePath, InstanceId, JobId, PageRequest, ShareRequest, ShareWhat, State};
+use serde_json::json;
 use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -157,6 +159,38 @@ pub async fn new_tab_besides(browser: &Browser, before: &[driver::Tab]) -> drive
         })
         .await
         .unwrap()
+}
+
+/// Begins to upload files as the panel does, with a picker that the test fills in.
+pub async fn begin_upload(workbench: &Workbench<'_>, id: &InstanceId, into: &str, files: &[&Path]) -> JobId {
+    let browser = workbench.browser();
+    let picker = "
+        document.getElementById('test-files')?.remove();
+        const input = document.createElement('input');
+        input.type = 'file';
+        input.multiple = true;
+        input.id = 'test-files';
+        document.body.append(input);";
+    browser.eval(picker, vec![]).await.unwrap();
+    let input = browser.driver().find(By::Id("test-files")).await.unwrap();
+    let paths: Vec<_> = files.iter().map(|file| file.canonicalize().unwrap().to_str().unwrap().to_owned()).collect();
+    input.send_keys(paths.join("\n")).await.unwrap();
+    let what = ShareWhat::Upload { into: FilePath::try_from(into.to_owned()).unwrap(), name: "files".to_owned() };
+    let job = workbench.begin(DiskRequest::Share(ShareRequest { id: id.clone(), what })).await.unwrap();
+    let hand_over = "
+        const files = [...document.getElementById('test-files').files];
+        window.fileChannel = new BroadcastChannel(`file:${arguments[0]}`);
+        window.fileChannel.onmessage = ({ data }) => data === 'Wanted' && window.fileChannel.postMessage({ files });
+        window.fileChannel.postMessage({ files });";
+    browser.eval(hand_over, vec![json!(job)]).await.unwrap();
+    job
+}
+
+pub async fn upload(workbench: &Workbench<'_>, id: &InstanceId, into: &str, files: &[&Path]) -> String {
+    let job = begin_upload(workbench, id, into, files).await;
+    let outcome = workbench.wait_for_job(&job, WORK).await.unwrap();
+    workbench.disks(DiskRequest::DismissJob(job)).await.unwrap();
+    outcome.message
 }
 
 /// A new machine at its prompt, and its console.

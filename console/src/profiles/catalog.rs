@@ -1,0 +1,88 @@
+//! What can be applied: the packaged profiles and the user's own.
+
+use super::{Entry, store};
+use js_sys::{ArrayBuffer, Uint8Array};
+use profile::{Bundle, Profile, from_catalog};
+use protocol::{Problem, ProblemCode};
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::Response;
+use yew::prelude::*;
+
+/// Where the package has them, from the console's page.
+const PACKAGED: &str = "../profiles/catalog.tar";
+
+/// All that is known of what can be applied.
+#[derive(Clone, PartialEq, Default)]
+struct Known {
+    entries: Option<Rc<Vec<Entry>>>,
+    problem: Option<Problem>,
+}
+
+/// What can be applied, and a way to look again.
+#[derive(Clone, PartialEq)]
+pub(super) struct Catalog {
+    /// The packaged profiles, then the user's own; none until they have been read.
+    pub(super) entries: Option<Rc<Vec<Entry>>>,
+    /// What can't be read.
+    pub(super) problem: Option<Problem>,
+    /// Looks again.
+    pub(super) reload: Callback<()>,
+}
+
+impl Catalog {
+    /// What they all say of themselves.
+    pub(super) fn profiles(&self) -> Vec<Profile> {
+        self.entries.iter().flat_map(|all| all.iter()).map(|entry| entry.bundle.profile().clone()).collect()
+    }
+}
+
+async fn packaged() -> Result<Vec<Bundle>, Problem> {
+    let failed =
+        |why: &str| Problem::new(ProblemCode::ImageDamaged, format!("The packaged profiles can’t be read: {why}."));
+    let window = web_sys::window().ok_or_else(|| failed("there is no page"))?;
+    let response = JsFuture::from(window.fetch_with_str(PACKAGED)).await.map_err(|_| failed("they are missing"))?;
+    let response: Response = response.unchecked_into();
+    let bytes = JsFuture::from(response.array_buffer().map_err(|_| failed("they are missing"))?).await;
+    let bytes: ArrayBuffer = bytes.map_err(|_| failed("they are missing"))?.unchecked_into();
+    from_catalog(&Uint8Array::new(&bytes).to_vec()).map_err(|error| failed(&error.to_string()))
+}
+
+async fn look() -> Known {
+    let entry = |own| move |bundle| Entry { bundle: Rc::new(bundle), own };
+    let mut problem = None;
+    let mut entries: Vec<Entry> = match packaged().await {
+        Ok(bundles) => bundles.into_iter().map(entry(false)).collect(),
+        Err(failed) => return Known { entries: None, problem: Some(failed) },
+    };
+    match store::load().await {
+        Ok((bundles, bad)) => {
+            entries.extend(bundles.into_iter().map(entry(true)));
+            if !bad.is_empty() {
+                problem = Some(Problem::new(ProblemCode::BadFile, bad.join(" ")));
+            }
+        }
+        Err(failed) => problem = Some(failed),
+    }
+    Known { entries: Some(Rc::new(entries)), problem }
+}
+
+/// What can be applied.
+#[hook]
+pub(super) fn use_catalog() -> Catalog {
+    let known = use_state(Known::default);
+    let reload = {
+        let known = known.setter();
+        Callback::from(move |()| {
+            let known = known.clone();
+            spawn_local(async move { known.set(look().await) });
+        })
+    };
+    use_effect_with((), {
+        let reload = reload.clone();
+        move |()| reload.emit(())
+    });
+    let Known { entries, problem } = (*known).clone();
+    Catalog { entries, problem, reload }
+}

@@ -1,0 +1,2 @@
+directory /workspace/.cache
+put profile.sh /etc/profile.d/workbench-build-cache.sh

@@ -1,0 +1,2 @@
+# The caches stay on the workspace: they are the user's, and harmless.
+:

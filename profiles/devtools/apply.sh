@@ -1,0 +1,1 @@
+# Its packages are all that there is to it.

@@ -1,0 +1,1 @@
+# The runner takes back all that the profile brought.

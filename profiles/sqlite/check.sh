@@ -1,0 +1,1 @@
+[ "$(sqlite3 :memory: "select 6 * 7")" = 42 ]

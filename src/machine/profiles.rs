@@ -1,0 +1,343 @@
+//! What is applied in the machine: lays the profiles for the guest, runs the runner by the guest's agent, and tells pages how it goes.
+
+use super::after;
+use super::agent::{GuestAgent, QUICK_MS};
+use super::share::Share;
+use crate::bridge::{from_js, log, problem, text_of, to_js};
+use crate::disks::opfs::{Directory, SharedFile};
+use crate::package;
+use agent::AgentError;
+use block::BlockFile as _;
+use profile::{ARCHIVE_MAX, Bundle, Line, Name, Report, from_catalog, marks, runner_from_tar};
+use protocol::{
+    InstanceId, OWN_PROFILES, PROFILE_LOG_MAX, Problem, ProblemCode, ProfileAsk, ProfileLog, ProfileNews, ProfileRun,
+    ProfilesNow, profiles_channel,
+};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{BroadcastChannel, MessageEvent};
+
+/// Where the guest sees what is laid.
+const FOLDER: &str = "/mnt/host/profiles";
+/// How long the runner may say nothing, in milliseconds in which the machine runs: a package manager unpacks for minutes.
+const PATIENCE_MS: u64 = 1_800_000;
+/// What the runner may say, in bytes.
+const OUTPUT_MAX: u64 = 64 << 20;
+/// Where the guest keeps what runs have said, and what may be read of one, in bytes.
+const LOGS: &str = "/var/log/workbench";
+const LOG_MAX: u64 = 1 << 20;
+/// What the list of marks may have, in bytes.
+const LIST_MAX: u64 = 256 << 10;
+/// Pages are told of changes at most so often, in milliseconds.
+const NEWS_MS: i32 = 100;
+/// The runner's exit status when others need the profile, and when another run is under way.
+const NEEDED: i32 = 3;
+const BUSY: i32 = 75;
+
+/// The machine's profiles.
+pub struct Profiles {
+    agent: Rc<GuestAgent>,
+    share: Rc<Share>,
+    channel: BroadcastChannel,
+    now: RefCell<ProfilesNow>,
+    /// The profiles are laid, or are just being.
+    laid: Cell<bool>,
+    laying: Cell<bool>,
+    news_due: Cell<bool>,
+}
+
+impl Profiles {
+    /// Begins to hear pages.
+    pub fn open(id: &InstanceId, agent: Rc<GuestAgent>, share: Rc<Share>) -> Option<Rc<Self>> {
+        let channel = match BroadcastChannel::new(&profiles_channel(id)) {
+            Ok(channel) => channel,
+            Err(error) => {
+                log(&text_of(&error));
+                return None;
+            }
+        };
+        let own = Rc::new(Self {
+            agent,
+            share,
+            channel,
+            now: RefCell::default(),
+            laid: Cell::new(false),
+            laying: Cell::new(false),
+            news_due: Cell::new(false),
+        });
+        let weak = Rc::downgrade(&own);
+        let heard = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
+            // What this side tells comes to pages only; what earlier workers told comes here and is no question.
+            if let (Some(own), Ok(ask)) = (weak.upgrade(), from_js::<ProfileAsk>(event.data())) {
+                own.hear(ask);
+            }
+        });
+        own.channel.set_onmessage(Some(heard.into_js_value().unchecked_ref()));
+        Some(own)
+    }
+
+    /// Comes once a second: lays the profiles behind the first prompt, when the guest's agent has come.
+    pub fn look(self: &Rc<Self>) {
+        let ready = self.agent.is_up();
+        if self.now.borrow().ready != ready {
+            self.now.borrow_mut().ready = ready;
+            self.changed();
+        }
+        if ready && !self.laid.get() {
+            self.lay_soon();
+        }
+    }
+
+    /// The machine ends.
+    pub fn close(&self) {
+        self.channel.set_onmessage(None);
+        self.channel.close();
+    }
+
+    fn hear(self: &Rc<Self>, ask: ProfileAsk) {
+        match ask {
+            ProfileAsk::Look => {
+                self.changed();
+                let own = self.clone();
+                spawn_local(async move { own.list().await });
+            }
+            ProfileAsk::Lay => self.lay_soon(),
+            ProfileAsk::Run { verb, name } => {
+                if self.is_running() {
+                    return self.changed();
+                }
+                let run = ProfileRun {
+                    verb,
+                    name,
+                    step: 0,
+                    steps: 0,
+                    doing: String::new(),
+                    log: vec![],
+                    canceled: false,
+                    ended: None,
+                };
+                self.now.borrow_mut().run = Some(run.clone());
+                self.changed();
+                let own = self.clone();
+                spawn_local(async move { own.run(run).await });
+            }
+            ProfileAsk::Log(name) => {
+                let own = self.clone();
+                spawn_local(async move { own.read_log(name).await });
+            }
+            ProfileAsk::Cancel => self.cancel(),
+            ProfileAsk::Dismiss => {
+                self.now.borrow_mut().log = None;
+                if !self.is_running() {
+                    self.now.borrow_mut().run = None;
+                    self.changed();
+                }
+            }
+        }
+    }
+
+    fn is_running(&self) -> bool {
+        self.now.borrow().run.as_ref().is_some_and(|run| run.ended.is_none())
+    }
+
+    fn lay_soon(self: &Rc<Self>) {
+        self.laid.set(true);
+        if self.laying.replace(true) {
+            // Once more, at the next look.
+            self.laid.set(false);
+            return;
+        }
+        let own = self.clone();
+        spawn_local(async move {
+            own.now.borrow_mut().trouble = own.lay().await.err();
+            own.laying.set(false);
+            own.changed();
+        });
+    }
+
+    async fn lay(&self) -> Result<(), Problem> {
+        let damaged = |error: &dyn std::fmt::Display| {
+            Problem::new(ProblemCode::ImageDamaged, format!("The packaged profiles can’t be read: {error}."))
+        };
+        let runner = packaged("profiles/runner.tar").await?;
+        let catalog = packaged("profiles/catalog.tar").await?;
+        let mut bundles = from_catalog(&catalog).map_err(|error| damaged(&error))?;
+        for own in own_profiles().await? {
+            if bundles.iter().all(|bundle| bundle.profile().name != own.profile().name) {
+                bundles.push(own);
+            }
+        }
+        let mut files: Vec<_> = runner_from_tar(&runner).map_err(|error| damaged(&error))?.into_iter().collect();
+        files.extend(bundles.iter().flat_map(Bundle::laid));
+        self.share.lay(&files).await
+    }
+
+    /// Asks the guest what is applied.
+    async fn list(self: &Rc<Self>) {
+        if !self.agent.is_up() {
+            return;
+        }
+        let mut said = vec![];
+        let command = format!("sh {FOLDER}/list.sh");
+        let listed = self.agent.exec(&command, &[], LIST_MAX, QUICK_MS, |_, bytes| said.extend_from_slice(bytes)).await;
+        match listed {
+            Ok(_) => self.now.borrow_mut().marks = marks(&String::from_utf8_lossy(&said)).ok(),
+            Err(error) => log(&format!("the guest’s profiles were not listed: {error}")),
+        }
+        self.changed();
+    }
+
+    async fn read_log(self: &Rc<Self>, name: Name) {
+        let mut report = Report::default();
+        let mut said = vec![];
+        let command = format!("tail -n {PROFILE_LOG_MAX} {LOGS}/{name}.log");
+        let read = self.agent.exec(&command, &[], LOG_MAX, QUICK_MS, |_, bytes| said.extend(report.push(bytes))).await;
+        if let Err(error) = read {
+            log(&format!("a log was not read: {error}"));
+        }
+        let text = |line| match line {
+            Line::Text(text) | Line::Step { text, .. } => text,
+        };
+        let lines: Vec<String> = said.into_iter().chain(report.end()).map(text).collect();
+        let over = lines.len().saturating_sub(PROFILE_LOG_MAX);
+        self.now.borrow_mut().log = Some(ProfileLog { name, lines: lines[over..].to_vec() });
+        self.changed();
+    }
+
+    async fn run(self: &Rc<Self>, run: ProfileRun) {
+        let ended = self.run_now(&run).await;
+        // First, so that who hears that it has ended hears what there is now.
+        self.list().await;
+        if let Some(run) = &mut self.now.borrow_mut().run {
+            run.ended = Some(ended);
+        }
+        self.changed();
+    }
+
+    async fn run_now(self: &Rc<Self>, run: &ProfileRun) -> Result<(), Problem> {
+        let title = title(run);
+        // The user's own may have changed a moment ago.
+        self.lay().await?;
+        let command = format!("sh {FOLDER}/{} {}", run.verb.program(), run.name);
+        let mut report = Report::default();
+        let own = self.clone();
+        let output = |_: agent::Stream, bytes: &[u8]| own.said(report.push(bytes));
+        let status = self.agent.exec(&command, &[], OUTPUT_MAX, PATIENCE_MS, output).await;
+        self.said(report.end().into_iter().collect());
+        match status {
+            Ok(0) => Ok(()),
+            Ok(status) => Err(self.refusal(&title, status)),
+            Err(error) => Err(agent_problem(&title, &error)),
+        }
+    }
+
+    fn refusal(&self, title: &str, status: i32) -> Problem {
+        let now = self.now.borrow();
+        let last = now.run.as_ref().and_then(|run| run.log.last().cloned()).unwrap_or_default();
+        let (code, advice) = match status {
+            NEEDED => (ProblemCode::Refused, "Roll back what needs it, then it goes too."),
+            BUSY => (ProblemCode::Refused, "Wait until that is done, then try again."),
+            _ => (ProblemCode::Refused, "The log says why. Nothing of it was left in the machine."),
+        };
+        let why = if last.is_empty() { format!("status {status}.") } else { last };
+        Problem { code, message: format!("{title}: {why}"), advice: advice.to_owned() }
+    }
+
+    fn said(self: &Rc<Self>, lines: Vec<Line>) {
+        if lines.is_empty() {
+            return;
+        }
+        if let Some(run) = &mut self.now.borrow_mut().run {
+            for line in lines {
+                match line {
+                    Line::Step { number, of, text } => (run.step, run.steps, run.doing) = (number, of, text),
+                    Line::Text(text) => run.log.push(text),
+                }
+            }
+            let over = run.log.len().saturating_sub(PROFILE_LOG_MAX);
+            run.log.drain(..over);
+        }
+        self.changed();
+    }
+
+    fn cancel(self: &Rc<Self>) {
+        if let Some(run) = self.now.borrow_mut().run.as_mut().filter(|run| run.ended.is_none()) {
+            run.canceled = true;
+        } else {
+            return;
+        }
+        self.changed();
+        let agent = self.agent.clone();
+        spawn_local(async move {
+            let command = format!("sh {FOLDER}/cancel.sh");
+            if let Err(error) = agent.exec(&command, &[], LIST_MAX, QUICK_MS, |_, _| {}).await {
+                log(&format!("the run could not be canceled: {error}"));
+            }
+        });
+    }
+
+    fn changed(self: &Rc<Self>) {
+        if !self.news_due.replace(true) {
+            let own = self.clone();
+            after(NEWS_MS, move || {
+                own.news_due.set(false);
+                own.tell();
+            });
+        }
+    }
+
+    fn tell(&self) {
+        let news = to_js(&ProfileNews::Now(Box::new(self.now.borrow().clone())));
+        match news.map(|news| self.channel.post_message(&news)) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => log(&text_of(&error)),
+            Err(problem) => log(&problem.message),
+        }
+    }
+}
+
+async fn packaged(path: &str) -> Result<Vec<u8>, Problem> {
+    let bytes: JsValue = package::file(path).await?.into();
+    Ok(js_sys::Uint8Array::new(&bytes).to_vec())
+}
+
+/// What is being done, for a sentence that says why it was not.
+fn title(run: &ProfileRun) -> String {
+    let what = match run.verb {
+        protocol::ProfileVerb::Apply => "was not applied",
+        protocol::ProfileVerb::Rollback => "was not rolled back",
+        protocol::ProfileVerb::Check => "is not as it should be",
+    };
+    format!("{} {what}", run.name)
+}
+
+fn agent_problem(title: &str, error: &AgentError) -> Problem {
+    Problem {
+        code: ProblemCode::Refused,
+        message: format!("{title}: {error}"),
+        advice: "Try again when the machine’s shell answers; what was begun is taken back first.".to_owned(),
+    }
+}
+
+/// The user's own profiles. One that can't be read must not keep the others away.
+async fn own_profiles() -> Result<Vec<Bundle>, Problem> {
+    let folder = Directory::open(&[OWN_PROFILES]).await?;
+    let mut bundles = vec![];
+    for entry in folder.entries().await?.into_iter().filter(|entry| !entry.directory && entry.name.ends_with(".tar")) {
+        let Some(file) = folder.shared(&entry.name).await? else { continue };
+        let mut file = SharedFile::new(file)?;
+        let failed = |error: &dyn std::fmt::Display| {
+            problem(ProblemCode::Internal, &format!("{} can’t be read", entry.name), &error.to_string().into())
+        };
+        let len = file.len().map_err(|error| failed(&error))?;
+        let mut bytes = vec![0; len.min(ARCHIVE_MAX as u64) as usize];
+        file.read_at(0, &mut bytes).map_err(|error| failed(&error))?;
+        match Bundle::from_archive(&bytes) {
+            Ok(bundle) => bundles.push(bundle),
+            Err(error) => log(&format!("{}: {error}", entry.name)),
+        }
+    }
+    Ok(bundles)
+}
