@@ -64,9 +64,6 @@ extern "C" {
     #[wasm_bindgen(js_namespace = ["browser", "storage", "local"], js_name = set, catch)]
     pub async fn storage_set(items: &JsValue) -> Result<JsValue, JsValue>;
 
-    #[wasm_bindgen(js_namespace = ["browser", "declarativeNetRequest"], js_name = updateSessionRules, catch)]
-    pub async fn update_session_rules(options: &JsValue) -> Result<JsValue, JsValue>;
-
     #[wasm_bindgen(js_namespace = ["browser", "action"], js_name = setBadgeText, catch)]
     pub async fn set_badge_text(details: &JsValue) -> Result<JsValue, JsValue>;
 

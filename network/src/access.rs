@@ -52,12 +52,17 @@ pub(crate) fn AccessDialog(props: &AccessDialogProps) -> Html {
         let (id, busy, problem, close) = (id.clone(), busy.setter(), problem.setter(), props.on_close.clone());
         let workbench = workbench.clone();
         Callback::from(move |()| {
+            let question = leave::ask(&wanted);
             busy.set(true);
             problem.set(None);
             let (id, busy, problem, close) = (id.clone(), busy.clone(), problem.clone(), close.clone());
             let (workbench, wanted) = (workbench.clone(), wanted.clone());
             spawn_local(async move {
-                match leave::ask(&wanted).await {
+                let allowed = match question {
+                    Ok(question) => leave::answer(question).await,
+                    Err(problem) => Err(problem),
+                };
+                match allowed {
                     Err(refused) => {
                         busy.set(false);
                         problem.set(Some(refused));

@@ -1,13 +1,15 @@
 //! The browser's question whether the extension may reach hosts: asked in the moment in which the user wants a machine to.
 
+use js_sys::Promise;
 use protocol::{Access, Problem, ProblemCode};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 use webbridge::to_js;
 
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_namespace = ["browser", "permissions"], js_name = request, catch)]
-    async fn request(permissions: &JsValue) -> Result<JsValue, JsValue>;
+    fn request(permissions: &JsValue) -> Result<Promise, JsValue>;
 }
 
 /// The patterns of addresses that this needs (they name no ports).
@@ -23,32 +25,46 @@ fn patterns(access: &Access) -> Vec<String> {
     access.hosts.iter().map(|named| format!("*://{}/*", host(named))).collect()
 }
 
-/// Has the browser ask, if it has to. Must be called at once when something was pressed: else the browser does not ask.
-pub(crate) async fn ask(access: &Access) -> Result<(), Problem> {
+fn wrong(why: &str) -> Problem {
+    Problem {
+        code: ProblemCode::Refused,
+        message: format!("The browser can’t be asked for leave: {}.", why.trim_end_matches('.')),
+        advice: "Check the hosts, and try again.".to_owned(),
+    }
+}
+
+fn failed(error: &JsValue) -> Problem {
+    let said = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
+    wrong(&said.unwrap_or_else(|| "no reason was given".to_owned()))
+}
+
+/// The browser's question, on its way; `None` if there is nothing to ask.
+pub(crate) struct Question(Option<Promise>);
+
+/// Has the browser ask, if it has to. Must be called while what was pressed is being handled, and not later: else Firefox does not ask.
+pub(crate) fn ask(access: &Access) -> Result<Question, Problem> {
     let origins = patterns(access);
     if origins.is_empty() {
-        return Ok(());
+        return Ok(Question(None));
     }
-    let wrong = |why: String| Problem {
-        code: ProblemCode::Refused,
-        message: format!("The browser can’t be asked for leave: {why}."),
-        advice: "Check the hosts, and try again.".to_owned(),
-    };
     let permissions = js_sys::Object::new();
-    let origins = to_js(&origins).map_err(|error| wrong(error.to_string()))?;
+    let origins = to_js(&origins).map_err(|error| wrong(&error.to_string()))?;
     // Setting a property of a plain object does not fail.
     let _ = js_sys::Reflect::set(&permissions, &"origins".into(), &origins);
-    match request(&permissions).await {
+    Ok(Question(Some(request(&permissions).map_err(|error| failed(&error))?)))
+}
+
+/// Waits for the answer.
+pub(crate) async fn answer(question: Question) -> Result<(), Problem> {
+    let Some(promise) = question.0 else { return Ok(()) };
+    match JsFuture::from(promise).await {
         Ok(granted) if granted.is_truthy() => Ok(()),
         Ok(_) => Err(Problem {
             code: ProblemCode::Refused,
             message: "The browser was not given leave to reach this, so nothing was changed.".to_owned(),
             advice: "Try again and allow it when the browser asks.".to_owned(),
         }),
-        Err(error) => {
-            let said = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
-            Err(wrong(said.unwrap_or_else(|| "no reason was given".to_owned()).trim_end_matches('.').to_owned()))
-        }
+        Err(error) => Err(failed(&error)),
     }
 }
 

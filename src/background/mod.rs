@@ -5,7 +5,6 @@
 //! over what the browser's listeners receive, in order. It never touches a disk's bytes or a console's.
 
 mod effects;
-mod guard;
 mod history;
 mod host_page;
 mod lost_list;
@@ -147,7 +146,6 @@ async fn start() -> Result<(Rc<Shared>, Carrier), Problem> {
         history,
     });
     let carrier = Carrier::start(shared.clone());
-    guard::stand(&shared.registry.borrow().world());
     changed(&shared).await?;
     history::tend(&shared, &carrier);
     carrier.carry(effects);
@@ -164,7 +162,6 @@ async fn changed(shared: &Shared) -> Result<(), Problem> {
         let registry = shared.registry.borrow();
         (registry.stored(), registry.world(), registry.live())
     };
-    guard::stand(&world);
     let waiting = shared.history.look(&world);
     let world = shared.history.shown(world);
     shared.pages.borrow_mut().tell_all(&PageEvent::World(world));

@@ -14,7 +14,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     AbortController, Blob, Headers, ReadableStream, ReadableStreamDefaultReader, ReferrerPolicy, RequestCache,
-    RequestCredentials, RequestInit, RequestRedirect,
+    RequestCredentials, RequestInit, RequestRedirect, ResponseType,
 };
 
 #[wasm_bindgen]
@@ -102,6 +102,11 @@ async fn answer(hub: &Rc<Hub>, stream: &Stream, request: &Request, body: Vec<Uin
         (Err(Refused(502 | 504, _)), Some(found)) => return found.answer().map_err(|error| Refused(502, error)),
         (fetched, _) => fetched?,
     };
+    if response.type_() == ResponseType::Opaqueredirect {
+        let sentence =
+            "The server redirects this request, which is followed for GET only: ask the place where it leads.";
+        return Err(Refused(502, sentence.to_owned()));
+    }
     if let Err(why) = hub.web.check(stream.conn.port, &response.url()) {
         return Err(Refused(403, format!("Not fetched: it was redirected, and {why}.")));
     }
@@ -139,7 +144,9 @@ async fn ask(
     init.set_headers(&headers);
     init.set_credentials(RequestCredentials::Omit);
     init.set_referrer_policy(ReferrerPolicy::NoReferrer);
-    init.set_redirect(RequestRedirect::Follow);
+    // A browser follows redirects before anybody can look where they lead. What would change something there is not sent on.
+    let harmless = matches!(&*request.method, "GET" | "HEAD");
+    init.set_redirect(if harmless { RequestRedirect::Follow } else { RequestRedirect::Manual });
     init.set_cache(RequestCache::NoStore);
     init.set_signal(Some(&controller.signal()));
     if let Some(body) = body {

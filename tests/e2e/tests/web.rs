@@ -41,6 +41,12 @@ async fn wget(console: &mut Console<'_>, arguments: &str) -> (String, u8) {
     (done.text(), done.status)
 }
 
+/// What a POST of what `body` puts out is answered. BusyBox's wget says GET to a proxy, whatever it was told.
+async fn post(console: &mut Console<'_>, url: &str, body: &str, length: usize) -> String {
+    let head = format!("POST {url} HTTP/1.0\\r\\nContent-Type: text/plain\\r\\nContent-Length: {length}\\r\\n\\r\\n");
+    text(console, &format!("(printf '{head}'; {body}) | nc -w 20 gateway.lan 3128")).await
+}
+
 async fn page_of_machine<'a>(browser: &'a Browser, server: &Server) -> (Workbench<'a>, InstanceId, Console<'a>) {
     let workbench = Workbench::open(browser).await.unwrap();
     let (id, mut console) = launched(&workbench).await;
@@ -67,12 +73,10 @@ async fn fetches(kind: Kind) {
     assert_eq!(text(&mut console, &rest).await.split(' ').next().unwrap(), sha256(&all));
 
     // A body, a status, a redirect.
-    let post = format!(
-        "{PROXY} head -c 3000000 /dev/urandom > /tmp/body; wget -q -O - --post-file /tmp/body {site}/echo; echo; sha256sum < /tmp/body"
-    );
-    let posted = text(&mut console, &post).await;
-    let (got, sent) = posted.split_once('\n').unwrap();
-    assert_eq!(got, sent.split(' ').next().unwrap());
+    let prepare = "head -c 3000000 /dev/urandom > /tmp/body; sha256sum < /tmp/body";
+    let sent = text(&mut console, prepare).await;
+    let posted = post(&mut console, &format!("{site}/echo"), "cat /tmp/body", 3_000_000).await;
+    assert!(posted.ends_with(sent.split(' ').next().unwrap()), "{posted}");
     let (said, status) = wget(&mut console, &format!("{site}/missing")).await;
     assert!(status != 0 && said.contains("404"), "{said}");
     let moved = text(&mut console, &format!("{PROXY} wget -q -O - {site}/moved | sha256sum")).await;
@@ -171,14 +175,17 @@ async fn refused(kind: Kind) {
             let caught = console.exec(&format!("wget -q -T 10 -O - http://{host}/x 2>&1"), SOON).await.unwrap();
             assert!(caught.status != 0 && caught.text().contains("403"), "{host}: {}", caught.text());
         }
-        // A host that is allowed sends the browser there.
+        // A host that is allowed sends the browser there: the answer is refused, and what could change something is not sent.
         for host in ["127.0.0.1", "localhost", "[::1]", "2130706433"] {
-            let (said, status) = wget(&mut console, &format!("http://{}/to/{host}:{port}/x", open.host())).await;
+            let there = format!("http://{}/to/{host}:{port}/x", open.host());
+            let (said, status) = wget(&mut console, &there).await;
             assert!(status != 0 && (said.contains("403") || said.contains("502")), "{host}: {said}");
+            let said = post(&mut console, &there, "printf secret", 6).await;
+            assert!(said.starts_with("HTTP/1.1 502"), "{host}: {said}");
         }
     }
-    assert_eq!(open.asked().len(), 8);
-    assert!(closed.asked().is_empty(), "{:?}", closed.asked());
+    assert_eq!(open.asked().len(), 16);
+    assert!(closed.asked().iter().all(|asked| matches!(&*asked.method, "GET" | "OPTIONS")), "{:?}", closed.asked());
 
     // By default a name outside does not exist.
     allow(&workbench, &id, false, &[]).await;
@@ -188,8 +195,11 @@ async fn refused(kind: Kind) {
     assert!(mirror.text().contains("198.1"), "{}", mirror.text());
     let (said, _) = wget(&mut console, &format!("http://{}/hello", open.host())).await;
     assert!(said.contains("403"), "{said}");
-    let secure =
-        text(&mut console, "printf 'CONNECT example.org:443 HTTP/1.1\\r\\n\\r\\n' | nc -w 10 gateway.lan 3128").await;
+    let secure = text(
+        &mut console,
+        "printf 'CONNECT example.org:443 HTTP/1.1\\r\\nHost: example.org:443\\r\\n\\r\\n' | nc -w 10 gateway.lan 3128",
+    )
+    .await;
     assert!(secure.starts_with("HTTP/1.1 501") && secure.contains("http://"), "{secure}");
 }
 
@@ -235,4 +245,74 @@ fn packages_are_kept_for_all_machines_and_without_a_network_in_chromium() {
 #[test]
 fn packages_are_kept_for_all_machines_and_without_a_network_in_firefox() {
     run(kept(Kind::Firefox));
+}
+
+/// Waits until the page shows this.
+async fn shows(browser: &Browser, wanted: &str) {
+    let there = async || {
+        Ok(browser
+            .eval("return document.body.innerText", vec![])
+            .await?
+            .as_str()
+            .is_some_and(|text| text.contains(wanted)))
+    };
+    if let Err(error) = browser.wait_until(&format!("{wanted:?} on the page"), SOON, there).await {
+        panic!("{error}\n{}", browser.eval("return document.body.innerText", vec![]).await.unwrap());
+    }
+}
+
+async fn page(kind: Kind) {
+    let server = Server::start();
+    let variant = allowed(kind);
+    let browser = variant.browser_with_tabs().await;
+    browser.open("network/index.html").await.unwrap();
+    shows(&browser, "No machine is on the LAN").await;
+    let workbench = Workbench::here(&browser);
+    let (_, mut console) = launched(&workbench).await;
+    online(&mut console).await;
+    browser.by_role("listitem", "alpine-1").await.unwrap();
+    shows(&browser, "Packages only").await;
+
+    // What it may reach is changed here, and the browser is asked for leave.
+    browser.click("button", "Change… what alpine-1 may reach").await.unwrap();
+    browser.type_into("textbox", "These hosts", "no host/").await.unwrap();
+    shows(&browser, "is not a host").await;
+    browser.type_into("textbox", "These hosts", &server.host()).await.unwrap();
+    browser.click("button", "Allow").await.unwrap();
+    shows(&browser, &format!("Packages, {}", server.host())).await;
+
+    browser.click("button", "Capture alpine-1").await.unwrap();
+    browser.by_role("button", "End capture of alpine-1").await.unwrap();
+    assert_eq!(wget(&mut console, &format!("http://{}/hello", server.host())).await.0, "hello\n");
+    wget(&mut console, "http://192.168.0.1/secret").await;
+    shows(&browser, &format!("GET http://{}/hello", server.host())).await;
+    shows(&browser, "192.168.0.1 is an address of a private network").await;
+
+    let save = async || Ok(browser.names("button").await?.into_iter().find(|name| name.starts_with("Save ")));
+    let save = browser.wait_for("the capture's button", SOON, save).await.unwrap();
+    // The number of frames on it grows.
+    let click = "[...document.querySelectorAll('button')].find((one) => one.innerText.startsWith('Save ')).click()";
+    assert!(save.ends_with(" frames of alpine-1"), "{save}");
+    browser.eval(click, vec![]).await.unwrap();
+    let id = workbench.world().await.unwrap().instances[0].id.clone();
+    let file = browser.downloads().join(format!("{id}.pcap"));
+    let there = async || Ok(std::fs::read(&file).ok().filter(|file| file.len() > 1000));
+    let capture = browser.wait_for("the capture among the downloads", SOON, there).await.unwrap();
+    assert_eq!(capture[..4], 0xa1b2_c3d4_u32.to_le_bytes(), "not a pcap file");
+    if let Ok(judge) = std::process::Command::new("tshark").arg("-r").arg(&file).args(["-Y", "_ws.malformed"]).output()
+    {
+        assert!(judge.status.success() && judge.stdout.is_empty(), "{}", String::from_utf8_lossy(&judge.stdout));
+    }
+    browser.click("button", "End capture of alpine-1").await.unwrap();
+    browser.by_role("button", "Capture alpine-1").await.unwrap();
+}
+
+#[test]
+fn the_network_page_shows_the_lan_and_changes_what_a_machine_may_reach_in_chromium() {
+    run(page(Kind::Chromium));
+}
+
+#[test]
+fn the_network_page_shows_the_lan_and_changes_what_a_machine_may_reach_in_firefox() {
+    run(page(Kind::Firefox));
 }

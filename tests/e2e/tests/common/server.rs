@@ -11,6 +11,7 @@ use std::time::Duration;
 /// What a request was.
 #[derive(Clone, Debug)]
 pub struct Asked {
+    pub method: String,
     pub headers: Vec<String>,
 }
 
@@ -92,8 +93,9 @@ fn serve(stream: TcpStream, own: &str, seen: &Mutex<Vec<Asked>>) -> Option<()> {
     let length = headers.iter().find_map(|header| header.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let path = line.split(' ').nth(1)?.to_owned();
-    seen.lock().unwrap().push(Asked { headers: headers.clone() });
+    let mut words = line.split(' ').map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
+    seen.lock().unwrap().push(Asked { method, headers: headers.clone() });
     answer(stream, own, &path, &headers, &body)
 }
 
@@ -121,7 +123,7 @@ fn answer(mut stream: TcpStream, own: &str, path: &str, headers: &[String], body
             say("304 Not Modified", "", b"")
         }
         "package" => say("200 OK", "etag: \"one\"\r\n", &bytes(300_000)),
-        "to" => say("302 Found", &format!("location: http://{rest}\r\n"), b""),
+        "to" => say("307 Temporary Redirect", &format!("location: http://{rest}\r\n"), b""),
         "moved" => say("302 Found", &format!("location: http://{own}/bytes/1000\r\n"), b""),
         "cookie" => say("200 OK", "set-cookie: who=me\r\n", b"cookie\n"),
         // Lies and silence.
