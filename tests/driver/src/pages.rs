@@ -10,9 +10,6 @@ use thirtyfour::WindowHandle;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tab(WindowHandle);
 
-/// How often the window's size is corrected: once for the frame around the page, once for rounding.
-const RESIZES: usize = 3;
-
 impl Browser {
     /// The full address of a file in the extension: `url("popup/index.html")`.
     pub fn url(&self, path: &str) -> String {
