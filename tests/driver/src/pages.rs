@@ -4,11 +4,15 @@ use crate::error::Doing;
 use crate::{Browser, Error, Result};
 use serde_json::Value;
 use std::path::Path;
+use std::time::Duration;
 use thirtyfour::WindowHandle;
 
 /// A tab that can be returned to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tab(WindowHandle);
+
+/// How long a busy browser may take to make its window smaller or larger.
+const RESIZE: Duration = Duration::from_secs(30);
 
 impl Browser {
     /// The full address of a file in the extension: `url("popup/index.html")`.
@@ -112,7 +116,7 @@ impl Browser {
     pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
         let wanted = [i64::from(width), i64::from(height)];
         let what = format!("a page of {width} × {height} pixels");
-        self.wait_until(&what, self.patience(), async || {
+        self.wait_until(&what, RESIZE, async || {
             // The page hears of its window's new size some time later, of both in one moment.
             let sizes = self.eval("return [innerWidth, innerHeight, outerWidth, outerHeight]", vec![]).await?;
             let [inner, outer] = [0, 2].map(|at| [at, at + 1].map(|at| sizes[at].as_i64().unwrap_or_default()));
