@@ -1,14 +1,14 @@
-//! Files that a machine shares with its host, through the panel and through the guest.
+//! Files that a machine shares with its host: what becomes of them, whichever side writes them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure fails the test")]
 
 mod common;
 
+use common::files::{downloaded, open_panel, wait_for_listed};
 use common::{
-    BOOT, SOON, Variant, WORK, at_prompt, begin_upload, browser, browser_with, launched, run, started, stop, text,
+    BOOT, MOUNTED, SOON, Variant, WORK, begin_upload, browser, browser_with, launched, run, started, stop, sum, text,
     upload,
 };
-use driver::thirtyfour::By;
 use driver::{Browser, Kind};
 use e2e::Workbench;
 use protocol::{
@@ -16,24 +16,16 @@ use protocol::{
     ShareWhat, State, StorageKind,
 };
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// Waits in the guest until the share is there: it is mounted behind the first prompt.
-const MOUNTED: &str = "until grep -q ' /mnt/host 9p ' /proc/mounts; do sleep 0.1; done";
 /// Making thousands of files in the guest of a busy machine.
 const MANY: Duration = Duration::from_secs(600);
-const ESCAPE: &str = "\u{e00c}";
 
 fn path(text: &str) -> FilePath {
     FilePath::try_from(text.to_owned()).unwrap()
-}
-
-fn sum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn request(id: &InstanceId, what: ShareWhat) -> DiskRequest {
@@ -79,137 +71,6 @@ async fn stored(browser: &Browser) -> Vec<String> {
         }
         return found.sort();";
     serde_json::from_value(browser.eval_async(script, vec![]).await.unwrap()).unwrap()
-}
-
-async fn open_panel(browser: &Browser, id: &InstanceId) {
-    browser.open(&format!("console/index.html?id={id}")).await.unwrap();
-    browser.click("button", "Files").await.unwrap();
-    browser.by_role("complementary", "Files").await.unwrap();
-}
-
-/// What the list in the panel shows, from top to bottom.
-async fn listed(browser: &Browser) -> driver::Result<Vec<String>> {
-    let script = "return [...document.querySelectorAll('.files > li')].map((file) => file.getAttribute('aria-label'))";
-    Ok(serde_json::from_value(browser.eval(script, vec![]).await?).unwrap_or_default())
-}
-
-async fn wait_for_listed(browser: &Browser, wanted: &[&str]) {
-    let same = async || Ok(listed(browser).await? == wanted);
-    if let Err(error) = browser.wait_until(&format!("the files to be {wanted:?}"), SOON, same).await {
-        panic!("{error}\nThey are {:?}", listed(browser).await);
-    }
-}
-
-/// Waits for a download of the browser's, and gives its content.
-async fn downloaded(browser: &Browser, name: &str, bytes: u64) -> Vec<u8> {
-    let saved = browser.downloads().join(name);
-    let whole = async || Ok(fs::metadata(&saved).is_ok_and(|file| file.len() == bytes));
-    browser.wait_until(&format!("{name} among the downloads"), WORK, whole).await.unwrap();
-    fs::read(saved).unwrap()
-}
-
-/// Chooses from the menu of a file.
-async fn choose(browser: &Browser, file: &str, item: &str) {
-    browser.click("button", &format!("More for {file}")).await.unwrap();
-    browser.click("menuitem", &format!("{item} {file}")).await.unwrap();
-}
-
-async fn dismiss(browser: &Browser, title: &str) {
-    browser.click("button", &format!("Dismiss {title}")).await.unwrap();
-    let gone = async || Ok(!browser.names("button").await?.contains(&format!("Dismiss {title}")));
-    browser.wait_until("the task to be gone", SOON, gone).await.unwrap();
-}
-
-async fn panel(kind: Kind) {
-    let folder = tempfile::tempdir().unwrap();
-    let given = folder.path().join("noise.bin");
-    let noise: Vec<u8> = (0..3_000_001_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-    fs::write(&given, &noise).unwrap();
-    let browser = browser(kind).await;
-    let id = Workbench::open(&browser).await.unwrap().launch().await.unwrap();
-    open_panel(&browser, &id).await;
-    let workbench = Workbench::here(&browser);
-    let mut console = at_prompt(&workbench, &id).await;
-    text(&mut console, MOUNTED).await;
-
-    // In, by the picker.
-    let picker = browser.driver().find(By::Css(".side input[type=file]")).await.unwrap();
-    picker.send_keys(given.to_str().unwrap()).await.unwrap();
-    browser.by_role("button", "Dismiss Upload noise.bin to alpine-1").await.unwrap();
-    wait_for_listed(&browser, &["noise.bin"]).await;
-    let seen = text(&mut console, "cd /mnt/host/share; stat -c '%s %a %u' noise.bin; sha256sum < noise.bin").await;
-    assert_eq!(seen, format!("3000001 644 0\n{}  -\n", sum(&noise)));
-    dismiss(&browser, "Upload noise.bin to alpine-1").await;
-
-    // Out, after the list has followed what the guest did.
-    let write =
-        "cd /mnt/host/share; mkdir -p docs; seq 100000 > docs/numbers.txt; rm noise.bin; sha256sum < docs/numbers.txt";
-    let numbers = text(&mut console, write).await;
-    wait_for_listed(&browser, &["docs"]).await;
-    browser.click("button", "Open docs").await.unwrap();
-    wait_for_listed(&browser, &["numbers.txt"]).await;
-    choose(&browser, "numbers.txt", "Download").await;
-    browser.click("button", "Save numbers.txt").await.unwrap();
-    let bytes = downloaded(&browser, "numbers.txt", 588_895).await;
-    assert_eq!(format!("{}  -\n", sum(&bytes)), numbers);
-    dismiss(&browser, "Download numbers.txt from alpine-1").await;
-
-    // Names.
-    choose(&browser, "numbers.txt", "Rename…").await;
-    browser.by_role("dialog", "Rename numbers.txt").await.unwrap();
-    browser.type_into("textbox", "Name", "../out").await.unwrap();
-    assert!(!browser.by_role("button", "Rename").await.unwrap().is_enabled().await.unwrap());
-    browser.type_into("textbox", "Name", "first 100 000").await.unwrap();
-    browser.click("button", "Rename").await.unwrap();
-    wait_for_listed(&browser, &["first 100 000"]).await;
-    browser.click("button", "New folder…").await.unwrap();
-    browser.type_into("textbox", "Name", "first 100 000").await.unwrap();
-    browser.click("button", "Create").await.unwrap();
-    browser.by_role("alert", "").await.unwrap();
-    browser.type_into("textbox", "Name", "more").await.unwrap();
-    browser.click("button", "Create").await.unwrap();
-    wait_for_listed(&browser, &["more", "first 100 000"]).await;
-    assert_eq!(text(&mut console, "ls /mnt/host/share/docs | cat").await, "first 100 000\nmore\n");
-    choose(&browser, "first 100 000", "Delete…").await;
-    browser.click("button", "Delete").await.unwrap();
-    wait_for_listed(&browser, &["more"]).await;
-
-    // What a guest may call its files does not change what stands around them.
-    text(
-        &mut console,
-        r"cd /mnt/host/share/docs; rmdir more; touch $(printf 'gpj\342\200\256exe') -- $(printf 'a\377b')",
-    )
-    .await;
-    wait_for_listed(&browser, &["a\u{fffd}b", "gpj\u{fffd}exe"]).await;
-    choose(&browser, "a\u{fffd}b", "Delete…").await;
-    browser.click("button", "Delete").await.unwrap();
-    wait_for_listed(&browser, &["gpj\u{fffd}exe"]).await;
-
-    // The folder that is shown goes away.
-    text(&mut console, "rm -r /mnt/host/share/docs").await;
-    browser.by_role("heading", "Nothing here yet").await.unwrap();
-    let gone =
-        text(&mut console, "cd /; rmdir /mnt/host/share; echo x > /mnt/host/profiles/x; ls /mnt/host | cat").await;
-    assert!(gone.contains("Read-only") && gone.ends_with("cache\nprofiles\nshare\n"), "{gone}");
-
-    // Its keys.
-    let closed = async || Ok(browser.names("complementary").await?.is_empty());
-    browser.click("button", "New folder…").await.unwrap();
-    browser.driver().active_element().await.unwrap().send_keys(ESCAPE).await.unwrap();
-    browser.click("button", "Close files").await.unwrap();
-    browser.wait_until("the panel to be closed", SOON, closed).await.unwrap();
-    common::ConsolePage(&browser).type_text("\u{e009}\u{e008}e").await;
-    browser.by_role("complementary", "Files").await.unwrap();
-}
-
-#[test]
-fn files_go_in_and_out_in_the_panel_in_chromium() {
-    run(panel(Kind::Chromium));
-}
-
-#[test]
-fn files_go_in_and_out_in_the_panel_in_firefox() {
-    run(panel(Kind::Firefox));
 }
 
 /// A folder with so many files, as a tar beside it; returns the sum over all files' sums, in the order of their names.

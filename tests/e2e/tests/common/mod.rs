@@ -3,11 +3,14 @@
 #![allow(dead_code, reason = "each test file is a program of its own and uses a part of this")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "only tests use it, and a failure fails the test")]
 
+pub mod files;
+
 use driver::thirtyfour::By;
 use driver::{Browser, Kind, LaunchOptions};
 use e2e::{Console, Workbench};
 use protocol::{DiskRequest, FilePath, InstanceId, JobId, PageRequest, ShareRequest, ShareWhat, State};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -20,6 +23,8 @@ pub const SOON: Duration = Duration::from_secs(30);
 /// Reading and writing a disk of some megabytes on a busy machine.
 pub const WORK: Duration = Duration::from_secs(180);
 /// The control key, as WebDriver writes it.
+/// Waits in the guest until the shared files are there: they are mounted behind the first prompt.
+pub const MOUNTED: &str = "until grep -q ' /mnt/host 9p ' /proc/mounts; do sleep 0.1; done";
 pub const RETURN: &str = "\u{e007}";
 
 /// Runs a test to its end.
@@ -223,4 +228,9 @@ pub async fn stop(workbench: &Workbench<'_>, id: &InstanceId) {
 /// What a command in the guest prints.
 pub async fn text(console: &mut Console<'_>, command: &str) -> String {
     console.exec(command, WORK).await.unwrap().text()
+}
+
+/// SHA-256, as the guest's `sha256sum` prints it.
+pub fn sum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
