@@ -90,7 +90,7 @@ fn History() -> Html {
         Callback::from(move |now| chosen.set(now))
     };
     html! {
-        <div class="history">
+        <div class="page">
             <header class="head">
                 <Logo />
                 <h1>{ "History" }</h1>

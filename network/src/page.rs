@@ -18,7 +18,7 @@ fn Network() -> Html {
     let view = seen.now.as_deref().cloned();
     let on_lan = view.clone().filter(|view| !view.lines.is_empty());
     html! {
-        <div class="network">
+        <div class="page">
             <header class="head">
                 <Logo />
                 <h1>{ "Network" }</h1>

@@ -53,7 +53,7 @@ fn Storage() -> Html {
     });
     let room = report.as_ref().map(|report| Room { usage: report.usage, quota: report.quota });
     html! {
-        <div class="storage">
+        <div class="page">
             <header class="head">
                 <Logo />
                 <h1>{ "Storage" }</h1>
