@@ -34,12 +34,14 @@ pub struct Target {
     pub first: Url,
     /// Tried if nobody is there.
     pub second: Option<Url>,
+    /// Whether a redirect is followed, wherever it leads.
+    pub follow: bool,
 }
 
 impl Target {
     /// A request that is sent where it was meant to go.
     pub fn only(url: &Url) -> Self {
-        Self { first: url.clone(), second: None }
+        Self { first: url.clone(), second: None, follow: false }
     }
 }
 
@@ -90,9 +92,11 @@ async fn answer(hub: &Rc<Hub>, stream: &Stream, request: &Request, body: Vec<Uin
                 .map_err(|error| Refused(502, text_of(&error)))?,
         ),
     };
-    let mut fetched = ask(stream, request, &target.first, body.as_ref(), found.as_ref()).await;
+    // What would change something is not sent on either.
+    let follow = target.follow && matches!(&*request.method, "GET" | "HEAD");
+    let mut fetched = ask(stream, request, (&target.first, follow), body.as_ref(), found.as_ref()).await;
     if let (Err(Refused(502, _)), Some(second)) = (&fetched, &target.second) {
-        fetched = ask(stream, request, second, body.as_ref(), found.as_ref()).await;
+        fetched = ask(stream, request, (second, follow), body.as_ref(), found.as_ref()).await;
     }
     let response = match (fetched, found) {
         // Not changed, or nobody there to say so.
@@ -103,8 +107,12 @@ async fn answer(hub: &Rc<Hub>, stream: &Stream, request: &Request, body: Vec<Uin
         (fetched, _) => fetched?,
     };
     if response.type_() == ResponseType::Opaqueredirect {
-        let sentence =
-            "The server redirects this request, which is followed for GET only: ask the place where it leads.";
+        let sentence = match target.follow {
+            true => "The server redirects this request, which is followed for GET only: ask the place where it leads.",
+            false => {
+                "The package mirror redirects this request, which is not followed: the machine may reach mirrors only."
+            }
+        };
         return Err(Refused(502, sentence.to_owned()));
     }
     if let Err(why) = hub.web.check(stream.conn.port, &response.url()) {
@@ -122,7 +130,7 @@ async fn answer(hub: &Rc<Hub>, stream: &Stream, request: &Request, body: Vec<Uin
 async fn ask(
     stream: &Stream,
     request: &Request,
-    url: &Url,
+    (url, follow): (&Url, bool),
     body: Option<&Blob>,
     found: Option<&Found>,
 ) -> Result<web_sys::Response, Refused> {
@@ -144,9 +152,8 @@ async fn ask(
     init.set_headers(&headers);
     init.set_credentials(RequestCredentials::Omit);
     init.set_referrer_policy(ReferrerPolicy::NoReferrer);
-    // A browser follows redirects before anybody can look where they lead. What would change something there is not sent on.
-    let harmless = matches!(&*request.method, "GET" | "HEAD");
-    init.set_redirect(if harmless { RequestRedirect::Follow } else { RequestRedirect::Manual });
+    // A browser follows redirects before anybody can look where they lead.
+    init.set_redirect(if follow { RequestRedirect::Follow } else { RequestRedirect::Manual });
     init.set_cache(RequestCache::NoStore);
     init.set_signal(Some(&controller.signal()));
     if let Some(body) = body {
