@@ -6,6 +6,7 @@
 
 mod disk;
 mod layers;
+mod lid;
 mod report;
 mod server;
 mod share;
@@ -41,6 +42,9 @@ pub struct Options {
     /// Measures the files that machines share with the host instead of launches.
     #[arg(long, conflicts_with = "disks")]
     share: bool,
+    /// Measures suspending and going on instead of launches.
+    #[arg(long, conflicts_with_all = ["disks", "share"])]
+    lid: bool,
     /// In which browser.
     #[arg(long, value_enum, default_value = "chromium")]
     browser: Name,
@@ -60,7 +64,14 @@ pub fn bench(root: &Path, options: &Options) -> Result<ExitCode> {
     let image = build::guest::image(root)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let measure = async {
-        if options.share {
+        if options.lid {
+            let report = measure_lid(root, options, &image).await?;
+            Ok(Outcome {
+                text: report.to_string(),
+                verdict: report.verdict(),
+                put: Box::new(move |old| report.put_into(old)),
+            })
+        } else if options.share {
             let report = measure_share(root, options, &image).await?;
             Ok(Outcome {
                 text: report.to_string(),
@@ -177,6 +188,16 @@ async fn measure_share(root: &Path, options: &Options, image: &GuestImage) -> Re
     }
     rounds.remove(0);
     Ok(share::Report { circumstances: field.end().await?, rounds })
+}
+
+async fn measure_lid(root: &Path, options: &Options, image: &GuestImage) -> Result<lid::Report> {
+    let field = Field::prepare(root, options, image).await?;
+    let mut rounds = vec![];
+    for number in 0..=options.rounds {
+        rounds.push(lid::round(&field.browser, number).await?);
+    }
+    rounds.remove(0);
+    Ok(lid::Report { circumstances: field.end().await?, rounds })
 }
 
 /// One boot of each side, one after the other.
