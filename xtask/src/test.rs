@@ -42,6 +42,8 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
     lint(root)?;
     // The catalog's tests run the packaged DuckDB.
     setup::npm(root)?;
+    // Profiles' tests run the guest's own system.
+    build::guest::image(root)?;
     let mut tests = native_cargo();
     tests.args(["test", "--workspace", "--exclude", "e2e", "--exclude", "driver"]).current_dir(root);
     succeed(&mut tests)?;

@@ -33,12 +33,15 @@ fn archive() -> Option<PathBuf> {
 }
 
 impl Alpine {
-    /// Starts one, or says why it can't be: then the test is left out, unless `CI` is set.
+    /// Starts one, or says why it can't be: then the test is left out. Where `CI` is set that is a failure, unless this is not root, or Alpine's
+    /// archive can be had from nowhere and the guest is another one.
     pub fn start() -> Option<Self> {
         match Self::try_start() {
             Ok(alpine) => Some(alpine),
             Err(reason) => {
-                assert!(std::env::var_os("CI").is_none() || reason.contains("root"), "{reason}");
+                let excused =
+                    reason.contains("root") || archive().is_none() && !repository("../shared/alpine").exists();
+                assert!(std::env::var_os("CI").is_none() || excused, "{reason}");
                 eprintln!("skipped: {reason}");
                 None
             }
