@@ -32,6 +32,8 @@ const LOG_MAX: u64 = 1 << 20;
 const LIST_MAX: u64 = 256 << 10;
 /// Pages are told of changes at most so often, in milliseconds.
 const NEWS_MS: i32 = 100;
+/// How often the guest is asked again what is applied, once a second, where it has not mounted the profiles yet.
+const LISTINGS: u32 = 60;
 /// The runner's exit status when others need the profile, and when another run is under way.
 const NEEDED: i32 = 3;
 const BUSY: i32 = 75;
@@ -45,6 +47,9 @@ pub struct Profiles {
     /// The profiles are laid, or are just being.
     laid: Cell<bool>,
     laying: Cell<bool>,
+    /// How often the guest will still be asked what is applied: a page wants to know, and it could not say.
+    listings: Cell<u32>,
+    listing: Cell<bool>,
     news_due: Cell<bool>,
 }
 
@@ -65,6 +70,8 @@ impl Profiles {
             now: RefCell::default(),
             laid: Cell::new(false),
             laying: Cell::new(false),
+            listings: Cell::new(0),
+            listing: Cell::new(false),
             news_due: Cell::new(false),
         });
         let weak = Rc::downgrade(&own);
@@ -88,6 +95,10 @@ impl Profiles {
         if ready && !self.laid.get() {
             self.lay_soon();
         }
+        if ready && !self.laying.get() && self.listings.get() > 0 {
+            self.listings.set(self.listings.get() - 1);
+            self.list_soon();
+        }
     }
 
     /// The machine ends.
@@ -100,8 +111,8 @@ impl Profiles {
         match ask {
             ProfileAsk::Look => {
                 self.changed();
-                let own = self.clone();
-                spawn_local(async move { own.list().await });
+                self.listings.set(LISTINGS);
+                self.list_soon();
             }
             ProfileAsk::Lay => self.lay_soon(),
             ProfileAsk::Run { verb, name } => {
@@ -174,16 +185,28 @@ impl Profiles {
         self.share.lay(&files).await
     }
 
+    fn list_soon(self: &Rc<Self>) {
+        if self.agent.is_up() && !self.listing.replace(true) {
+            let own = self.clone();
+            spawn_local(async move {
+                own.list().await;
+                own.listing.set(false);
+            });
+        }
+    }
+
     /// Asks the guest what is applied.
     async fn list(self: &Rc<Self>) {
-        if !self.agent.is_up() {
-            return;
-        }
         let mut said = vec![];
         let command = format!("sh {FOLDER}/list.sh");
         let listed = self.agent.exec(&command, &[], LIST_MAX, QUICK_MS, |_, bytes| said.extend_from_slice(bytes)).await;
         match listed {
-            Ok(_) => self.now.borrow_mut().marks = marks(&String::from_utf8_lossy(&said)).ok(),
+            Ok(0) => {
+                self.listings.set(0);
+                self.now.borrow_mut().marks = marks(&String::from_utf8_lossy(&said)).ok();
+            }
+            // The shared files are mounted behind the first prompt.
+            Ok(_) => {}
             Err(error) => log(&format!("the guest’s profiles were not listed: {error}")),
         }
         self.changed();
