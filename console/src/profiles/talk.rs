@@ -1,6 +1,7 @@
 //! The channel to the machine's worker about profiles.
 
 use protocol::{InstanceId, ProfileAsk, ProfileNews, ProfilesNow, profiles_channel};
+use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{BroadcastChannel, MessageEvent};
@@ -35,9 +36,14 @@ pub(super) fn use_talk(id: &InstanceId, run: Option<u32>) -> Talk {
         move |(id, run)| {
             now.set(None);
             let opened = run.and_then(|_| BroadcastChannel::new(&profiles_channel(id)).ok());
+            let (ready, again) = (Cell::new(false), ask.clone());
             let heard = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
                 // What other pages ask comes here too, and is no news.
                 if let Ok(ProfileNews::Now(told)) = from_js(event.data()) {
+                    // What was asked of a machine that was just starting was heard by nobody, or too early.
+                    if told.ready && !ready.replace(told.ready) && told.marks.is_none() {
+                        again.emit(ProfileAsk::Look);
+                    }
                     now.set(Some(Rc::new(*told)));
                 }
             });
