@@ -2,7 +2,9 @@
 
 use crate::succeed;
 use anyhow::Result;
-use std::path::Path;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -19,6 +21,17 @@ const CRATES: [(&str, &str); 7] = [
 /// The target folder of its own: the compiler may be another one than the native one.
 const TARGET_DIR: &str = "target/wasm";
 
+/// How wasm-opt is called.
+const SHRINK: [&str; 7] = [
+    "-O2",
+    "--enable-bulk-memory",
+    "--enable-nontrapping-float-to-int",
+    "--enable-sign-ext",
+    "--enable-reference-types",
+    "--enable-mutable-globals",
+    "--enable-multivalue",
+];
+
 /// The names of the crates that become WebAssembly.
 pub fn crate_names() -> [&'static str; CRATES.len()] {
     CRATES.map(|(name, _)| name)
@@ -34,16 +47,32 @@ pub fn build(root: &Path, out: &Path) -> Result<()> {
     succeed(&mut cargo)?;
     for (name, place) in CRATES {
         let wasm = root.join(TARGET_DIR).join("wasm32-unknown-unknown/release").join(format!("{name}.wasm"));
-        let place = out.join(place);
-        Bindgen::new()
-            .input_path(wasm)
-            .web(true)?
-            .omit_default_module_path(false)
-            .typescript(false)
-            .generate(&place)?;
-        shrink(root, &place.join(format!("{name}_bg.wasm")))?;
+        super::copy_tree(&loadable(root, name, &wasm)?, &out.join(place), &|_| true)?;
     }
     Ok(())
+}
+
+/// The folder with a crate's JavaScript and its small WASM file. It is kept between builds, because making it takes
+/// longer than compiling the crate, and made anew when the compiler's output has changed, or what makes it.
+fn loadable(root: &Path, name: &str, wasm: &Path) -> Result<PathBuf> {
+    let place = root.join("target/loadable").join(name);
+    let stamp = root.join("target/loadable").join(format!("{name}.made-of"));
+    let mut digest = Sha256::new();
+    digest.update(fs::read(wasm)?);
+    digest.update(fs::read(root.join("package-lock.json"))?);
+    digest.update(fs::read(root.join("Cargo.lock"))?);
+    digest.update(SHRINK.join(" "));
+    let made_of: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    if fs::read_to_string(&stamp).is_ok_and(|known| known == made_of) {
+        return Ok(place);
+    }
+    if place.exists() {
+        fs::remove_dir_all(&place)?;
+    }
+    Bindgen::new().input_path(wasm).web(true)?.omit_default_module_path(false).typescript(false).generate(&place)?;
+    shrink(root, &place.join(format!("{name}_bg.wasm")))?;
+    fs::write(stamp, made_of)?;
+    Ok(place)
 }
 
 /// Builds the tests that need a JavaScript engine, and runs them in Node.js: every function that they export.
@@ -67,7 +96,5 @@ pub fn test(root: &Path) -> Result<()> {
 
 fn shrink(root: &Path, wasm: &Path) -> Result<()> {
     let mut opt = Command::new(root.join("node_modules/.bin/wasm-opt"));
-    opt.args(["-O2", "--enable-bulk-memory", "--enable-nontrapping-float-to-int", "--enable-sign-ext"]);
-    opt.args(["--enable-reference-types", "--enable-mutable-globals", "--enable-multivalue"]);
-    succeed(opt.arg(wasm).arg("-o").arg(wasm))
+    succeed(opt.args(SHRINK).arg(wasm).arg("-o").arg(wasm))
 }
