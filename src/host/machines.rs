@@ -49,7 +49,7 @@ pub struct Machines {
     machines: RefCell<BTreeMap<InstanceId, Machine>>,
     /// A worker without a machine: the page is opened because one is about to be started.
     spare: RefCell<Option<MachineWorker>>,
-    lan: Lan,
+    lan: Rc<Lan>,
     own: Weak<Self>,
 }
 
@@ -74,7 +74,7 @@ impl Machines {
             engine: Engine::compile(),
             machines: RefCell::default(),
             spare: RefCell::default(),
-            lan: Lan::default(),
+            lan: Rc::default(),
             own: own.clone(),
         });
         match MachineWorker::start(&machines.engine) {
@@ -85,6 +85,11 @@ impl Machines {
         let own = machines.clone();
         every(WATCH_MS, move || own.look())?;
         Ok(machines)
+    }
+
+    /// The LAN that they are on.
+    pub fn lan(&self) -> Rc<Lan> {
+        self.lan.clone()
     }
 
     /// Which machines run, or have ended without the background's knowing.

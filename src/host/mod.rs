@@ -10,6 +10,7 @@ mod jobs;
 mod keep_alive;
 mod lan;
 mod machines;
+mod peers;
 mod worker;
 
 use crate::bridge::{from_js, to_js};
@@ -18,6 +19,7 @@ use catalog::Catalog;
 use jobs::Jobs;
 use js_sys::Promise;
 use machines::Machines;
+use peers::Peers;
 use protocol::{Envelope, HostCall, HostReply, Problem};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -30,6 +32,7 @@ pub struct Host {
     machines: Rc<Machines>,
     jobs: Rc<Jobs>,
     catalog: Rc<Catalog>,
+    peers: Rc<Peers>,
 }
 
 #[wasm_bindgen]
@@ -41,19 +44,21 @@ impl Host {
         let machines = Machines::watched()?;
         let jobs = Jobs::new(machines.clone())?;
         let catalog = Catalog::new()?;
-        Ok(Self { machines, jobs, catalog })
+        let peers = Peers::new(machines.lan())?;
+        Ok(Self { machines, jobs, catalog, peers })
     }
 
     /// Does what the background asks; the promise is of its answer.
     pub fn call(&self, message: JsValue, sender: MessageSender) -> Promise {
         let (machines, jobs, catalog) = (self.machines.clone(), self.jobs.clone(), self.catalog.clone());
+        let peers = self.peers.clone();
         future_to_promise(async move {
             if !is_ours(Some(&sender)) {
                 return Err(JsValue::from_str("not from this extension"));
             }
             let reply = match from_js::<Envelope>(message) {
                 Ok(Envelope::Host(call)) => {
-                    answer(&machines, &jobs, &catalog, call).await.unwrap_or_else(HostReply::Failed)
+                    answer(&machines, &jobs, (&catalog, &peers), call).await.unwrap_or_else(HostReply::Failed)
                 }
                 Ok(Envelope::Background(_)) => return Err(JsValue::from_str("not for the host page")),
                 Err(problem) => HostReply::Failed(problem),
@@ -63,9 +68,15 @@ impl Host {
     }
 }
 
-async fn answer(machines: &Machines, jobs: &Rc<Jobs>, catalog: &Catalog, call: HostCall) -> Result<HostReply, Problem> {
+async fn answer(
+    machines: &Machines,
+    jobs: &Rc<Jobs>,
+    (catalog, peers): (&Catalog, &Rc<Peers>),
+    call: HostCall,
+) -> Result<HostReply, Problem> {
     match call {
-        HostCall::List => return Ok(HostReply::Machines(machines.list(), jobs.list())),
+        HostCall::List => return Ok(HostReply::Machines(machines.list(), jobs.list(), peers.live())),
+        HostCall::Peers(request) => return peers.answer(request).await.map(HostReply::Peer),
         HostCall::Start(spec) => {
             jobs.interrupt_tidying();
             catalog.give_way();

@@ -5,12 +5,14 @@
 
 mod kept;
 mod line;
+mod peers;
 mod view;
 mod web;
 
 use crate::bridge::{from_js, log, text_of, to_js};
 use kept::Kept;
-use line::Line;
+use line::{Line, MACHINE_BATCH};
+use peers::Peers;
 use protocol::{Access, InstanceId, LanCommand, LanNotice};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -88,7 +90,8 @@ impl LanWorker {
 /// The LAN, and a line to each machine on it.
 struct Hub {
     lan: RefCell<Lan>,
-    lines: RefCell<BTreeMap<PortId, Line>>,
+    lines: RefCell<BTreeMap<PortId, Line<InstanceId>>>,
+    peers: Peers,
     kept: Kept,
     web: Web,
     /// When a timer will wake it, at the latest.
@@ -111,8 +114,16 @@ impl Hub {
         #[expect(clippy::expect_used, reason = "the one error is a full LAN, and this one is empty")]
         let lan = Lan::new(SwitchConfig::default(), config, kept.leases()).expect("a LAN with room for its gateway");
         let (lan, web) = (RefCell::new(lan), Web::default());
-        let hub = Rc::new(Self { lan, lines: RefCell::default(), kept, web, wakes: Cell::new(None) });
+        let hub = Rc::new(Self {
+            lan,
+            lines: RefCell::default(),
+            peers: Peers::default(),
+            kept,
+            web,
+            wakes: Cell::new(None),
+        });
         hub.look();
+        hub.machines_changed();
         hub
     }
 
@@ -125,7 +136,13 @@ impl Hub {
                 }
             }
             (LanCommand::Detach(id), _) => self.detach(&id),
-            (LanCommand::Attach { .. }, None) => log("a machine was to be attached without a port"),
+            (LanCommand::AttachPeer { id, numbers, rule }, Some(port)) => self.attach_peer(id, numbers, rule, port),
+            (LanCommand::PeerRule(id, rule), _) => self.rule_peer(&id, rule),
+            (LanCommand::PeerMachines(id, name, machines), _) => self.name_peer(&id, &name, &machines),
+            (LanCommand::DetachPeer(id), _) => self.detach_peer(&id),
+            (LanCommand::Attach { .. } | LanCommand::AttachPeer { .. }, None) => {
+                log("a line was to be made without a port")
+            }
         }
     }
 
@@ -138,8 +155,9 @@ impl Hub {
             Ok(at) => {
                 self.web.admit(self, at, &id, access);
                 let own = self.clone();
-                let line = Line::new(id, port, move |event| own.hear(at, event));
+                let line = Line::new(id, MACHINE_BATCH, port, move |event| own.hear(at, event));
                 self.lines.borrow_mut().insert(at, line);
+                self.machines_changed();
                 self.turn();
             }
         }
@@ -155,6 +173,7 @@ impl Hub {
             self.lines.borrow_mut().remove(&at);
             self.web.leave(at);
             self.lan.borrow_mut().detach(at);
+            self.machines_changed();
             self.turn();
         }
     }
@@ -182,6 +201,7 @@ impl Hub {
         loop {
             self.lan.borrow_mut().poll(now());
             let mut idle = !self.events();
+            idle &= !self.serve_peers();
             for (at, line) in &mut *self.lines.borrow_mut() {
                 let room = line.room();
                 let batch = if room > 0 { self.lan.borrow_mut().take(*at, room, now()) } else { vec![] };
@@ -209,7 +229,7 @@ impl Hub {
             match event {
                 Event::Leased(_) => self.kept.keep(self.lan.borrow_mut().gateway().leases().collect()),
                 Event::Tcp(event) => self.web.hear(self, event),
-                Event::Addresses { .. } => {}
+                Event::Addresses { .. } => self.machines_changed(),
             }
         }
     }
@@ -241,6 +261,7 @@ impl Hub {
         let unix = Duration::from_secs_f64(js_sys::Date::now().max(0.0) / 1000.0);
         self.lan.borrow_mut().set_clock(unix, now());
         self.web.look(self);
+        self.tell_traffic();
         self.turn();
     }
 }

@@ -6,7 +6,7 @@ use protocol::{Confined, InstanceId, LAN_CHANNEL, LanAsk, LanLine, LanTold, LanV
 use std::rc::Rc;
 use vlan::stage::pcap::CaptureConfig;
 use vlan::switch::{Confinement, PortId};
-use vlan::{Mac, plan};
+use vlan::{DropReason, Mac, plan};
 use wasm_bindgen::prelude::*;
 use web_sys::{BroadcastChannel, MessageEvent};
 
@@ -68,13 +68,16 @@ fn view(hub: &Rc<Hub>) -> LanView {
     }
 }
 
+/// The word for a reason.
+pub fn reason(why: DropReason) -> String {
+    serde_json::to_value(why).ok().and_then(|why| why.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
 fn shown(hub: &Hub, at: PortId, id: &InstanceId) -> LanLine {
     let mut lan = hub.lan.borrow_mut();
     let captured = lan.capture(at).map(|capture| capture.frames() as u64);
     let switch = lan.switch();
     let counters = switch.counters(at).cloned().unwrap_or_default();
-    let reason =
-        |why| serde_json::to_value(why).ok().and_then(|why| why.as_str().map(str::to_owned)).unwrap_or_default();
     let Confinement { blocked, isolated } = switch.confinement(at);
     LanLine {
         id: id.clone(),

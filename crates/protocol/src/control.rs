@@ -1,6 +1,6 @@
 use crate::{
-    Access, CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, Job, JobId, Problem, Settings,
-    TemplateId, World,
+    Access, CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, Job, JobId, PeerId, PeerLog, PeerRequest,
+    Problem, Settings, TemplateId, World,
 };
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +51,8 @@ pub enum PageRequest {
     Disks(DiskRequest),
     /// Something about the catalog: the history, and questions about everything.
     Catalog(CatalogRequest),
+    /// Something about other browsers that are joined, or are to be.
+    Peers(PeerRequest),
 }
 
 /// A request with the number under which its answer comes.
@@ -87,6 +89,8 @@ pub enum Reply {
     Disks(DiskReply),
     /// The answer to [`PageRequest::Catalog`].
     Catalog(CatalogReply),
+    /// The answer to [`PageRequest::Peers`]: the pairing that the call made or touched.
+    Peer(PeerId),
 }
 
 impl Reply {
@@ -95,7 +99,7 @@ impl Reply {
         match self {
             Self::Machine(id) => id.as_ref(),
             Self::Disks(DiskReply::Instance(id)) => Some(id),
-            Self::Disks(_) | Self::Catalog(_) => None,
+            Self::Disks(_) | Self::Catalog(_) | Self::Peer(_) => None,
         }
     }
 }
@@ -111,6 +115,8 @@ pub enum Notice {
     JobGone(JobId),
     /// What [`crate::HostCall::Tidy`] asked for is done, as far as it can be.
     Tidied,
+    /// So many pairings are under way or joined now; and what has become of one, for the history.
+    Peers(u32, Option<PeerLog>),
 }
 
 /// Runtime messages reach every page of the extension: the envelope says whom one is for.

@@ -79,6 +79,10 @@ kinds! {
     Exported = "exported", "Exported";
     /// An import or export failed.
     WorkFailed = "work-failed", "Import or export failed";
+    /// Another browser was joined to the LAN; the name is that of its LAN.
+    PeerJoined = "peer-joined", "Peer joined";
+    /// A joined browser has left, or a pairing ended before; the duration is how long it was joined.
+    PeerLeft = "peer-left", "Peer left";
     /// How much storage is in use.
     Storage = "storage", "Storage measured";
     /// The catalog was damaged or missing, and was made anew.

@@ -1,6 +1,6 @@
 use crate::{
     Access, CatalogAnswer, CatalogOrder, DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, JobStage, MemoryMib,
-    Point, Problem, SnapshotId, StartFrom, TemplateId,
+    PeerId, PeerRequest, Point, Problem, SnapshotId, StartFrom, TemplateId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -162,17 +162,21 @@ pub enum HostCall {
     Tidy(Inventory),
     /// Saves in the catalog, and asks it.
     Catalog(Box<CatalogOrder>),
+    /// Does something about peers.
+    Peers(PeerRequest),
 }
 
 /// The host page's answer to a [`HostCall`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostReply {
-    /// To [`HostCall::List`].
-    Machines(Vec<RunningMachine>, Vec<Job>),
+    /// To [`HostCall::List`]; the last is how many pairings are under way or joined.
+    Machines(Vec<RunningMachine>, Vec<Job>, u32),
     /// To [`HostCall::Disks`].
     Disks(DiskReply),
     /// To [`HostCall::Catalog`].
     Catalog(Box<CatalogAnswer>),
+    /// To [`HostCall::Peers`].
+    Peer(PeerId),
     /// It is done, or on its way and will be told by a [`HostNotice`].
     Done,
     /// It could not be done.

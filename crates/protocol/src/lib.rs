@@ -7,6 +7,7 @@
 //!  host page ── WorkerCommand / MachineEvent over postMessage ──► machine worker
 //!  host page ── LanCommand / LanNotice over postMessage ──► lan worker
 //!  pages ── ConsoleRequest / ConsoleEvent over BroadcastChannel ──► machine worker
+//!  pages ── PeersAsk / PeersTold over BroadcastChannel ──► host page
 //!  pages ── ProfileAsk / ProfileNews over BroadcastChannel ──► machine worker
 //!  storage worker ── ShareAsk / ShareAnswer over BroadcastChannel ──► machine worker
 //! ```
@@ -24,6 +25,7 @@ mod host;
 mod ids;
 mod lan;
 mod model;
+mod peers;
 mod problem;
 mod profiles;
 mod share;
@@ -45,12 +47,16 @@ pub use host::{
     DiskOrder, Fresh, HostCall, HostNotice, HostReply, ImageFile, Inventory, MachineEvent, MachineSpec, NewSnapshot,
     RunningMachine, StorageCommand, StorageNotice, Subject, WarmState, WorkerCommand, WorkerNotice,
 };
-pub use ids::{IdError, InstanceId, JobId, LayerId, NameError, SnapshotId, TemplateId, check_name};
+pub use ids::{IdError, InstanceId, JobId, LayerId, NameError, PeerId, SnapshotId, TemplateId, check_name};
 pub use lan::{
     Access, AccessError, Confined, LAN_CHANNEL, LanAsk, LanCommand, LanLine, LanNotice, LanTold, LanView, WebRequest,
 };
 pub use model::{
     Instance, MEMORY_CHOICES_MIB, MemoryError, MemoryMib, Removed, Settings, StartFrom, State, Template, Theme, World,
+};
+pub use peers::{
+    LanMachine, LanTraffic, PEER_CODE_MAX, PEERS_CHANNEL, PeerCode, PeerLog, PeerMachine, PeerRequest, PeerRule,
+    PeerStage, PeerView, PeersAsk, PeersTold, PeersView,
 };
 pub use problem::{Problem, ProblemCode};
 pub use profiles::{

@@ -41,7 +41,7 @@ impl Registry {
             PageRequest::SaveSettings(settings) => self.save_settings(settings),
             PageRequest::Disks(request) => self.disk_request(request, now, random),
             // The catalog shows what is decided here and decides nothing: the background sees to it.
-            PageRequest::Catalog(_) => Ok((None, vec![])),
+            PageRequest::Catalog(_) | PageRequest::Peers(_) => Ok((None, vec![])),
         }
     }
 

@@ -1,6 +1,8 @@
 //! The calls that wait for an answer, and what becomes of them when the connection is lost.
 
-use protocol::{DiskRequest, InstanceId, PageCall, PageRequest, Problem, ProblemCode, Reply, ShareWhat, State, World};
+use protocol::{
+    DiskRequest, InstanceId, PageCall, PageRequest, PeerRequest, Problem, ProblemCode, Reply, ShareWhat, State, World,
+};
 use std::collections::BTreeMap;
 
 /// What a call ends with.
@@ -123,6 +125,11 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
         // Asked twice it says the same twice.
         | PageRequest::Catalog(_) => Fate::Again,
         PageRequest::Disks(request) => disk_fate(request),
+        PageRequest::Peers(PeerRequest::Invite(_) | PeerRequest::Join(..) | PeerRequest::Answer(..)) => {
+            unknown("pair the browsers")
+        }
+        // What names a state that a pairing should be in does no harm twice.
+        PageRequest::Peers(_) => Fate::Again,
     }
 }
 

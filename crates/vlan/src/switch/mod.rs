@@ -24,7 +24,7 @@ use crate::mac::Mac;
 use crate::plan::Plan;
 use guard::Scope;
 use port::Port;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use table::{Learned, Table};
@@ -180,6 +180,9 @@ impl Switch {
         {
             return Err(DropReason::Isolated);
         }
+        if !sender.reaches(to) || !receiver.reaches(from) {
+            return Err(DropReason::NotAllowed);
+        }
         let crossing = (sender.is_outside() && (receiver.is_outside() || receiver.is_gateway()))
             || (sender.is_gateway() && receiver.is_outside())
             || (scope == Scope::Gateway && !receiver.is_gateway());
@@ -267,6 +270,20 @@ impl Switch {
             if confinement.blocked {
                 port.queue = queue::Queue::default();
             }
+        }
+    }
+
+    /// Says which machines a peer's port reaches, and which reach it; `None` is all of them, as at first.
+    pub fn set_reach(&mut self, port: PortId, reach: Option<BTreeSet<PortId>>) {
+        if let Some(port) = self.ports.get_mut(&port) {
+            port.reach = reach;
+        }
+    }
+
+    /// Says of which LAN's addresses a peer's port may speak; `None` is any LAN's but ours, as at first.
+    pub fn set_network(&mut self, port: PortId, network: Option<Plan>) {
+        if let Some(port) = self.ports.get_mut(&port) {
+            port.network = network;
         }
     }
 

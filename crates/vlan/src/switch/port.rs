@@ -2,7 +2,9 @@ use super::queue::Queue;
 use crate::counters::Counters;
 use crate::limit::{Bucket, Rate};
 use crate::mac::Mac;
+use crate::plan::Plan;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 /// One port of the switch. Numbers are not used again.
@@ -51,6 +53,10 @@ pub struct Confinement {
 pub(super) struct Port {
     pub(super) kind: Kind,
     pub(super) confinement: Confinement,
+    /// For a peer: the machines that it reaches and that reach it; `None` is all.
+    pub(super) reach: Option<BTreeSet<PortId>>,
+    /// For a peer: the LAN whose addresses it has; `None` is any but ours.
+    pub(super) network: Option<Plan>,
     pub(super) addresses: Vec<Ipv4Addr>,
     pub(super) counters: Counters,
     pub(super) queue: Queue,
@@ -62,6 +68,8 @@ impl Port {
         Port {
             kind,
             confinement: Confinement::default(),
+            reach: None,
+            network: None,
             addresses: Vec::new(),
             counters: Counters::default(),
             queue: Queue::default(),
@@ -75,6 +83,11 @@ impl Port {
 
     pub(super) fn is_outside(&self) -> bool {
         self.kind == Kind::Outside
+    }
+
+    /// Whether this port and another one may have to do with each other, as far as this one decides.
+    pub(super) fn reaches(&self, other: PortId) -> bool {
+        self.reach.as_ref().is_none_or(|reach| reach.contains(&other))
     }
 
     /// The one hardware address behind this port, if it has only one.

@@ -264,3 +264,32 @@ fn a_batch_keeps_to_its_size() {
     assert!(switch.take(ports[2], usize::MAX).is_empty());
     assert_eq!(switch.counters(ports[2]).unwrap().frames_out, 10);
 }
+
+#[test]
+fn a_peer_and_a_machine_without_leave_have_nothing_to_do_with_each_other() {
+    let (mut switch, ports) = lan();
+    let peer: Ipv4Addr = [10, 1, 1, 20].into();
+    switch.set_reach(ports[3], Some([ports[1]].into()));
+    let question = testing::arp_request(mac(77).0, peer, host(12));
+    assert_eq!(receivers(&mut switch, ports[3], &question), [1], "a broadcast too");
+    let to = |number: u8, last| udp((77, peer), (mac(number), host(last)), (5, 6));
+    assert_eq!(receivers(&mut switch, ports[3], &to(1, 11)), [1]);
+    assert_eq!(refused(&mut switch, ports[3], &to(2, 12)), DropReason::NotAllowed);
+    assert_eq!(refused(&mut switch, ports[2], &udp((2, host(12)), (mac(77), peer), (5, 6))), DropReason::NotAllowed);
+    assert_eq!(receivers(&mut switch, ports[1], &udp((1, host(11)), (mac(77), peer), (5, 6))), [3]);
+    let all = testing::arp_request(mac(2).0, host(12), peer);
+    assert_eq!(receivers(&mut switch, ports[2], &all), [0, 1, 4]);
+    switch.set_reach(ports[3], None);
+    assert_eq!(receivers(&mut switch, ports[3], &to(2, 12)), [2]);
+}
+
+#[test]
+fn a_peer_speaks_for_its_own_lan_only() {
+    let (mut switch, ports) = lan();
+    switch.set_network(ports[3], Some(Plan { a: 1, b: 1 }));
+    let from = |address: [u8; 4]| udp((77, address.into()), (mac(1), host(11)), (5, 6));
+    assert_eq!(receivers(&mut switch, ports[3], &from([10, 1, 1, 20])), [1]);
+    assert_eq!(refused(&mut switch, ports[3], &from([10, 1, 2, 20])), DropReason::Ipv4Spoof);
+    let claim = testing::arp_request(mac(77).0, [10, 1, 2, 20].into(), host(11));
+    assert_eq!(refused(&mut switch, ports[3], &claim), DropReason::ArpSpoof);
+}
