@@ -2,8 +2,8 @@
 
 use crate::channel::Seen;
 use crate::rates::{rates, shown};
-use protocol::{Confined, LanLine, LanView, World};
-use ui::StateGlyph;
+use protocol::{Confined, LanLine, LanView, PeerStage, PeerView, World};
+use ui::{PeersSeen, StateGlyph};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -11,6 +11,7 @@ pub(crate) struct DiagramProps {
     pub(crate) seen: Seen,
     pub(crate) view: LanView,
     pub(crate) world: World,
+    pub(crate) peers: PeersSeen,
 }
 
 /// The picture. It is a list, too: the gateway first, then the machines.
@@ -26,8 +27,9 @@ pub(crate) fn Diagram(props: &DiagramProps) -> Html {
                     <code>{ &view.gateway }</code>
                     <small>{ format!("{}, packets of {} bytes", view.gateway_mac, view.mtu) }</small>
                 </div>
-                <ul class="nodes" aria-label="Machines on the LAN">
+                <ul class="nodes" aria-label="Machines and peers on the LAN">
                     { for view.lines.iter().map(|line| node(props, line)) }
+                    { for props.peers.now.iter().flat_map(|view| &view.peers).filter_map(|one| peer(props, one)) }
                 </ul>
             </div>
         </section>
@@ -56,4 +58,27 @@ fn node(props: &DiagramProps, line: &LanLine) -> Html {
             } }
         </li>
     }
+}
+
+/// Another browser that is joined.
+fn peer(props: &DiagramProps, peer: &PeerView) -> Option<Html> {
+    let broken = match peer.stage {
+        PeerStage::Joined => false,
+        PeerStage::Broken => true,
+        _ => return None,
+    };
+    let name = peer.name.clone().unwrap_or_default();
+    let (to, from) = props.peers.rates(&peer.id);
+    let class = classes!("node", "machine", "outside", (broken || peer.rule.muted).then_some("confined"));
+    let rtt = peer.rtt_us.map(|micros| format!("  ⇄ {:.1} ms", f64::from(micros) / 1000.0)).unwrap_or_default();
+    Some(html! {
+        <li key={peer.id.to_string()} {class} aria-label={format!("Peer {name}")}>
+            <span class={classes!("cable", (to + from > 0).then_some("busy"))} />
+            <strong>{ name }</strong>
+            <code>{ peer.network.clone().unwrap_or_default() }</code>
+            <small class="number">{ format!("↑ {}  ↓ {}{rtt}", shown(to), shown(from)) }</small>
+            if broken { <small class="warn">{ "No answer" }</small> }
+            if peer.rule.muted { <small class="warn">{ "Muted" }</small> }
+        </li>
+    })
 }

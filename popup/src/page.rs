@@ -1,8 +1,8 @@
 use crate::{launch::Launch, machine::Machine};
 use protocol::{InstanceId, Job, JobId, JobStage, PageRequest, State, World};
 use ui::{
-    EmptyState, Icon, Logo, Notice, Progress, RemovedMachines, RoomWarning, Tellings, WorldProvider, use_room,
-    use_world,
+    EmptyState, Icon, Logo, Notice, Peers, Progress, RemovedMachines, RoomWarning, Tellings, WorldProvider, use_peers,
+    use_room, use_world,
 };
 use yew::prelude::*;
 
@@ -18,6 +18,7 @@ pub(crate) fn Page() -> Html {
 #[component]
 fn Popup() -> Html {
     let workbench = use_world();
+    let peers = use_peers();
     html! {
         <div class="popup">
             <header class="top">
@@ -42,6 +43,7 @@ fn Popup() -> Html {
                     <Warning world={(**world).clone()} />
                     <Tasks jobs={world.jobs.clone()} />
                     <Machines world={(**world).clone()} />
+                    <Peers seen={peers} />
                 } else {
                     <Skeleton />
                 }

@@ -112,8 +112,8 @@ impl History {
         let Some(log) = log else { return };
         let kind = if log.joined { EventKind::PeerJoined } else { EventKind::PeerLeft };
         let details = match log.reason.as_str() {
-            "" => log.network,
-            reason => format!("{}: {reason}", log.network),
+            "" => format!("{} {}", log.id, log.network),
+            reason => format!("{} {}: {reason}", log.id, log.network),
         };
         let what = Event {
             name: Some(log.name),

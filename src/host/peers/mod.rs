@@ -317,6 +317,9 @@ impl Peers {
 
     fn hear(&self, id: &PeerId, heard: Heard) {
         let Ok(peer) = self.get(id) else { return };
+        if peer.is_over() {
+            return;
+        }
         match heard {
             Heard::Open => peer.greet(),
             Heard::Reachable(there) => peer.reachable(there),

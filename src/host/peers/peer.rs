@@ -152,6 +152,9 @@ impl Peer {
 
     /// The user lets the peer in.
     pub fn accept(&self, machines: &[LanMachine]) -> Result<(), Problem> {
+        if self.session.borrow().has_accepted() {
+            return Ok(());
+        }
         let shared = self.shared(machines);
         let early = |error: ControlError| refused(error, "Wait until the words are shown.");
         let accept = self.session.borrow_mut().accept(shared).map_err(early)?;

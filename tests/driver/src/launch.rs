@@ -5,7 +5,7 @@ use crate::devtools::DevTools;
 use crate::error::{Doing, answer};
 use crate::extension::Extension;
 use crate::processes::Processes;
-use crate::{Error, Kind, LaunchOptions, Result, chromium, firefox, wait};
+use crate::{Error, Kind, LaunchOptions, Result, chromium, firefox, network, wait};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -91,7 +91,17 @@ impl Browser {
             }
         };
         driver.env("TMPDIR", folders.temporary());
+        if let Some(namespace) = &options.namespace {
+            driver = network::inside(namespace, &driver);
+        }
         let (processes, port) = start(&driver, folders.log(), port_follows, kind).await?;
+        let port = match &options.namespace {
+            None => port,
+            Some(namespace) => network::forward(namespace, port).map_err(|error| Error::Network {
+                what: format!("a way into the network namespace {namespace}"),
+                said: error.to_string(),
+            })?,
+        };
         let client = client()?;
         let session = session(port, capabilities, client.clone()).await;
         let session = session.map_err(|reason| Error::Start { kind, reason, log: wait::tail(&processes.log()) })?;
