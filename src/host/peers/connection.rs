@@ -3,25 +3,25 @@
 //! Both channels are agreed on beforehand, so they need no word in the descriptions. Frames are lost after a few tries, as on Wi-Fi: a guest's TCP
 //! counts on that, and waits less than for a channel that never gives up.
 
-use crate::bridge::{log, problem, text_of};
+use super::rtc::{RtcDataChannel, RtcPeerConnection};
+use crate::bridge::{log, problem, text_of, to_js};
 use js_sys::{ArrayBuffer, Promise, Reflect, Uint8Array};
 use peering::sdp::{self, Role};
 use peering::{Address, Candidate, CandidateKind, Essentials};
 use protocol::{Problem, ProblemCode};
+use serde_json::{Value, json};
 use std::rc::Rc;
 use std::time::Duration;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{
-    MessageEvent, RtcDataChannel, RtcDataChannelInit, RtcDataChannelState, RtcDataChannelType, RtcIceCandidateInit,
-    RtcIceConnectionState, RtcIceGatheringState, RtcOfferOptions, RtcPeerConnection, RtcSdpType,
-    RtcSessionDescriptionInit,
-};
+use web_sys::MessageEvent;
 
 /// How often a lost piece of a batch is sent again: a batch has some twenty pieces, and each lost one would cost all of it.
 const RETRANSMITS: u16 = 3;
 /// How long the browser may look where it can be reached. Without servers it takes a few milliseconds.
 const GATHER: Duration = Duration::from_secs(4);
+/// The state of a browser that knows all its addresses.
+const GATHERED: &str = "complete";
 /// What Firefox writes into its descriptions.
 const FIREFOX: &str = "mozilla";
 
@@ -57,19 +57,14 @@ impl Connection {
     /// One that is connected to nobody yet.
     pub fn new(hear: impl Fn(Heard) + 'static) -> Result<Self, Problem> {
         let pc = RtcPeerConnection::new().map_err(failed)?;
-        let channel = |label: &str, id| {
-            let options = RtcDataChannelInit::new();
-            options.set_negotiated(true);
-            options.set_id(id);
-            if label == "frames" {
-                options.set_ordered(false);
-                options.set_max_retransmits(RETRANSMITS);
-            }
-            let channel = pc.create_data_channel_with_data_channel_dict(label, &options);
-            channel.set_binary_type(RtcDataChannelType::Arraybuffer);
-            channel
+        let channel = |label: &str, options: &Value| {
+            let channel = pc.create_data_channel(label, &to_js(options)?).map_err(failed)?;
+            channel.set_binary_type("arraybuffer");
+            Ok::<_, Problem>(channel)
         };
-        let (control, frames) = (channel("control", 0), channel("frames", 1));
+        let control = channel("control", &json!({ "negotiated": true, "id": 0 }))?;
+        let unreliable = json!({ "negotiated": true, "id": 1, "ordered": false, "maxRetransmits": RETRANSMITS });
+        let frames = channel("frames", &unreliable)?;
         let hear = Rc::new(hear);
         let on_open = {
             let hear = hear.clone();
@@ -90,9 +85,9 @@ impl Connection {
         };
         let on_state = {
             let pc = pc.clone();
-            Listener::new(move |_| match pc.ice_connection_state() {
-                RtcIceConnectionState::Connected | RtcIceConnectionState::Completed => hear(Heard::Reachable(true)),
-                RtcIceConnectionState::Disconnected | RtcIceConnectionState::Failed => hear(Heard::Reachable(false)),
+            Listener::new(move |_| match pc.ice_connection_state().as_str() {
+                "connected" | "completed" => hear(Heard::Reachable(true)),
+                "disconnected" | "failed" => hear(Heard::Reachable(false)),
                 _ => {}
             })
         };
@@ -106,13 +101,13 @@ impl Connection {
 
     /// Begins to be found; returns how.
     pub async fn offer(&self) -> Result<Essentials, Problem> {
-        self.describe(&self.pc.create_offer(), RtcSdpType::Offer).await
+        self.describe(&self.pc.create_offer(&JsValue::UNDEFINED), "offer").await
     }
 
     /// Answers; returns how this browser is found.
     pub async fn answer(&self, theirs: &Essentials) -> Result<Essentials, Problem> {
         self.set_remote(theirs, Role::Offer).await?;
-        self.describe(&self.pc.create_answer(), RtcSdpType::Answer).await
+        self.describe(&self.pc.create_answer(), "answer").await
     }
 
     /// Connects to who has answered.
@@ -122,27 +117,24 @@ impl Connection {
 
     /// Begins to look for another way to the same browser.
     pub async fn offer_anew(&self) -> Result<Essentials, Problem> {
-        let options = RtcOfferOptions::new();
-        options.set_ice_restart(true);
-        self.describe(&self.pc.create_offer_with_rtc_offer_options(&options), RtcSdpType::Offer).await
+        let options = to_js(&json!({ "iceRestart": true }))?;
+        self.describe(&self.pc.create_offer(&options), "offer").await
     }
 
     async fn set_remote(&self, theirs: &Essentials, role: Role) -> Result<(), Problem> {
         let kind = match role {
-            Role::Offer => RtcSdpType::Offer,
-            Role::Answer => RtcSdpType::Answer,
+            Role::Offer => "offer",
+            Role::Answer => "answer",
         };
-        let description = RtcSessionDescriptionInit::new(kind);
-        description.set_sdp(&sdp::write(theirs, role));
+        let description = to_js(&json!({ "type": kind, "sdp": sdp::write(theirs, role) }))?;
         JsFuture::from(self.pc.set_remote_description(&description)).await.map_err(failed)?;
         Ok(())
     }
 
-    async fn describe(&self, made: &Promise, kind: RtcSdpType) -> Result<Essentials, Problem> {
+    async fn describe(&self, made: &Promise, kind: &str) -> Result<Essentials, Problem> {
         let made = JsFuture::from(made.clone()).await.map_err(failed)?;
         let text = Reflect::get(&made, &"sdp".into()).ok().and_then(|text| text.as_string()).unwrap_or_default();
-        let description = RtcSessionDescriptionInit::new(kind);
-        description.set_sdp(&text);
+        let description = to_js(&json!({ "type": kind, "sdp": text }))?;
         JsFuture::from(self.pc.set_local_description(&description)).await.map_err(failed)?;
         self.gathered().await?;
         let local = self.local();
@@ -159,13 +151,13 @@ impl Connection {
     async fn gathered(&self) -> Result<(), Problem> {
         let pc = self.pc.clone();
         let done = Promise::new(&mut |resolve, _| {
-            if pc.ice_gathering_state() == RtcIceGatheringState::Complete {
+            if pc.ice_gathering_state() == GATHERED {
                 let _ = resolve.call0(&JsValue::NULL);
                 return;
             }
             let (own, late) = (pc.clone(), resolve.clone());
             let change = Closure::<dyn Fn()>::new(move || {
-                if own.ice_gathering_state() == RtcIceGatheringState::Complete {
+                if own.ice_gathering_state() == GATHERED {
                     let _ = resolve.call0(&JsValue::NULL);
                 }
             });
@@ -190,20 +182,20 @@ impl Connection {
     pub fn have_patience(&self, number: u16) {
         let nobody = Address::Ip([192, 0, 2, 1].into());
         let candidate = Candidate { kind: CandidateKind::Host, address: nobody, port: 1024 + number };
-        let init = RtcIceCandidateInit::new(&sdp::candidate_line(&candidate, usize::from(number) + 1000));
-        init.set_sdp_mid(Some("0"));
-        init.set_sdp_m_line_index(Some(0));
-        let added = self.pc.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init));
+        let line = sdp::candidate_line(&candidate, usize::from(number) + 1000);
+        // Plain data can always be handed over.
+        let Ok(init) = to_js(&json!({ "candidate": line, "sdpMid": "0", "sdpMLineIndex": 0 })) else { return };
+        let added = self.pc.add_ice_candidate(&init);
         // What it says of it is of no use: it either waits or does not.
         wasm_bindgen_futures::spawn_local(async move { drop(JsFuture::from(added).await) });
     }
 
     /// Says something on the control channel.
     pub fn say(&self, message: &peering::control::Message) {
-        if self.control.ready_state() != RtcDataChannelState::Open {
+        if !self.control.is_open() {
             return;
         }
-        if let Err(error) = self.control.send_with_js_u8_array(&Uint8Array::from(&message.to_bytes()[..])) {
+        if let Err(error) = self.control.send(&Uint8Array::from(&message.to_bytes()[..])) {
             log(&format!("a peer could not be told something: {}", text_of(&error)));
         }
     }

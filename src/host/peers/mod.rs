@@ -6,6 +6,7 @@
 mod connection;
 mod peer;
 mod relay;
+mod rtc;
 mod view;
 
 use super::lan::{Lan, LanNews};

@@ -3,6 +3,7 @@
 //! What comes from the worker is sent while the channel has little waiting, and only then counted as dealt with: so the rest waits in the switch,
 //! where it is shared fairly and the longest queue loses. What comes from the peer passes its [`Conduct`] first.
 
+use super::rtc::RtcDataChannel;
 use crate::bridge::{log, text_of};
 use js_sys::{Array, ArrayBuffer, Uint8Array};
 use peering::conduct::{Conduct, Misconduct, Verdict};
@@ -11,7 +12,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 use wasm_bindgen::prelude::*;
-use web_sys::{MessageEvent, MessagePort, RtcDataChannel, RtcDataChannelState};
+use web_sys::{MessageEvent, MessagePort};
 
 /// So much may wait in the channel, in bytes: enough that it never runs dry, little enough that a ping is not behind seconds of bulk.
 const HIGH_WATER: u32 = 256 * 1024;
@@ -45,12 +46,12 @@ impl Inner {
     fn pump(&self) {
         let mut waiting = self.waiting.borrow_mut();
         while let Some(batch) = waiting.front() {
-            let open = self.channel.ready_state() == RtcDataChannelState::Open;
+            let open = self.channel.is_open();
             if open && self.channel.buffered_amount() >= HIGH_WATER {
                 return;
             }
             // What a closed channel can't take is lost, as on a cable that is out.
-            if open && let Err(error) = self.channel.send_with_js_u8_array(batch) {
+            if open && let Err(error) = self.channel.send(batch) {
                 log(&format!("frames could not be sent to a peer: {}", text_of(&error)));
             }
             self.sent.set(self.sent.get() + 1);
