@@ -136,6 +136,10 @@ impl Connection {
         let text = Reflect::get(&made, &"sdp".into()).ok().and_then(|text| text.as_string()).unwrap_or_default();
         let description = to_js(&json!({ "type": kind, "sdp": text }))?;
         JsFuture::from(self.pc.set_local_description(&description)).await.map_err(failed)?;
+        if kind == "answer" && self.is_impatient() {
+            // Its five seconds have begun, and looking for addresses may take most of them.
+            self.have_patience(0);
+        }
         self.gathered().await?;
         let local = self.local();
         sdp::read(&local).map_err(|error| {
