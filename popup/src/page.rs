@@ -47,6 +47,9 @@ fn Popup() -> Html {
                 }
             </main>
             <nav class="bottom" aria-label="Storage and history">
+                <a class="button ghost small" href="../templates/index.html" target="_blank">
+                    { Html::from(Icon::Package) }{ "Templates" }
+                </a>
                 <a class="button ghost small" href={STORAGE} target="_blank">{ Html::from(Icon::Disk) }{ "Storage" }</a>
                 <a class="button ghost small" href={format!("{STORAGE}#import")} target="_blank">
                     { Html::from(Icon::Import) }{ "Import…" }
@@ -131,9 +134,7 @@ fn Machines(props: &MachinesProps) -> Html {
     }
     let running = instances.iter().filter(|instance| instance.state == State::Running).count();
     let names: Vec<AttrValue> = instances.iter().map(|instance| instance.name.clone().into()).collect();
-    let title = |id: &protocol::TemplateId| {
-        props.world.templates.iter().find(|template| template.id == *id).map(|template| template.title.clone())
-    };
+    let title = |id: &protocol::TemplateId| props.world.template(id).map(|template| template.plan.title.clone());
     html! {
         <section class="machines">
             <div class="machines-head">
