@@ -11,7 +11,7 @@ use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
 
 /// Ends once the guest sees what the host shares, which it mounts behind its first prompt.
-pub const MOUNTED: &str = "until grep -q ' /mnt/host ' /proc/mounts; do usleep 100000; done";
+pub const MOUNTED: &str = "until grep -q ' /mnt/host ' /proc/mounts; do sleep 0.1; done";
 /// How long that may take, in milliseconds in which the machine runs.
 const MOUNT_MS: u64 = 3 * QUICK_MS;
 /// How long the script may say nothing, in milliseconds in which the machine runs.

@@ -44,7 +44,7 @@ fn stage<'a>(world: Option<&'a World>, job: &JobId) -> Option<&'a JobStage> {
     world?.jobs.iter().find(|one: &&Job| one.id == *job).map(|job| &job.stage)
 }
 
-/// The machine with a script that is there already, as after this page was loaded anew.
+/// The machine that may have a script already, as after this page was loaded anew.
 fn there(world: Option<&World>) -> Option<InstanceId> {
     world?.instances.iter().find(|one| one.ephemeral && one.state.is_live()).map(|one| one.id.clone())
 }
@@ -64,10 +64,9 @@ pub(crate) fn Runner(props: &RunnerProps) -> Html {
     let time = use_state(|| 1_usize);
     let files = use_state(Vec::<File>::new);
     let id = use_state(|| there(world));
-    let step = use_state(|| if id.is_some() { Step::Running } else { Step::Form });
+    let step = use_state(|| Step::Form);
     let problem = use_state(|| None::<Problem>);
     let started = id.as_ref().and_then(|id| world?.instance(id)?.started);
-    let gone = id.as_ref().is_some_and(|id| world.is_some_and(|world| world.instance(id).is_none()));
     let (heard, ask) = use_talk(id.as_ref(), &started);
 
     let bring = {
@@ -89,24 +88,36 @@ pub(crate) fn Runner(props: &RunnerProps) -> Html {
         })
     };
 
-    use_effect_with((*step).clone(), {
-        // What the world says of the job that goes on, and what the worker says of the script.
-        let (workbench, id) = (workbench.clone(), (*id).clone());
-        move |step| {
-            if let (Step::Done(..), Some(id)) = (step, id) {
-                workbench.ask(PageRequest::ForceStop(id), |_, _| ());
-            }
+    // Why its machine is no more, though nobody ended it.
+    let instance = id.as_ref().and_then(|id| world?.instance(id));
+    let lost = match (&*id, instance) {
+        (Some(_), None) if world.is_some() => Some(ended_early()),
+        (_, Some(one)) if !one.state.is_live() => Some(one.problem.clone().unwrap_or_else(ended_early)),
+        _ => None,
+    };
+    let is_there = instance.map(|one| one.state.is_live());
+    use_effect_with((matches!(*step, Step::Done(..)), (*id).clone()), {
+        let workbench = workbench.clone();
+        move |(done, id)| match (done, id.clone(), is_there) {
+            (true, Some(id), Some(true)) => workbench.ask(PageRequest::ForceStop(id), |_, _| ()),
+            (true, Some(id), Some(false)) => workbench.ask(PageRequest::Delete(id), |_, _| ()),
+            _ => {}
         }
     });
+    // What the world says of the job that goes on, and what the worker says of the script.
     let job_stage = match &*step {
         Step::Bringing(Some(job)) | Step::Fetching(_, Some(job)) => stage(world, job).cloned(),
         _ => None,
     };
-    use_effect_with((job_stage, heard.stage.clone(), gone, (*step).clone()), {
+    use_effect_with((job_stage, heard.stage.clone(), lost, (*step).clone()), {
         let (workbench, id, to, problem) = (workbench.clone(), (*id).clone(), step.setter(), problem.setter());
         let task = Task { script: (*script).clone(), seconds: TIMES.get(*time).map_or(300, |(_, seconds)| *seconds) };
         let ask = ask.clone();
-        move |(job, heard, gone, step)| match (step, job, heard) {
+        move |(job, heard, lost, step)| match (step, job, heard) {
+            // A page that was loaded anew shows the run that is there.
+            (Step::Form, _, Some(TaskStage::Waiting | TaskStage::Running(_) | TaskStage::Over(_))) => {
+                to.set(Step::Running)
+            }
             (Step::Bringing(Some(done)), Some(JobStage::Done(_)), _) => {
                 workbench.ask_disks(DiskRequest::DismissJob(done.clone()), |_| ());
                 to.set(Step::Running);
@@ -127,8 +138,8 @@ pub(crate) fn Runner(props: &RunnerProps) -> Html {
                     fetch(&workbench, id, end.clone(), to, problem);
                 }
             }
-            (Step::Running | Step::Bringing(_) | Step::Fetching(..), ..) if *gone => {
-                to.set(Step::Done(TaskEnd::Failed(ended_early()), None));
+            (Step::Running | Step::Bringing(_) | Step::Fetching(..), ..) if lost.is_some() => {
+                to.set(Step::Done(TaskEnd::Failed(lost.clone().unwrap_or_else(ended_early)), None));
             }
             (Step::Running, _, Some(TaskStage::None)) => ask.emit(TaskAsk::Run(task)),
             _ => {}
@@ -161,11 +172,16 @@ pub(crate) fn Runner(props: &RunnerProps) -> Html {
         })
     };
     let cancel = {
-        let (ask, step, running) =
-            (ask.clone(), step.setter(), matches!(heard.stage, Some(TaskStage::Running(_) | TaskStage::Waiting)));
-        Callback::from(move |_: MouseEvent| match running {
-            true => ask.emit(TaskAsk::Cancel),
-            false => step.set(Step::Done(TaskEnd::Canceled, None)),
+        let (ask, step, workbench) = (ask.clone(), step.clone(), workbench.clone());
+        let runs = matches!(heard.stage, Some(TaskStage::Running(_) | TaskStage::Waiting));
+        Callback::from(move |_: MouseEvent| {
+            if runs {
+                return ask.emit(TaskAsk::Cancel);
+            }
+            if let Step::Bringing(Some(job)) = &*step {
+                workbench.ask_disks(DiskRequest::CancelJob(job.clone()), |_| ());
+            }
+            step.set(Step::Done(TaskEnd::Canceled, None));
         })
     };
     let long = script.len() > TASK_SCRIPT_MAX;

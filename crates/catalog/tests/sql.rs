@@ -21,12 +21,8 @@ fn instance(bits: u64, name: &str) -> Instance {
 fn mirror(instances: Vec<Instance>) -> Mirror {
     let template = TemplateId::try_from("alpine".to_owned()).unwrap();
     let image = ImageFile { path: "images/a".to_owned(), sha256: "a".repeat(64), bytes: 5, disk_bytes: 6 };
-    let entry = Template {
-        id: template.clone(),
-        packaged: true,
-        plan: Plan::plain("Alpine", "Small.", template.clone()),
-        seed: None,
-    };
+    let entry =
+        Template { id: template.clone(), packaged: true, plan: Plan::plain("Alpine", "Small.", template.clone()) };
     let plan = Plan {
         memory: Some(MemoryMib::DEFAULT),
         cmdline: "quiet".to_owned(),
@@ -34,7 +30,7 @@ fn mirror(instances: Vec<Instance>) -> Mirror {
         workspace: Some(1 << 30),
         ..Plan::plain("Mine", "", template.clone())
     };
-    let own = Template { id: "own-1".to_owned().try_into().unwrap(), packaged: false, plan, seed: None };
+    let own = Template { id: "own-1".to_owned().try_into().unwrap(), packaged: false, plan };
     let both = |template: Template, cmdline: &str| (template, cmdline.to_owned(), image.clone());
     let templates = vec![both(entry, "root=/dev/sda"), both(own, "root=/dev/sda quiet")];
     let settings = Settings { memory: MemoryMib::DEFAULT, template, theme: Theme::Dark };

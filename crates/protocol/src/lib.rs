@@ -69,6 +69,6 @@ pub use task::{
     TaskStage, task_channel,
 };
 pub use template::{
-    CMDLINE_MAX, DESCRIPTION_MAX, FIRST_SCRIPT_MAX, ImageChoice, Plan, PlanError, RemovedTemplate, Seed, Setup,
+    CMDLINE_MAX, DESCRIPTION_MAX, FIRST_SCRIPT_MAX, ImageChoice, Plan, PlanError, RemovedTemplate, Setup,
     TEMPLATE_FILE_MAX, TEMPLATE_PROFILES_MAX, TEMPLATES_MAX, TITLE_MAX, Template, TemplateFileError, check_cmdline,
 };

@@ -1,6 +1,6 @@
 //! What machines are made from.
 
-use crate::{Access, AccessError, Confined, DISK_MAX, InstanceId, MemoryMib, TemplateId, WORKSPACE_MIN};
+use crate::{Access, AccessError, Confined, DISK_MAX, MemoryMib, TemplateId, WORKSPACE_MIN};
 use profile::Name;
 use serde::{Deserialize, Serialize};
 
@@ -35,9 +35,6 @@ pub struct Template {
     pub packaged: bool,
     /// What it is called and how its machines are.
     pub plan: Plan,
-    /// The disks that its machines begin with, where they do not begin with the image's.
-    #[serde(default)]
-    pub seed: Option<Seed>,
 }
 
 /// What the user decides of a template.
@@ -75,20 +72,6 @@ pub struct Plan {
     /// Whether they vanish, with their disks, when they end.
     #[serde(default)]
     pub ephemeral: bool,
-}
-
-/// Disks that are kept for a template's new machines to lie on. They are those of an instance that is in no list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seed {
-    /// Whose.
-    pub id: InstanceId,
-    /// They were a machine's of the user's, and are what the template is; else they only save time.
-    pub own: bool,
-    /// Whether the template's profiles and script are in them.
-    pub set_up: bool,
-    /// The memory of a machine that goes on from there instead of booting, if one was kept.
-    #[serde(default)]
-    pub warm: Option<MemoryMib>,
 }
 
 /// A template of the user's that was deleted and can still be brought back.

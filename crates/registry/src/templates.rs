@@ -13,7 +13,7 @@ const NODE_WORKSPACE: u64 = 1 << 30;
 
 /// A packaged template beside those that are an image and nothing else.
 fn made(id: &str, plan: Plan) -> Option<Template> {
-    Some(Template { id: id.to_owned().try_into().ok()?, packaged: true, plan, seed: None })
+    Some(Template { id: id.to_owned().try_into().ok()?, packaged: true, plan })
 }
 
 fn profile(name: &str) -> Vec<profile::Name> {
@@ -26,7 +26,6 @@ pub(crate) fn packaged(images: &[BaseImage]) -> Vec<Template> {
         id: image.id.clone(),
         packaged: true,
         plan: Plan::plain(&image.title, &image.description, image.id.clone()),
-        seed: None,
     };
     let Some(first) = images.first() else { return vec![] };
     let on = |title: &str, description: &str| Plan::plain(title, description, first.id.clone());
@@ -98,7 +97,7 @@ impl Registry {
                 }
                 let id = format!("own-{}", InstanceId::from_random(random));
                 let id = id.try_into().map_err(|_| refused("The template could not be given an identifier."))?;
-                self.templates.push(Template { id, packaged: false, plan, seed: None });
+                self.templates.push(Template { id, packaged: false, plan });
             }
         }
         Ok((None, vec![]))

@@ -31,12 +31,7 @@ pub(crate) mod samples {
         };
         World {
             instances: machines.iter().map(instance).collect(),
-            templates: vec![Template {
-                id: template(),
-                packaged: true,
-                plan: Plan::plain("Alpine", "", template()),
-                seed: None,
-            }],
+            templates: vec![Template { id: template(), packaged: true, plan: Plan::plain("Alpine", "", template()) }],
             images: vec![],
             removed_templates: vec![],
             settings: Settings { memory: MemoryMib::DEFAULT, template: template(), theme: Theme::System },
