@@ -60,7 +60,7 @@ impl Draft {
             description: plan.description.clone(),
             image: plan.image.clone(),
             memory: memories().iter().position(|size| *size == plan.memory).unwrap_or(0),
-            workspace: plan.workspace.map(|bytes| gib(bytes)).unwrap_or_default(),
+            workspace: plan.workspace.map(gib).unwrap_or_default(),
             profiles: plan.profiles.iter().map(Name::as_str).collect::<Vec<_>>().join(", "),
             network,
             hosts: plan.access.hosts.join(", "),

@@ -115,8 +115,8 @@ pub(crate) fn Runner(props: &RunnerProps) -> Html {
         let ask = ask.clone();
         move |(job, heard, lost, step)| match (step, job, heard) {
             // A page that was loaded anew shows the run that is there.
-            (Step::Form, _, Some(TaskStage::Waiting | TaskStage::Running(_) | TaskStage::Over(_))) => {
-                to.set(Step::Running)
+            (Step::Form, _, Some(TaskStage::Waiting | TaskStage::Running(_) | TaskStage::Over(_))) if id.is_some() => {
+                to.set(Step::Running);
             }
             (Step::Bringing(Some(done)), Some(JobStage::Done(_)), _) => {
                 workbench.ask_disks(DiskRequest::DismissJob(done.clone()), |_| ());
