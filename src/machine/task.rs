@@ -149,6 +149,10 @@ impl Tasks {
     async fn run(self: &Rc<Self>, task: Task) {
         let (cancel, canceled) = oneshot::channel();
         *self.cancel.borrow_mut() = Some(cancel);
+        // What the host shares is there a moment after the agent; that is none of the script's time.
+        if let Err(error) = setup::mounted(&self.agent).await {
+            return self.become_now(TaskStage::Over(TaskEnd::Failed(failed(&error))));
+        }
         self.become_now(TaskStage::Running(js_sys::Date::now() as u64));
         let (late, out_of_time) = oneshot::channel::<()>();
         let milliseconds = i32::try_from(u64::from(task.seconds) * 1000).unwrap_or(i32::MAX);
@@ -156,7 +160,6 @@ impl Tasks {
         after(milliseconds, move || _ = late.send(()));
         let command = command();
         let script = Box::pin(async {
-            setup::mounted(&self.agent).await?;
             let heard = |_: agent::Stream, bytes: &[u8]| self.heard(bytes);
             self.agent.exec(&command, task.script.as_bytes(), OUTPUT_MAX, PATIENCE_MS, heard).await
         });
