@@ -56,7 +56,8 @@ pub(crate) fn Launch(props: &LaunchProps) -> Html {
             </div>
             if let Some(template) = default {
                 <p class="launch-what">
-                    { format!("{} · {}", template.plan.title, ui::memory(template.plan.memory.unwrap_or(world.settings.memory))) }
+                    { format!("{} · {} · ", template.plan.title, ui::memory(template.plan.memory.unwrap_or(world.settings.memory))) }
+                    <a href="../templates/index.html" target="_blank">{ "Templates" }</a>
                 </p>
             }
         </div>

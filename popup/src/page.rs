@@ -47,9 +47,6 @@ fn Popup() -> Html {
                 }
             </main>
             <nav class="bottom" aria-label="Storage and history">
-                <a class="button ghost small" href="../templates/index.html" target="_blank">
-                    { Html::from(Icon::Package) }{ "Templates" }
-                </a>
                 <a class="button ghost small" href={STORAGE} target="_blank">{ Html::from(Icon::Disk) }{ "Storage" }</a>
                 <a class="button ghost small" href={format!("{STORAGE}#import")} target="_blank">
                     { Html::from(Icon::Import) }{ "Import…" }
