@@ -4,8 +4,9 @@
 
 mod common;
 
-use apkrepo::{Key, Package};
-use common::{BOOT, SOON, WORK, browser, browser_with, launched, run, started, text, upload};
+use apkrepo::Package;
+use common::packages::{LAID, lay_packages};
+use common::{BOOT, SOON, WORK, browser, browser_with, launched, run, started, text};
 use driver::thirtyfour::By;
 use driver::{Browser, Kind};
 use e2e::{Console, Workbench};
@@ -13,14 +14,11 @@ use profile::{Bundle, MarkState, Reason};
 use protocol::{InstanceId, ProfileAsk, ProfileVerb, ProfilesNow, State};
 use serde_json::json;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// Applying what needs packages, on a busy machine.
 const LONG: Duration = Duration::from_secs(900);
-
-/// Waits in the guest until the runner is there: it is laid behind the first prompt.
-const LAID: &str = "until [ -r /mnt/host/profiles/web-server/plan ]; do sleep 0.2; done";
 
 /// All files with their checksums, modes and owners, the packages and the programs that run, but for what the runner keeps for itself and what the system
 /// writes by the way.
@@ -97,26 +95,6 @@ async fn web_server(kind: Kind) {
 
 fn tool(name: &str) -> Package {
     Package::new(name, "1.0-r0").file(&format!("usr/bin/{name}"), format!("#!/bin/sh\necho {name}\n"), 0o755)
-}
-
-/// Makes a repository, and puts it where the guest's runner looks: through the shared files, as a person would. The test's key is trusted because
-/// the guest's user says so.
-async fn lay_packages(workbench: &Workbench<'_>, id: &InstanceId, console: &mut Console<'_>, packages: &[Package]) {
-    let folder = tempfile::tempdir().unwrap();
-    let key = Key::new("test").unwrap();
-    apkrepo::repository(folder.path(), packages, &key).unwrap();
-    let files: Vec<PathBuf> =
-        fs::read_dir(folder.path().join("x86")).unwrap().map(|file| file.unwrap().path()).collect();
-    let mut paths: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-    let public = key.public();
-    paths.push(&public);
-    upload(workbench, id, "", &paths).await;
-    text(
-        console,
-        "mkdir -p /mnt/host/cache/alpine/x86 && cd /mnt/host/share && mv *.apk APKINDEX.tar.gz /mnt/host/cache/alpine/x86/ &&
-            mv test.rsa.pub /etc/apk/keys/ && cd && sync",
-    )
-    .await;
 }
 
 /// Keeps a profile of the user's as the panel does, and has the machine lay it.
