@@ -273,8 +273,9 @@ async fn host_notice(shared: &Rc<Shared>, carrier: &Carrier, message: JsValue) {
             shared.history.peer(log);
             vec![]
         }
-        Notice::Tidied => {
+        Notice::Tidied { freed } => {
             shared.tidying.set(false);
+            shared.history.freed(freed);
             spawn_local(history::measure(shared.clone()));
             vec![]
         }

@@ -8,7 +8,7 @@ use crate::bridge::{log, problem};
 use futures_channel::oneshot;
 use peering::Numbers;
 use protocol::{
-    Access, InstanceId, LanCommand, LanMachine, LanNotice, LanTraffic, PeerId, PeerRule, Problem, ProblemCode,
+    Access, Confined, InstanceId, LanCommand, LanMachine, LanNotice, LanTraffic, PeerId, PeerRule, Problem, ProblemCode,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -65,9 +65,15 @@ impl Known {
 
 impl Lan {
     /// Puts a machine on the LAN; returns its end of the line.
-    pub fn attach(&self, id: &InstanceId, name: &str, access: &Access) -> Result<MessagePort, Problem> {
+    pub fn attach(
+        &self,
+        id: &InstanceId,
+        name: &str,
+        access: &Access,
+        confined: Confined,
+    ) -> Result<MessagePort, Problem> {
         self.members.borrow_mut().insert(id.clone());
-        self.line(&LanCommand::Attach { id: id.clone(), name: name.to_owned(), access: access.clone() })
+        self.line(&LanCommand::Attach { id: id.clone(), name: name.to_owned(), access: access.clone(), confined })
     }
 
     /// Puts a peer on the LAN; returns its end of the line.

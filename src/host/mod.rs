@@ -80,7 +80,7 @@ async fn answer(
         HostCall::Start(spec) => {
             jobs.interrupt_tidying();
             catalog.give_way();
-            machines.start(spec)?;
+            machines.start(*spec)?;
         }
         HostCall::Disks(order) => return jobs.answer(*order).await.map(HostReply::Disks),
         HostCall::Catalog(order) => {

@@ -14,9 +14,11 @@ mod network;
 mod prepared;
 mod profiles;
 mod run;
+mod setup;
 mod share;
 mod state_maker;
 mod supplies;
+mod task;
 mod v86;
 mod warm_up;
 
@@ -111,7 +113,7 @@ impl Machine {
             (WorkerCommand::Start(spec), None) => {
                 let waiting = matches!(*self.stage.borrow(), Stage::Waiting);
                 if waiting {
-                    self.start(spec).await;
+                    self.start(*spec).await;
                 }
             }
             (WorkerCommand::Unpack, Some(run)) => run.unpack_soon(),

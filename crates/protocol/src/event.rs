@@ -83,6 +83,8 @@ kinds! {
     PeerJoined = "peer-joined", "Peer joined";
     /// A joined browser has left, or a pairing ended before; the duration is how long it was joined.
     PeerLeft = "peer-left", "Peer left";
+    /// Room was given back that nothing uses any more: of layers that became one, of deleted machines, or lost when one was killed.
+    Freed = "freed", "Room freed";
     /// How much storage is in use.
     Storage = "storage", "Storage measured";
     /// The catalog was damaged or missing, and was made anew.

@@ -1,6 +1,6 @@
 use crate::{
-    Access, CatalogAnswer, CatalogOrder, DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, JobStage, MemoryMib,
-    PeerId, PeerRequest, Point, Problem, SnapshotId, StartFrom, TemplateId,
+    Access, CatalogAnswer, CatalogOrder, Confined, DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, JobStage,
+    MemoryMib, PeerId, PeerRequest, Point, Problem, Setup, SnapshotId, StartFrom, TemplateId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,15 @@ pub struct MachineSpec {
     /// What it goes on from if it has no disk yet.
     #[serde(default)]
     pub warm: Option<WarmState>,
+    /// What it may do on the LAN.
+    #[serde(default)]
+    pub confined: Confined,
+    /// The workspace that it is given if it has no disk yet: an empty one's file system, and the size in bytes.
+    #[serde(default)]
+    pub workspace: Option<(ImageFile, u64)>,
+    /// What is to be done in it when its agent is there; told by [`MachineEvent::SetUp`].
+    #[serde(default)]
+    pub setup: Option<Setup>,
 }
 
 /// A [`DiskRequest`] with what is needed to carry it out.
@@ -143,7 +152,7 @@ pub enum HostCall {
     /// Which machines run?
     List,
     /// Starts a worker with this machine.
-    Start(MachineSpec),
+    Start(Box<MachineSpec>),
     /// Stops the machine's processor.
     Pause(InstanceId),
     /// Lets the machine's processor go on.
@@ -217,6 +226,8 @@ pub enum MachineEvent {
     Paused(Option<Problem>),
     /// Archives that waited were unpacked into the workspace, or could not be.
     Unpacked(Option<Problem>),
+    /// What was to be done at its first start is done, or could not be.
+    SetUp(Option<Problem>),
     /// Its memory is saved and durable; the worker is ended.
     Suspended,
     /// It could not be suspended, for this reason, and goes on as before.
@@ -240,7 +251,7 @@ pub enum MachineEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WorkerCommand {
     /// Starts the machine: a worker's first command, and given once.
-    Start(MachineSpec),
+    Start(Box<MachineSpec>),
     /// Stops the processor.
     Pause,
     /// Lets the processor go on.

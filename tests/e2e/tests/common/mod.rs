@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "only tests use it, and a failure fails the test")]
 
 pub mod files;
+pub mod packages;
 
 use driver::thirtyfour::By;
 use driver::{Browser, Kind, LaunchOptions};
@@ -13,6 +14,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::future::Future;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,6 +33,15 @@ pub const RETURN: &str = "\u{e007}";
 pub fn run<F: Future<Output = ()>>(test: F) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(test);
+}
+
+/// Whether a test that takes minutes is to be run: this variable says so.
+pub fn is_wanted(variable: &str) -> bool {
+    let wanted = std::env::var_os(variable).is_some();
+    if !wanted {
+        eprintln!("skipped: it takes minutes; {variable}=1 has it run");
+    }
+    wanted
 }
 
 /// The built extension for this kind of browser.
@@ -104,6 +115,25 @@ impl Variant {
     pub async fn browser(&self) -> Browser {
         Browser::launch(LaunchOptions::new(self.kind, self.folder.path())).await.unwrap()
     }
+}
+
+/// All layers and images in a profile. Browsers keep the private file system's files under names of their own.
+pub fn disk_images(profile: &Path) -> Vec<PathBuf> {
+    let mut found = vec![];
+    for entry in fs::read_dir(profile).unwrap().flatten() {
+        let path = entry.path();
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() {
+            found.extend(disk_images(&path));
+        } else if kind.is_file() {
+            let mut magic = [0; 4];
+            let read = fs::File::open(&path).and_then(|mut file| file.read_exact(&mut magic));
+            if read.is_ok() && magic == *b"QFI\xfb" {
+                found.push(path);
+            }
+        }
+    }
+    found
 }
 
 fn copy(from: &Path, to: &Path) {
