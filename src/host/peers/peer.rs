@@ -118,8 +118,7 @@ impl Peer {
         let nowhere = essentials.candidates.is_empty();
         let code = self.session.borrow_mut().to_code(essentials);
         if nowhere {
-            let advice =
-                "Check the network of this computer; in a browser that hides all addresses, name a STUN server.";
+            let advice = "Check the network of this computer; a browser that hides all of its addresses can’t be joined.";
             return Err(refused("the browser found no address at which it could be reached", advice));
         }
         let failed = |error: &dyn std::fmt::Display| {
@@ -262,7 +261,7 @@ impl Peer {
             }
             Stage::Connecting => {
                 let late = self.seconds.get() > CONNECT_SECONDS;
-                late.then_some("The two browsers found no way to each other. Both have to be in one network, or name a STUN or TURN server.")
+                late.then_some("The two browsers found no way to each other. Both have to be in one network, which lets them speak to each other.")
             }
             Stage::Asking => {
                 self.ping();

@@ -212,7 +212,7 @@ async fn paired(one: Kind, two: Kind) {
 
     // One leaves: the other sees why, and reaches nobody any more.
     bob.browser.click("button", "More about ann").await.unwrap();
-    bob.browser.click("menuitem", "Disconnect").await.unwrap();
+    bob.browser.click("menuitem", "Disconnect To join again takes a new code").await.unwrap();
     ann.wait_for_stage("Over").await;
     let gone = ann_console.exec("ping -c 2 -W 1 alpine-1.bob.lan", SOON).await.unwrap();
     assert_ne!(gone.status, 0, "{}", gone.text());

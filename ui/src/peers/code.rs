@@ -82,7 +82,7 @@ pub(super) fn Code(props: &CodeProps) -> Html {
     html! {
         <div class="field">
             <label for={props.id.clone()}>{ &props.label }</label>
-            <textarea id={props.id.clone()} class="code" rows="4" readonly=true spellcheck="false" value={text.clone()}
+            <textarea id={props.id.clone()} class="code" rows="5" readonly=true spellcheck="false" value={text.clone()}
                 onfocus={Callback::from(|event: FocusEvent| event.target_unchecked_into::<HtmlTextAreaElement>().select())} />
             <div class="code-buttons">
                 <Button label={if *copied == Some(true) { "Copied" } else { "Copy" }} name="Copy the code"
