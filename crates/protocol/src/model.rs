@@ -1,4 +1,4 @@
-use crate::{Access, InstanceId, Job, Problem, Telling, TemplateId};
+use crate::{Access, Care, Checkpoint, InstanceId, Job, Problem, ProblemCode, Telling, TemplateId};
 use serde::{Deserialize, Serialize};
 
 /// Memory sizes that a machine can have, in MiB: v86 takes powers of two, and 2 GiB is the most that it can address.
@@ -120,6 +120,12 @@ pub struct Instance {
     /// What it may reach on the web.
     #[serde(default)]
     pub access: Access,
+    /// What is done for it without being asked.
+    #[serde(default)]
+    pub care: Care,
+    /// The last state to which it can go back if its run is cut short, or was.
+    #[serde(default)]
+    pub checkpoint: Option<Checkpoint>,
 }
 
 impl Instance {
@@ -140,7 +146,20 @@ impl Instance {
             start_from: StartFrom::Disk,
             disks: 0,
             access: Access::default(),
+            care: Care::default(),
+            checkpoint: None,
         }
+    }
+
+    /// Whether its run was cut short by the browser's end, and nobody has decided yet how it goes on.
+    pub fn is_interrupted(&self) -> bool {
+        let code = self.problem.as_ref().map(|problem| problem.code);
+        self.state == State::Stopped && code == Some(ProblemCode::Interrupted)
+    }
+
+    /// The checkpoint to which it can go back now.
+    pub fn way_back(&self) -> Option<Checkpoint> {
+        self.checkpoint.filter(|_| matches!(self.state, State::Stopped | State::Crashed))
     }
 }
 

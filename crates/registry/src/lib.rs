@@ -12,6 +12,7 @@
 //!     └──────────── crashed ◄──────────── stopping ◄───────────┘
 //! ```
 
+mod care;
 mod disks;
 mod events;
 mod recovery;
@@ -19,8 +20,8 @@ mod removal;
 mod requests;
 
 use protocol::{
-    DiskOrder, HostCall, ImageFile, Instance, InstanceId, Inventory, Job, JobId, MachineSpec, MemoryMib, Problem,
-    ProblemCode, Removed, Settings, StartFrom, State, Template, TemplateId, Theme, WarmState, World,
+    CheckpointUse, DiskOrder, HostCall, ImageFile, Instance, InstanceId, Inventory, Job, JobId, MachineSpec, MemoryMib,
+    Problem, ProblemCode, Removed, Settings, StartFrom, State, Template, TemplateId, Theme, WarmState, World,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -80,6 +81,17 @@ pub struct Stored {
     pub removed: Vec<Removed>,
     /// What the user chose, if anything.
     pub settings: Option<Settings>,
+}
+
+/// What a run begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    /// A saved memory, else nothing.
+    Usual,
+    /// Nothing: a saved memory is given up.
+    Forget,
+    /// The checkpoint's disks and memory.
+    Checkpoint,
 }
 
 /// All instances, templates and settings.
@@ -170,8 +182,8 @@ impl Registry {
         })
     }
 
-    /// Puts an instance that does not run into [`State::Starting`] and says how; `forget` gives up a saved memory.
-    fn boot(&mut self, id: &InstanceId, forget: bool) -> Result<Effect, Problem> {
+    /// Puts an instance that does not run into [`State::Starting`] and says how.
+    fn boot(&mut self, id: &InstanceId, from: Beginning) -> Result<Effect, Problem> {
         let template = self.find(id)?.template.clone();
         let entry = self.entry(&template)?.clone();
         let instance = self.find(id)?;
@@ -191,9 +203,15 @@ impl Registry {
             cmdline: entry.cmdline,
             image: entry.image,
             start_from: instance.start_from,
-            forget,
+            forget: from == Beginning::Forget,
             access: instance.access.clone(),
             warm: entry.warm.filter(fits),
+            care: instance.care,
+            checkpoint: match instance.checkpoint {
+                Some(_) if from == Beginning::Checkpoint => CheckpointUse::GoBack,
+                Some(_) => CheckpointUse::Keep,
+                None => CheckpointUse::Drop,
+            },
         })))
     }
 }

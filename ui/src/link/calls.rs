@@ -101,7 +101,8 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
     match request {
         PageRequest::Launch { .. } => unknown("launch a machine"),
         PageRequest::Restart(_) => unknown("restart the machine"),
-        PageRequest::Start(id) | PageRequest::Boot(id) => {
+        PageRequest::Reset(_) => unknown("reset the machine"),
+        PageRequest::Start(id) | PageRequest::Boot(id) | PageRequest::GoBack(id) => {
             reached(id, |state| matches!(state, State::Starting | State::Running))
         }
         PageRequest::Stop(id) => reached(id, |state| !matches!(state, State::Starting | State::Running)),
@@ -119,6 +120,9 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
         | PageRequest::ShowsConsole(_)
         | PageRequest::Rename(..)
         | PageRequest::SetAccess(..)
+        | PageRequest::SetCare(..)
+        // One more does no harm.
+        | PageRequest::SaveCheckpoint(_)
         | PageRequest::SaveSettings(_)
         // Asked twice it says the same twice.
         | PageRequest::Catalog(_) => Fate::Again,
