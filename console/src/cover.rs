@@ -49,7 +49,9 @@ pub(crate) fn Cover(props: &CoverProps) -> Html {
                 <div class="card-text">
                     <h2>{ &text.title }</h2>
                     if let Some(Problem { message, advice, .. }) = problem {
-                        <p class="card-message">{ message }</p>
+                        <p class="card-message">
+                            { if instance.is_interrupted() { "The browser ended while it ran." } else { message } }
+                        </p>
                         if instance.way_back().is_none() { <p>{ advice }</p> }
                     } else if !text.more.is_empty() {
                         <p>{ text.more }</p>

@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{BOOT, at_prompt, browser_without_debugger, run};
+use common::{BOOT, at_prompt, new_tab_besides, run};
 use driver::{Browser, Kind};
 use e2e::Workbench;
 use protocol::{InstanceId, PageRequest, State};
@@ -89,11 +89,15 @@ async fn suspend_and_resume(workbench: &Workbench<'_>, id: &InstanceId) {
 
 async fn cycles(kind: Kind, (variable, usual): (&str, u32), cycle: impl AsyncFn(&Workbench<'_>, &InstanceId)) {
     let count = std::env::var(variable).map_or(usual, |text| text.parse().unwrap());
-    let browser = browser_without_debugger(kind).await;
+    let browser = common::browser(kind).await;
     browser.open("popup/index.html").await.unwrap();
     let workbench = Workbench::here(&browser);
+    let (own, before) = (browser.tab().await.unwrap(), browser.tabs().await.unwrap());
     let id = workbench.launch().await.unwrap();
-    browser.close_other_pages().await;
+    let console = new_tab_besides(&browser, &before).await;
+    browser.switch_to(&console).await.unwrap();
+    browser.close_tab().await.unwrap();
+    browser.switch_to(&own).await.unwrap();
     at_prompt(&workbench, &id).await;
     workbench.call(&PageRequest::Stop(id.clone())).await.unwrap();
     workbench.wait_for_state(&id, &[State::Stopped], BOOT).await.unwrap();
@@ -113,23 +117,6 @@ async fn cycles(kind: Kind, (variable, usual): (&str, u32), cycle: impl AsyncFn(
     println!("{kind}: {count} cycles: {before} KiB before, {after} KiB after; {has:?}");
     assert_eq!(has, had, "something is left");
     assert!(after <= most, "{before} KiB before, {after} KiB after {count} cycles");
-}
-
-/// What the driver has not.
-trait Pages {
-    /// Closes the console that Launch has opened.
-    async fn close_other_pages(&self);
-}
-
-impl Pages for Browser {
-    async fn close_other_pages(&self) {
-        let own = self.tab().await.unwrap();
-        for tab in self.tabs().await.unwrap().into_iter().filter(|tab| *tab != own) {
-            self.switch_to(&tab).await.unwrap();
-            self.close_tab().await.unwrap();
-        }
-        self.switch_to(&own).await.unwrap();
-    }
 }
 
 #[test]

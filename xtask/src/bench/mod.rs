@@ -141,12 +141,22 @@ struct Field {
 impl Field {
     async fn prepare(root: &Path, options: &Options, image: &GuestImage) -> Result<Self> {
         let dist = dist(root, Kind::from(options.browser));
-        Self::prepare_with(root, options, image, &dist).await
+        Self::prepare_with(root, options, image, &dist, None).await
     }
 
-    async fn prepare_with(root: &Path, options: &Options, image: &GuestImage, dist: &Path) -> Result<Self> {
+    async fn prepare_with(
+        root: &Path,
+        options: &Options,
+        image: &GuestImage,
+        dist: &Path,
+        profile: Option<&Path>,
+    ) -> Result<Self> {
         let before = load()?;
-        let browser = Browser::launch(LaunchOptions::new(Kind::from(options.browser), dist)).await?;
+        let browser = Browser::launch(LaunchOptions {
+            profile: profile.map(Path::to_owned),
+            ..LaunchOptions::new(Kind::from(options.browser), dist)
+        })
+        .await?;
         let memory = Workbench::open(&browser).await?.world().await?.settings.memory;
         let user_agent = browser.eval("return navigator.userAgent", vec![]).await?;
         let machine = json!({
@@ -220,8 +230,12 @@ async fn measure_popup(root: &Path, options: &Options, image: &GuestImage) -> Re
     let copy = tempfile::tempdir()?;
     build::copy_tree(&dist(root, kind), copy.path(), &|_| true)?;
     fs::write(copy.path().join(popup::EMPTY.0), popup::EMPTY.1)?;
-    let field = Field::prepare_with(root, options, image, copy.path()).await?;
-    popup::prepare(&field.browser).await?;
+    let profile = tempfile::tempdir()?;
+    let maker = Browser::launch(LaunchOptions::new(kind, copy.path()).with_profile(profile.path())).await?;
+    popup::prepare(&maker).await?;
+    // With it the consoles end that came with the machines, and would keep the service worker awake.
+    maker.close().await?;
+    let field = Field::prepare_with(root, options, image, copy.path(), Some(profile.path())).await?;
     let mut rounds = vec![];
     for number in 0..=options.rounds {
         rounds.push(popup::round(&field.browser, number).await?);

@@ -48,8 +48,6 @@ pub async fn prepare(browser: &Browser) -> Result<()> {
         workbench.call(&PageRequest::ForceStop(id.clone())).await?;
         workbench.wait_for_state(&id, &[State::Stopped], PATIENCE).await?;
     }
-    // The consoles that came with them would keep the service worker awake.
-    browser.close_all_extension_pages().await?;
     Ok(())
 }
 
