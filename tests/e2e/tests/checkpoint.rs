@@ -71,7 +71,11 @@ async fn choice(kind: Kind) {
     let instance = interrupted(&workbench, &id).await;
     let name = instance.name;
     browser.open(&format!("console/index.html?id={id}")).await.unwrap();
-    browser.by_role("button", &format!("Start {name}")).await.unwrap();
+    // The same controls are in the bar, so they are not found by their names alone.
+    let choices = "return [...document.querySelectorAll('.card-choices button')].map((one) => one.ariaLabel).join()";
+    let both = format!("Go back to checkpoint {name},Start {name}");
+    let offered = async || Ok(browser.eval(choices, vec![]).await? == both.as_str());
+    browser.wait_until("the choice", SOON, offered).await.unwrap();
     let cover = "return document.querySelector('.card').innerText";
     let said = browser.eval(cover, vec![]).await.unwrap();
     let said = said.as_str().unwrap();
