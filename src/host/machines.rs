@@ -8,8 +8,8 @@ use crate::journal;
 use crate::webext::send_message;
 use futures_channel::oneshot;
 use protocol::{
-    Access, Care, Envelope, HostNotice, InstanceId, MachineEvent, MachineSpec, NewSnapshot, Notice, Point, Problem,
-    ProblemCode, RunningMachine, WorkerCommand, WorkerNotice,
+    Access, Care, Confined, Envelope, HostNotice, InstanceId, MachineEvent, MachineSpec, NewSnapshot, Notice, Point,
+    Problem, ProblemCode, RunningMachine, WorkerCommand, WorkerNotice,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -33,6 +33,7 @@ struct Machine {
     boot: u32,
     name: String,
     access: Access,
+    confined: Confined,
     /// `None` once the run is over and only the background's answer is waited for.
     worker: Option<MachineWorker>,
     last: Option<MachineEvent>,
@@ -58,7 +59,9 @@ impl Machine {
     /// Puts the machine on the LAN. Without it, it runs on all the same.
     fn connect(&self, id: &InstanceId, lan: &Lan) {
         let Some(worker) = &self.worker else { return };
-        if let Err(problem) = lan.attach(id, &self.name, &self.access).and_then(|port| worker.give_port(&port)) {
+        if let Err(problem) =
+            lan.attach(id, &self.name, &self.access, self.confined).and_then(|port| worker.give_port(&port))
+        {
             log(&problem.message);
         }
     }
@@ -101,7 +104,8 @@ impl Machines {
 
     /// Starts a worker with this machine.
     pub fn start(&self, spec: MachineSpec) -> Result<(), Problem> {
-        let (id, boot, name, access) = (spec.id.clone(), spec.boot, spec.name.clone(), spec.access.clone());
+        let (id, boot, name) = (spec.id.clone(), spec.boot, spec.name.clone());
+        let (access, confined) = (spec.access.clone(), spec.confined);
         if self.machines.borrow().get(&id).is_some_and(|machine| machine.worker.is_some()) {
             return Err(Problem::new(ProblemCode::DiskBusy, format!("{} has a worker already.", spec.name)));
         }
@@ -120,6 +124,7 @@ impl Machines {
             boot,
             name,
             access,
+            confined,
             worker: Some(worker),
             last: None,
             silent_looks: 0,
@@ -281,6 +286,7 @@ impl Machines {
                 }
                 // These say nothing of the machine's state.
                 MachineEvent::Unpacked(_)
+                | MachineEvent::SetUp(_)
                 | MachineEvent::Checkpointed(_)
                 | MachineEvent::NotCheckpointed(_)
                 | MachineEvent::Idle => {
@@ -364,6 +370,8 @@ fn words(event: &MachineEvent) -> String {
         MachineEvent::Paused(Some(problem)) => format!("paused: {}", problem.message),
         MachineEvent::Unpacked(None) => "archives were unpacked into the workspace".to_owned(),
         MachineEvent::Unpacked(Some(problem)) => format!("archives were not unpacked: {}", problem.message),
+        MachineEvent::SetUp(None) => "what its template asks for at its first start is done".to_owned(),
+        MachineEvent::SetUp(Some(problem)) => format!("its first start is not complete: {}", problem.message),
         MachineEvent::Suspended => "suspended; the worker ends".to_owned(),
         MachineEvent::StaysUp { problem, .. } => format!("could not be suspended: {}", problem.message),
         MachineEvent::Checkpointed(checkpoint) => {

@@ -12,8 +12,10 @@ use crate::machine::memory::SavedMemory;
 use crate::machine::network::{From, Network};
 use crate::machine::prepared::Prepared;
 use crate::machine::profiles::Profiles;
+use crate::machine::setup::Stage;
 use crate::machine::share::Share;
 use crate::machine::supplies::{Order, Supplies};
+use crate::machine::task::Tasks;
 use crate::machine::v86::{Emulator, Parts};
 use futures_util::try_join;
 use protocol::{MachineEvent, MachineSpec, MemoryMib, Problem, ProblemCode, StartFrom, Stream, TerminalSize};
@@ -56,6 +58,7 @@ impl Run {
         };
         let agent = GuestAgent::new();
         let profiles = share.as_ref().and_then(|share| Profiles::open(&spec.id, agent.clone(), share.clone()));
+        let tasks = share.as_ref().and_then(|_| Tasks::open(&spec.id, agent.clone()));
         let run = Rc::new(Self {
             emulator: OnceCell::new(),
             console,
@@ -67,6 +70,8 @@ impl Run {
             health: OnceCell::new(),
             care: Cell::new(spec.care),
             attention: Cell::default(),
+            tasks,
+            setup: Cell::new(if spec.setup.is_some() { Stage::Wanted } else { Stage::Done }),
             panic: RefCell::default(),
             input: RefCell::default(),
             input_scheduled: Cell::new(false),
