@@ -118,7 +118,8 @@ impl Peer {
         let nowhere = essentials.candidates.is_empty();
         let code = self.session.borrow_mut().to_code(essentials);
         if nowhere {
-            let advice = "Check the network of this computer; a browser that hides all of its addresses can’t be joined.";
+            let advice =
+                "Check the network of this computer; a browser that hides all of its addresses can’t be joined.";
             return Err(refused("the browser found no address at which it could be reached", advice));
         }
         let failed = |error: &dyn std::fmt::Display| {
