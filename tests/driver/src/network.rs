@@ -103,10 +103,11 @@ pub(crate) fn inside(namespace: &str, command: &Command) -> Command {
     outer
 }
 
-/// Makes a port on a namespace's loopback one of this machine's; returns that. It lasts as long as this process.
-pub(crate) fn forward(namespace: &str, port: u16) -> io::Result<u16> {
+/// Makes a port of this machine's loopback one of a namespace's; returns which. It has the same number on both, since geckodriver answers only those
+/// who name its own, and it lasts as long as this process.
+pub(crate) fn forward(namespace: &str) -> io::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let own = listener.local_addr()?.port();
+    let port = listener.local_addr()?.port();
     let there = File::open(format!("/run/netns/{namespace}"))?;
     thread::spawn(move || {
         // A socket belongs to the namespace of the thread that made it: the listener to ours, what is made from here on to the other.
@@ -119,7 +120,7 @@ pub(crate) fn forward(namespace: &str, port: u16) -> io::Result<u16> {
             }
         }
     });
-    Ok(own)
+    Ok(port)
 }
 
 fn join(near: TcpStream, far: TcpStream) {
