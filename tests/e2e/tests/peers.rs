@@ -103,6 +103,10 @@ impl Side {
         // The popup was closed meanwhile: the pairing has gone on.
         self.open().await;
         self.paste("2. Paste what it answers", code).await;
+        let script =
+            "return [...document.querySelectorAll('button:enabled')].some((it) => it.innerText.trim() === 'Connect')";
+        let ready = async || Ok(self.browser.eval(script, vec![]).await? == true);
+        self.browser.wait_until("the answer to be taken", SOON, ready).await.unwrap();
         self.browser.click("button", "Connect").await.unwrap();
     }
 
