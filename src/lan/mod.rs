@@ -6,6 +6,7 @@
 mod kept;
 mod line;
 mod view;
+mod visit;
 mod web;
 
 use crate::bridge::{from_js, log, text_of, to_js};
@@ -16,6 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
+use visit::Visits;
 use vlan::gateway::{Event, GatewayConfig};
 use vlan::switch::{Addresses, PortId, SwitchConfig};
 use vlan::{Lan, Mac};
@@ -91,6 +93,7 @@ struct Hub {
     lines: RefCell<BTreeMap<PortId, Line>>,
     kept: Kept,
     web: Web,
+    visits: Visits,
     /// When a timer will wake it, at the latest.
     wakes: Cell<Option<Duration>>,
 }
@@ -110,8 +113,8 @@ impl Hub {
         let config = GatewayConfig::new(kept.plan(), kept::random());
         #[expect(clippy::expect_used, reason = "the one error is a full LAN, and this one is empty")]
         let lan = Lan::new(SwitchConfig::default(), config, kept.leases()).expect("a LAN with room for its gateway");
-        let (lan, web) = (RefCell::new(lan), Web::default());
-        let hub = Rc::new(Self { lan, lines: RefCell::default(), kept, web, wakes: Cell::new(None) });
+        let (lan, web, visits) = (RefCell::new(lan), Web::default(), Visits::default());
+        let hub = Rc::new(Self { lan, lines: RefCell::default(), kept, web, visits, wakes: Cell::new(None) });
         hub.look();
         hub
     }
@@ -208,7 +211,9 @@ impl Hub {
             some = true;
             match event {
                 Event::Leased(_) => self.kept.keep(self.lan.borrow_mut().gateway().leases().collect()),
+                Event::Tcp(event) if self.visits.hear(self, &event) => {}
                 Event::Tcp(event) => self.web.hear(self, event),
+                Event::NameRefused { port, name } => self.web.name_refused(port, &name),
                 Event::Addresses { .. } => {}
             }
         }
@@ -241,6 +246,7 @@ impl Hub {
         let unix = Duration::from_secs_f64(js_sys::Date::now().max(0.0) / 1000.0);
         self.lan.borrow_mut().set_clock(unix, now());
         self.web.look(self);
+        self.visits.look(self);
         self.turn();
     }
 }
