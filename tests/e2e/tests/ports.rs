@@ -4,6 +4,7 @@
 
 mod common;
 #[path = "common/server.rs"]
+#[allow(dead_code, reason = "web.rs uses the rest")]
 mod server;
 
 use common::{BOOT, SOON, browser, launched, run, text};
