@@ -3,10 +3,12 @@
 use super::disk::{DiskTrouble, GuestDisk};
 use super::memory::{NewMemory, SavedMemory};
 use crate::bridge::log;
+use crate::disks::images::base_image;
 use crate::disks::locks::{Lock, Structure};
 use crate::disks::opfs::Directory;
 use crate::disks::{layers, records};
 use crate::package;
+use crate::storage::patiently;
 use ::layers::slots::Stored;
 use ::layers::{Memory, Record};
 use block::{BlockError, Disk};
@@ -31,8 +33,9 @@ pub struct Drives {
     pub workspace: Option<GuestDisk>,
 }
 
+/// A layer that was just being tidied up is soon free: the browser gives a file free at some time after it has ended the worker.
 async fn open_disk(id: &LayerId, images: &[ImageFile]) -> Result<Box<dyn Disk>, Problem> {
-    Ok(Box::new(layers::open(id, images).await?))
+    Ok(Box::new(patiently(async || layers::open(id, images).await).await?))
 }
 
 /// The first layer of a new machine's disk, an overlay on its template's image.
@@ -54,7 +57,15 @@ async fn make(right: &Structure, directory: &Directory, spec: &MachineSpec) -> R
             layers::create(&layer, image.disk_bytes, Some(backing)).await?;
         }
     }
-    let stored = records::store(right, directory, None, Record::new(layer)).await?;
+    let mut record = Record::new(layer);
+    if let Some((empty, bytes)) = &spec.workspace {
+        base_image(empty).await?;
+        let layer = layers::fresh();
+        let backing = BackingRef { name: empty.name(), format: Some(BackingFormat::Qcow2) };
+        layers::create(&layer, *bytes, Some(backing)).await?;
+        record.current.workspace = Some(layer);
+    }
+    let stored = records::store(right, directory, None, record).await?;
     Ok((stored, written.is_some()))
 }
 
@@ -68,7 +79,8 @@ impl Drives {
     ) -> Result<Self, Problem> {
         let named = |problem: Problem| Problem { message: format!("{}: {}", spec.name, problem.message), ..problem };
         let (lock, directory) = try_join!(Lock::instance(&spec.id), records::directory(&spec.id))?;
-        let images = vec![spec.image.clone()];
+        let images: Vec<_> =
+            std::iter::once(&spec.image).chain(spec.workspace.as_ref().map(|(empty, _)| empty)).cloned().collect();
         let open = async {
             let right = Structure::take().await?;
             let (stored, warm) = match records::load(&right, &directory).await? {

@@ -39,6 +39,14 @@ impl Registry {
                 instance.ended(State::Suspended, None);
                 false
             }
+            MachineEvent::SetUp(problem) => {
+                match problem {
+                    // It is tried again at the next start.
+                    Some(problem) => instance.problem = Some(problem),
+                    None => instance.setup = None,
+                }
+                false
+            }
             MachineEvent::Unpacked(problem) => {
                 instance.disks = instance.disks.wrapping_add(1);
                 if problem.is_some() {
@@ -64,8 +72,11 @@ impl Registry {
         if again {
             return self.boot_again(&id);
         }
-        // What could not be merged while the machine ran can be now.
-        let ended = self.find(&id).is_ok_and(|instance| !instance.state.is_live() && instance.disks > 0);
+        if self.find(&id).is_ok_and(|instance| instance.vanishes()) {
+            return self.vanish(&id);
+        }
+        // What could not be merged while the machine ran can be now, and what a kill has lost in its layers can be given back.
+        let ended = self.find(&id).is_ok_and(|instance| !instance.state.is_live());
         if ended { vec![Effect::Tidy(self.inventory())] } else { vec![] }
     }
 
@@ -95,13 +106,21 @@ impl Registry {
     /// Makes the stored states true again after the background was started anew: `machines` are those that have a
     /// worker. The effects end workers that belong to no instance.
     pub fn reconcile(&mut self, machines: &[RunningMachine]) -> Vec<Effect> {
+        let mut killed = false;
         for instance in &mut self.instances {
             let runs = machines.iter().any(|machine| machine.id == instance.id && machine.boot == instance.boot);
             if instance.state.is_live() && !runs {
                 instance.interrupted();
+                killed = true;
             }
         }
-        let mut effects = vec![];
+        let gone = |one: &&Instance| one.ephemeral && !one.state.is_live();
+        let gone: Vec<_> = self.instances.iter().filter(gone).map(|one| one.id.clone()).collect();
+        let mut effects: Vec<_> = gone.iter().flat_map(|id| self.vanish(id)).collect();
+        if killed {
+            // A kill may have lost clusters of their disks.
+            effects.push(Effect::Tidy(self.inventory()));
+        }
         for machine in machines {
             match self.find(&machine.id) {
                 Ok(instance) if instance.boot == machine.boot && instance.state.is_live() => {
@@ -114,6 +133,12 @@ impl Registry {
             }
         }
         effects
+    }
+
+    /// Takes an ephemeral machine that has ended out of the list, with its disks.
+    fn vanish(&mut self, id: &InstanceId) -> Vec<Effect> {
+        self.instances.retain(|instance| instance.id != *id);
+        vec![Effect::RemoveFiles(id.clone()), Effect::Tidy(self.inventory())]
     }
 
     fn boot_again(&mut self, id: &InstanceId) -> Vec<Effect> {
@@ -131,6 +156,8 @@ impl Registry {
 
 /// The ways out of the live states.
 trait Ending {
+    /// Whether it is to go now with its disks. One that has crashed stays until its reason was read and it is deleted.
+    fn vanishes(&self) -> bool;
     /// Whether it is on its way out of them: what its processor does meanwhile is no state of its own.
     fn is_leaving(&self) -> bool;
     /// The run is over; returns whether the instance was to be started again.
@@ -140,6 +167,10 @@ trait Ending {
 }
 
 impl Ending for Instance {
+    fn vanishes(&self) -> bool {
+        self.ephemeral && matches!(self.state, State::Stopped | State::Suspended)
+    }
+
     fn is_leaving(&self) -> bool {
         matches!(self.state, State::Stopping | State::Suspending)
     }
