@@ -237,7 +237,7 @@ fn Frame(props: &FrameProps) -> Html {
         },
         false => html! {
             <iframe ref={node} class="view-frame" {title} sandbox="allow-same-origin" referrerpolicy="no-referrer"
-                srcdoc={props.html.clone()} {onload} />
+                src="about:blank" {onload} />
         },
     }
 }
