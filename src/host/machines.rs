@@ -117,7 +117,7 @@ impl Machines {
                 own.receive(&from, boot, message);
             }
         });
-        worker.send(&WorkerCommand::Start(spec))?;
+        worker.send(&WorkerCommand::Start(Box::new(spec)))?;
         let machine = Machine {
             boot,
             name,

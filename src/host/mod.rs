@@ -69,7 +69,7 @@ async fn answer(machines: &Machines, jobs: &Rc<Jobs>, catalog: &Catalog, call: H
         HostCall::Start(spec) => {
             jobs.interrupt_tidying();
             catalog.give_way();
-            machines.start(spec)?;
+            machines.start(*spec)?;
         }
         HostCall::Disks(order) => return jobs.answer(*order).await.map(HostReply::Disks),
         HostCall::Catalog(order) => {

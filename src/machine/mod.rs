@@ -113,7 +113,7 @@ impl Machine {
             (WorkerCommand::Start(spec), None) => {
                 let waiting = matches!(*self.stage.borrow(), Stage::Waiting);
                 if waiting {
-                    self.start(spec).await;
+                    self.start(*spec).await;
                 }
             }
             (WorkerCommand::Unpack, Some(run)) => run.unpack_soon(),

@@ -152,7 +152,7 @@ pub enum HostCall {
     /// Which machines run?
     List,
     /// Starts a worker with this machine.
-    Start(MachineSpec),
+    Start(Box<MachineSpec>),
     /// Stops the machine's processor.
     Pause(InstanceId),
     /// Lets the machine's processor go on.
@@ -247,7 +247,7 @@ pub enum MachineEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WorkerCommand {
     /// Starts the machine: a worker's first command, and given once.
-    Start(MachineSpec),
+    Start(Box<MachineSpec>),
     /// Stops the processor.
     Pause,
     /// Lets the processor go on.

@@ -214,7 +214,7 @@ impl Registry {
             "" => base.cmdline,
             more => format!("{} {more}", base.cmdline),
         };
-        Ok(Effect::Host(HostCall::Start(MachineSpec {
+        Ok(Effect::Host(HostCall::Start(Box::new(MachineSpec {
             id: id.clone(),
             boot: instance.boot,
             name: instance.name.clone(),
@@ -228,7 +228,7 @@ impl Registry {
             confined: instance.confined,
             workspace: instance.workspace.map(|bytes| (empty, bytes)),
             setup: instance.setup.clone(),
-        })))
+        }))))
     }
 }
 

@@ -120,6 +120,7 @@ impl Keyboard for Ears {
         if let Some(emulator) = run.emulator.get() {
             emulator.resize(size);
         }
+        run.serial_size.set(Some(size));
     }
 
     fn read(&self) {

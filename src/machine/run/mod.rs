@@ -6,7 +6,7 @@ mod start;
 
 pub use ears::Ears;
 
-use super::agent::GuestAgent;
+use super::agent::{GuestAgent, QUICK_MS};
 use super::console::Console;
 use super::disk::DiskTrouble;
 use super::drives::Drives;
@@ -20,7 +20,7 @@ use super::v86::Emulator;
 use crate::bridge::log;
 use crate::disks::disk_problem;
 use futures_util::future::select;
-use protocol::{MachineEvent, MachineSpec, Problem, WorkerNotice};
+use protocol::{MachineEvent, MachineSpec, Problem, TerminalSize, WorkerNotice};
 use scrollback::PanicWatch;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
@@ -72,6 +72,8 @@ pub struct Run {
     freezing: Cell<bool>,
     /// The guest's clock has stood still while it was saved, and is to be set when its agent is there.
     clock_stale: Cell<bool>,
+    /// What the guest's serial terminal has not been told of the size that it is shown at.
+    serial_size: Cell<Option<TerminalSize>>,
     holds: Cell<Holds>,
     switching: Cell<bool>,
     started: Cell<u64>,
@@ -187,6 +189,7 @@ impl Run {
         }
         self.network.look(&self.agent);
         self.set_clock_if_stale();
+        self.size_serial();
         self.unpack_if_wanted();
         let holds = self.holds.get();
         if !holds.disk && !holds.freeze {
@@ -204,6 +207,22 @@ impl Run {
             spawn_local(async move {
                 if let Err(error) = agent.set_time().await {
                     log(&format!("the guest’s clock was not set: {error}"));
+                }
+            });
+        }
+    }
+
+    /// A serial line has no way to tell a size: the agent does it, once a second at most, as windows are dragged.
+    fn size_serial(self: &Rc<Self>) {
+        if !self.agent.is_up() {
+            return;
+        }
+        if let Some(TerminalSize { cols, rows }) = self.serial_size.take() {
+            let agent = self.agent.clone();
+            spawn_local(async move {
+                let command = format!("busybox stty -F /dev/ttyS0 cols {cols} rows {rows}");
+                if let Err(error) = agent.exec(&command, &[], 0, QUICK_MS, |_, _| {}).await {
+                    log(&format!("the serial terminal was not told its size: {error}"));
                 }
             });
         }

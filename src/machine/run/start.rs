@@ -74,6 +74,7 @@ impl Run {
             unpacking: Cell::default(),
             freezing: Cell::new(false),
             clock_stale: Cell::new(false),
+            serial_size: Cell::new(None),
             holds: Cell::default(),
             switching: Cell::new(false),
             started: Cell::new(0),

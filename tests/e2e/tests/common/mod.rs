@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "only tests use it, and a failure fails the test")]
 
 pub mod files;
+pub mod packages;
 
 use driver::thirtyfour::By;
 use driver::{Browser, Kind, LaunchOptions};
@@ -32,6 +33,15 @@ pub const RETURN: &str = "\u{e007}";
 pub fn run<F: Future<Output = ()>>(test: F) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(test);
+}
+
+/// Whether a test that takes minutes is to be run: this variable says so.
+pub fn is_wanted(variable: &str) -> bool {
+    let wanted = std::env::var_os(variable).is_some();
+    if !wanted {
+        eprintln!("skipped: it takes minutes; {variable}=1 has it run");
+    }
+    wanted
 }
 
 /// The built extension for this kind of browser.
