@@ -8,8 +8,8 @@
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Document, DomParser, Element, Event, FormData, HtmlFormElement, HtmlIFrameElement, SupportedType};
-use web_sys::{MessageChannel, MessageEvent, MessagePort, Response, UrlSearchParams};
+use web_sys::{Document, DomParser, Element, Event, FormData, HtmlDocument, HtmlFormElement, HtmlIFrameElement};
+use web_sys::{MessageChannel, MessageEvent, MessagePort, Response, SupportedType, UrlSearchParams};
 use webbridge::{from_js, to_js};
 
 /// What the frame says.
@@ -172,8 +172,13 @@ async fn sent_by(form: HtmlFormElement, submitter: Option<Element>) -> Option<Go
 
 /// Puts a page into the empty document of a frame without scripts. Firefox shows no document of its own (`srcdoc`) in a frame of an extension's
 /// page that names its ancestors in its policy.
-pub(crate) fn fill(document: &Document, html: &str) -> Result<(), JsValue> {
+pub(crate) fn fill(document: &HtmlDocument, html: &str) -> Result<(), JsValue> {
     let parsed = DomParser::new()?.parse_from_string(html, SupportedType::TextHtml)?;
+    // An empty document is laid out as pages of the last century are; the page's own way is said by how it begins.
+    let quirks = parsed.compat_mode() == "BackCompat";
+    document.open()?;
+    document.write_1(if quirks { "<title></title>" } else { "<!doctype html><title></title>" })?;
+    document.close()?;
     let root = parsed.document_element().ok_or(JsValue::UNDEFINED)?;
     let root = document.adopt_node(&root)?;
     match document.document_element() {

@@ -7,6 +7,7 @@ use super::load::{Trouble, Visitor};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use url::Url;
+use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlIFrameElement;
 use yew::Callback;
@@ -264,7 +265,7 @@ impl Session {
         let hear = move |says: Says| own.hear(says);
         if self.scripts == Scripts::None {
             if let Some(document) = frame.content_document() {
-                match fill(&document, html) {
+                match fill(document.unchecked_ref(), html) {
                     Ok(()) => listen(&document, hear),
                     Err(error) => web_sys::console::error_1(&error),
                 }

@@ -220,9 +220,14 @@ struct FrameProps {
 #[component]
 fn Frame(props: &FrameProps) -> Html {
     let node = use_node_ref();
+    let filled = use_mut_ref(|| false);
     let onload = {
         let (session, html, node) = (props.session.0.clone(), props.html.clone(), node.clone());
         Callback::from(move |_: Event| {
+            // An empty document that has been filled says again that it is there.
+            if filled.replace(true) && !has_scripts() {
+                return;
+            }
             if let Some(frame) = node.cast::<HtmlIFrameElement>() {
                 session.frame_is_there(&frame, &html);
             }
