@@ -1,6 +1,6 @@
 use crate::{
-    Access, CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, Job, JobId, Plan, Problem, Settings,
-    TemplateId, World,
+    Access, Care, CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, Job, JobId, Plan, Problem,
+    Settings, TemplateId, World,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,12 +41,20 @@ pub enum PageRequest {
     ForceStop(InstanceId),
     /// Shuts the guest down and starts it again.
     Restart(InstanceId),
+    /// Starts the machine anew at once, as pressing its reset button does.
+    Reset(InstanceId),
     /// Stops the processor and keeps the memory.
     Pause(InstanceId),
     /// Lets a paused machine go on.
     Resume(InstanceId),
     /// Saves the machine's memory and ends it; [`PageRequest::Start`] goes on from there, also after the browser was closed.
     Suspend(InstanceId),
+    /// Saves a checkpoint of a running machine now; told by the instance's [`Checkpoint`](crate::Checkpoint).
+    SaveCheckpoint(InstanceId),
+    /// Starts a machine whose run was cut short from its last checkpoint: disks and memory are as they were then.
+    GoBack(InstanceId),
+    /// Changes what is done for the machine without being asked.
+    SetCare(InstanceId, Care),
     /// Shows the machine's console tab, opening it if there is none.
     OpenConsole(InstanceId),
     /// Says that this page is the console of the machine, so that it is found again.

@@ -47,6 +47,8 @@ kinds! {
     Resumed = "resumed", "Resumed";
     /// Its memory was saved; the duration is how long it ran.
     Suspended = "suspended", "Suspended";
+    /// A checkpoint was saved; the duration is how long the machine stood still for it.
+    Checkpointed = "checkpointed", "Checkpoint saved";
     /// It has shut down; the duration is how long it ran.
     Stopped = "stopped", "Stopped";
     /// It did not shut down in time.

@@ -1,6 +1,6 @@
 use crate::{
-    Access, CatalogAnswer, CatalogOrder, Confined, DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, JobStage,
-    MemoryMib, Point, Problem, Setup, SnapshotId, StartFrom, TemplateId,
+    Access, Care, CatalogAnswer, CatalogOrder, Checkpoint, CheckpointUse, Confined, DiskReply, DiskRequest, Instance,
+    InstanceId, Job, JobId, JobStage, MemoryMib, Point, Problem, Setup, SnapshotId, StartFrom, TemplateId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,12 @@ pub struct MachineSpec {
     /// What it goes on from if it has no disk yet.
     #[serde(default)]
     pub warm: Option<WarmState>,
+    /// What is done for it without being asked.
+    #[serde(default)]
+    pub care: Care,
+    /// What becomes of its checkpoint.
+    #[serde(default)]
+    pub checkpoint: CheckpointUse,
     /// What it may do on the LAN.
     #[serde(default)]
     pub confined: Confined,
@@ -163,6 +169,10 @@ pub enum HostCall {
     Shutdown(InstanceId, u32),
     /// Ends the worker now, as pulling the plug does.
     Kill(InstanceId),
+    /// Has the machine save a checkpoint.
+    Checkpoint(InstanceId),
+    /// What is done for the machine without being asked, from now on.
+    Care(InstanceId, Care),
     /// What the machine may reach on the web from now on.
     Access(InstanceId, Access),
     /// Does something with disks, snapshots or storage.
@@ -233,6 +243,12 @@ pub enum MachineEvent {
         /// Why.
         problem: Problem,
     },
+    /// A checkpoint is saved and durable, in place of the one before.
+    Checkpointed(Checkpoint),
+    /// A checkpoint could not be saved, for this reason. The one before is still there.
+    NotCheckpointed(Problem),
+    /// Nothing was typed, and there was next to nothing to do, for as long as the machine's care says.
+    Idle,
     /// The guest has shut down; the worker is ended.
     Halted,
     /// The guest asked for a reset; the worker is ended.
@@ -254,6 +270,10 @@ pub enum WorkerCommand {
     Resume,
     /// Saves the memory and ends the run; told by [`MachineEvent::Suspended`] or [`MachineEvent::StaysUp`].
     Suspend,
+    /// Saves a checkpoint and goes on; told by [`MachineEvent::Checkpointed`] or [`MachineEvent::NotCheckpointed`].
+    Checkpoint,
+    /// What is done without being asked, from now on.
+    Care(Care),
     /// Presses Ctrl-Alt-Del, which the guest's init takes as “shut down”.
     Shutdown,
     /// Freezes the disks, without or with a snapshot; answered with [`WorkerNotice::Frozen`].

@@ -15,12 +15,14 @@
 //! Control messages are JSON; console bytes travel as typed arrays. A message that is added here and not handled
 //! somewhere does not compile. This crate knows no browser.
 
+mod care;
 mod catalog;
 mod console;
 mod control;
 mod disks;
 mod event;
 mod file_name;
+mod health;
 mod host;
 mod ids;
 mod lan;
@@ -32,6 +34,7 @@ mod task;
 mod template;
 mod visit;
 
+pub use care::{Care, Checkpoint, CheckpointUse, Minutes, MinutesError, PERIODS_MIN};
 pub use catalog::{
     CatalogAnswer, CatalogCommand, CatalogFailure, CatalogLoss, CatalogNotice, CatalogOrder, CatalogReply,
     CatalogRequest, Column, Mirror, ROWS_MAX, SQL_MAX, Table, Telling,
@@ -45,6 +48,10 @@ pub use disks::{
 };
 pub use event::{EVENT_COLUMNS, Event, EventFilter, EventKind};
 pub use file_name::{FileName, FileNameError, FilePath};
+pub use health::{
+    GuestHealth, HealthAsk, HealthSample, HealthTold, LOG_CHANNEL, LOG_KEY, LOG_LINES_MAX, LOG_TEXT_MAX, LogLine,
+    LogPart, health_channel,
+};
 pub use host::{
     DiskOrder, Fresh, HostCall, HostNotice, HostReply, ImageFile, Inventory, MachineEvent, MachineSpec, NewSnapshot,
     RunningMachine, StorageCommand, StorageNotice, Subject, WarmState, WorkerCommand, WorkerNotice,

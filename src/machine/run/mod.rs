@@ -1,5 +1,6 @@
 //! One run of a machine, from its start to its end.
 
+mod care;
 mod ears;
 mod freeze;
 mod start;
@@ -8,8 +9,9 @@ pub use ears::Ears;
 
 use super::agent::{GuestAgent, QUICK_MS};
 use super::console::Console;
-use super::disk::DiskTrouble;
+use super::disk::{DiskTrouble, GuestDisk};
 use super::drives::Drives;
+use super::health::Health;
 use super::network::Network;
 use super::profiles::Profiles;
 use super::setup::Stage;
@@ -19,8 +21,9 @@ use super::tell;
 use super::v86::Emulator;
 use crate::bridge::log;
 use crate::disks::disk_problem;
+use care::Attention;
 use futures_util::future::select;
-use protocol::{MachineEvent, MachineSpec, Problem, TerminalSize, WorkerNotice};
+use protocol::{Care, HealthSample, MachineEvent, MachineSpec, Problem, TerminalSize, WorkerNotice};
 use scrollback::PanicWatch;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
@@ -62,6 +65,9 @@ pub struct Run {
     /// None if the machine goes on from a memory that was saved before there were shared files.
     share: Option<Rc<Share>>,
     profiles: Option<Rc<Profiles>>,
+    health: OnceCell<Rc<Health>>,
+    care: Cell<Care>,
+    attention: Cell<Attention>,
     tasks: Option<Rc<Tasks>>,
     /// How far what is done at the first start is.
     setup: Cell<Stage>,
@@ -85,6 +91,7 @@ impl Run {
     pub async fn begin(self: &Rc<Self>) {
         self.started.set(js_sys::Date::now() as u64);
         self.network.begin();
+        self.begin_attention();
         self.switch().await;
         tell(&WorkerNotice::Event(MachineEvent::Running { started: self.started.get() }));
     }
@@ -167,6 +174,7 @@ impl Run {
         }
         self.console.send_gathered();
         self.profiles.iter().for_each(|profiles| profiles.close());
+        self.health.get().into_iter().for_each(|health| health.close());
         self.tasks.iter().for_each(|tasks| tasks.close());
         if let Some(share) = &self.share {
             // The disks must not wait for it for good: the worker is ended soon.
@@ -181,6 +189,7 @@ impl Run {
     /// Comes once a second: sees whether readers have stalled, and makes durable what a guest wrote without asking for it.
     pub fn look(self: &Rc<Self>) {
         self.readers_changed();
+        self.attend();
         self.agent.look();
         self.profiles.iter().for_each(Profiles::look);
         self.set_up_if_wanted();
@@ -198,6 +207,14 @@ impl Run {
         if let Some(share) = self.share.as_ref().filter(|_| !holds.freeze) {
             share.look();
         }
+    }
+
+    /// What the machine has done so far.
+    fn count(&self) -> HealthSample {
+        let [disk_read, disk_written] = self.drives.all().map(GuestDisk::moved).fold([0.0; 2], add);
+        let [net_in, net_out] = self.network.moved();
+        let (at, busy) = (super::health::since_start(), super::health::busy());
+        HealthSample { at, busy, disk_read, disk_written, net_in, net_out, guest: None }
     }
 
     /// A guest without an agent keeps its own time.
@@ -255,7 +272,7 @@ impl Run {
     }
 
     fn flush(&self) {
-        self.drives.all().for_each(super::disk::GuestDisk::flush);
+        self.drives.all().for_each(GuestDisk::flush);
     }
 
     fn hold(&self, change: impl FnOnce(&mut Holds)) {
@@ -313,4 +330,8 @@ impl Run {
             self.switch_soon();
         }
     }
+}
+
+fn add([a, b]: [f64; 2], [c, d]: [f64; 2]) -> [f64; 2] {
+    [a + c, b + d]
 }

@@ -104,7 +104,8 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
         PageRequest::RemoveTemplate(id) if world.template(id).is_none() => Fate::Ends(Ok(Reply::Machine(None))),
         PageRequest::BringBackTemplate(id) if world.template(id).is_some() => Fate::Ends(Ok(Reply::Machine(None))),
         PageRequest::Restart(_) => unknown("restart the machine"),
-        PageRequest::Start(id) | PageRequest::Boot(id) => {
+        PageRequest::Reset(_) => unknown("reset the machine"),
+        PageRequest::Start(id) | PageRequest::Boot(id) | PageRequest::GoBack(id) => {
             reached(id, |state| matches!(state, State::Starting | State::Running))
         }
         PageRequest::Stop(id) => reached(id, |state| !matches!(state, State::Starting | State::Running)),
@@ -122,6 +123,9 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
         | PageRequest::ShowsConsole(_)
         | PageRequest::Rename(..)
         | PageRequest::SetAccess(..)
+        | PageRequest::SetCare(..)
+        // One more does no harm.
+        | PageRequest::SaveCheckpoint(_)
         | PageRequest::SaveSettings(_)
         | PageRequest::SaveTemplate { .. }
         | PageRequest::RemoveTemplate(_)
