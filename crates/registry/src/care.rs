@@ -45,7 +45,7 @@ mod tests {
     /// How the machine is told to start.
     fn spec(effects: &[Effect]) -> MachineSpec {
         match effects {
-            [Effect::Host(HostCall::Start(spec)), ..] => spec.clone(),
+            [Effect::Host(HostCall::Start(spec)), ..] => (**spec).clone(),
             other => panic!("no start: {other:?}"),
         }
     }
