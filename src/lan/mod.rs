@@ -7,6 +7,7 @@ mod kept;
 mod line;
 mod peers;
 mod view;
+mod visit;
 mod web;
 
 use crate::bridge::{from_js, log, text_of, to_js};
@@ -18,6 +19,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
+use visit::Visits;
 use vlan::gateway::{Event, GatewayConfig};
 use vlan::switch::{Addresses, Confinement, PortId, SwitchConfig};
 use vlan::{Lan, Mac};
@@ -94,6 +96,7 @@ struct Hub {
     peers: Peers,
     kept: Kept,
     web: Web,
+    visits: Visits,
     /// When a timer will wake it, at the latest.
     wakes: Cell<Option<Duration>>,
 }
@@ -113,13 +116,14 @@ impl Hub {
         let config = GatewayConfig::new(kept.plan(), kept::random());
         #[expect(clippy::expect_used, reason = "the one error is a full LAN, and this one is empty")]
         let lan = Lan::new(SwitchConfig::default(), config, kept.leases()).expect("a LAN with room for its gateway");
-        let (lan, web) = (RefCell::new(lan), Web::default());
+        let (lan, web, visits) = (RefCell::new(lan), Web::default(), Visits::default());
         let hub = Rc::new(Self {
             lan,
             lines: RefCell::default(),
             peers: Peers::default(),
             kept,
             web,
+            visits,
             wakes: Cell::new(None),
         });
         hub.look();
@@ -240,7 +244,9 @@ impl Hub {
             some = true;
             match event {
                 Event::Leased(_) => self.kept.keep(self.lan.borrow_mut().gateway().leases().collect()),
+                Event::Tcp(event) if self.visits.hear(self, &event) => {}
                 Event::Tcp(event) => self.web.hear(self, event),
+                Event::NameRefused { port, name } => self.web.name_refused(port, &name),
                 Event::Addresses { .. } => self.machines_changed(),
             }
         }
@@ -274,6 +280,7 @@ impl Hub {
         self.lan.borrow_mut().set_clock(unix, now());
         self.web.look(self);
         self.tell_traffic();
+        self.visits.look(self);
         self.turn();
     }
 }

@@ -45,6 +45,10 @@ fn answer(hub: &Rc<Hub>, ask: LanAsk) -> Option<LanTold> {
             let file = hub.lan.borrow_mut().capture(at)?.file();
             return Some(LanTold::Captured(id, file));
         }
+        LanAsk::Visit(request) => {
+            hub.visits.begin(hub, request);
+            return None;
+        }
         LanAsk::Confine(id, confined) => {
             hub.confine(&id, confined);
         }

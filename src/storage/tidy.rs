@@ -176,7 +176,9 @@ async fn unused(right: &Structure, inventory: &Inventory) -> Result<Vec<Unused>,
         let bytes = graph.get(&id).map_or(0, |layer| layer.bytes);
         unused.push(Unused { directory: directory.clone(), name: layers::file_name(&id), bytes });
     }
-    for (id, record) in &records {
+    // A running machine writes a memory before its record names it.
+    let busy = busy_instances().await?;
+    for (id, record) in records.iter().filter(|(id, _)| !busy.contains(id)) {
         let directory = records::directory(id).await?;
         let memories: BTreeSet<_> = record.memories().map(|memory| &memory.file).collect();
         for entry in directory.entries().await? {

@@ -3,7 +3,7 @@
 //! Frames do not come this way: they go through a `MessagePort` for each machine, whose ends the machine's worker and the lan worker have.
 //! Either side sends batches of frames as `Uint8Array`s, and as numbers how many bytes of the other's batches it has dealt with.
 
-use crate::{InstanceId, LanMachine, LanTraffic, PeerId, PeerMachine, PeerRule};
+use crate::{InstanceId, LanMachine, LanTraffic, PeerId, PeerMachine, PeerRule, VisitRequest};
 use serde::{Deserialize, Serialize};
 
 /// The most hosts that a machine is allowed by name.
@@ -114,6 +114,8 @@ pub enum LanAsk {
     Captured(InstanceId),
     /// Let a machine speak with the gateway only, or with nobody.
     Confine(InstanceId, Confined),
+    /// Ask a web server inside a machine. Answered on the request's own channel.
+    Visit(VisitRequest),
 }
 
 /// What a machine may do on the LAN.

@@ -34,6 +34,7 @@ mod profiles;
 mod share;
 mod task;
 mod template;
+mod visit;
 
 pub use care::{Care, Checkpoint, CheckpointUse, Minutes, MinutesError, PERIODS_MIN};
 pub use catalog::{
@@ -85,3 +86,4 @@ pub use template::{
     CMDLINE_MAX, DESCRIPTION_MAX, FIRST_SCRIPT_MAX, ImageChoice, Plan, PlanError, RemovedTemplate, Setup,
     TEMPLATE_FILE_MAX, TEMPLATE_PROFILES_MAX, TEMPLATES_MAX, TITLE_MAX, Template, TemplateFileError, check_cmdline,
 };
+pub use visit::{VISIT_BODY_MAX, VISIT_WINDOW, VisitAsk, VisitRequest, VisitTold, visit_channel};

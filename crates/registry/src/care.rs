@@ -157,7 +157,7 @@ mod tests {
         tell(&mut registry, &id, MachineEvent::Running { started: 1 });
         ask(&mut registry, PageRequest::Reset(id.clone())).unwrap();
         ask(&mut registry, PageRequest::ForceStop(id.clone())).unwrap();
-        assert_eq!(tell(&mut registry, &id, MachineEvent::Halted), []);
+        assert_eq!(tell(&mut registry, &id, MachineEvent::Halted), [Effect::Tidy(registry.inventory())]);
         assert!(ask(&mut registry, PageRequest::Reset(id)).is_err(), "it does not run");
     }
 }

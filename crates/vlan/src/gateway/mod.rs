@@ -79,6 +79,13 @@ pub enum Event {
         /// Its addresses.
         addresses: Vec<Ipv4Addr>,
     },
+    /// A machine wanted to look up a name of the outside world that it may not reach.
+    NameRefused {
+        /// The port.
+        port: PortId,
+        /// The name.
+        name: String,
+    },
     /// Something about a TCP connection.
     Tcp(TcpEvent),
 }
