@@ -31,13 +31,16 @@ pub enum LanNews {
     Gone,
 }
 
+/// Who hears what is of interest for peers.
+type Ear = Box<dyn Fn(LanNews)>;
+
 /// What is known of the LAN.
 #[derive(Default)]
 struct Known {
     numbers: Cell<Option<Numbers>>,
     machines: RefCell<Vec<LanMachine>>,
     waiting: RefCell<Vec<oneshot::Sender<()>>>,
-    ear: RefCell<Option<Box<dyn Fn(LanNews)>>>,
+    ear: RefCell<Option<Ear>>,
 }
 
 /// The worker, and who is on its LAN.
