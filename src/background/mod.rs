@@ -186,6 +186,8 @@ async fn serve(mut inputs: UnboundedReceiver<Input>, shared: Rc<Shared>, carrier
                 shared.pages.borrow_mut().remove(id);
                 carrier.tidy();
             }
+            // What keeps Firefox's event page alive says nothing.
+            Input::Message(id, _) if !shared.pages.borrow().has(id) => {}
             Input::Message(id, message) => page_call(&shared, &carrier, id, &message).await,
             Input::Host(message, resolve) => {
                 host_notice(&shared, &carrier, message).await;

@@ -30,6 +30,11 @@ pub struct Pages {
 }
 
 impl Pages {
+    /// Whether this is the port of a page.
+    pub fn has(&self, id: u32) -> bool {
+        self.pages.contains_key(&id)
+    }
+
     /// A page has connected; `greeting` is the first that it is told. Other ports, such as the one that keeps Firefox's
     /// event page alive, are left alone.
     pub fn add(&mut self, id: u32, port: Port, greeting: &PageEvent) {

@@ -40,6 +40,9 @@ impl Browser {
     /// Waits for the element and clicks it.
     pub async fn click(&self, role: &str, name: &str) -> Result<()> {
         let element = self.by_role(role, name).await?;
+        // A page that has just heard a key may not have enabled its button yet, and browsers drop a click on a disabled one.
+        let enabled = async || element.is_enabled().await.doing(|| format!("look at the {role} \"{name}\""));
+        self.wait_until(&format!("the {role} \"{name}\" to be enabled"), self.patience(), enabled).await?;
         element.click().await.doing(|| format!("click the {role} \"{name}\""))
     }
 

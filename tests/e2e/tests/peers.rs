@@ -83,7 +83,10 @@ impl Side {
     async fn code(&self, label: &str) -> String {
         // The browser makes keys and looks for its addresses first.
         let made = async || Ok(self.view().await["stage"].get("Waiting").is_some());
-        self.browser.wait_until(&format!("the code of {}", self.name), CONNECTED, made).await.unwrap();
+        if let Err(error) = self.browser.wait_until(&format!("the code of {}", self.name), CONNECTED, made).await {
+            let dialog = "return document.querySelector('dialog')?.outerHTML ?? 'no dialog'";
+            panic!("{error}\n{}\n{}", self.view().await, self.browser.eval(dialog, vec![]).await.unwrap());
+        }
         let field = self.browser.by_role("textbox", label).await.unwrap();
         field.value().await.unwrap().unwrap_or_default()
     }
