@@ -26,8 +26,8 @@ use std::time::Duration;
 pub const BOOT: Duration = Duration::from_secs(120);
 /// For what takes a moment.
 pub const SOON: Duration = Duration::from_secs(30);
-/// Reading and writing a disk of some megabytes on a busy machine.
-pub const WORK: Duration = Duration::from_secs(180);
+/// Reading and writing a disk of some hundred megabytes on a busy machine.
+pub const WORK: Duration = Duration::from_secs(400);
 /// The control key, as WebDriver writes it.
 /// Waits in the guest until the shared files are there: they are mounted behind the first prompt.
 pub const MOUNTED: &str = "until grep -q ' /mnt/host 9p ' /proc/mounts; do sleep 0.1; done";
