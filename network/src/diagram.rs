@@ -1,9 +1,10 @@
 //! The LAN as a picture: the gateway, and every machine on it with what goes over its line.
 
 use crate::channel::Seen;
-use crate::rates::{rates, shown};
-use protocol::{Confined, LanLine, LanView, World};
-use ui::StateGlyph;
+use crate::rates::{rates, shown, uplink_rates};
+use crate::uplinks::{host, state_class, state_words};
+use protocol::{Confined, LanLine, LanView, UplinkView, World};
+use ui::{Icon, StateGlyph};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -13,7 +14,7 @@ pub(crate) struct DiagramProps {
     pub(crate) world: World,
 }
 
-/// The picture. It is a list, too: the gateway first, then the machines.
+/// The picture. It is a list, too: the gateway first, then the machines, then the uplinks.
 #[component]
 pub(crate) fn Diagram(props: &DiagramProps) -> Html {
     let DiagramProps { view, .. } = props;
@@ -26,8 +27,9 @@ pub(crate) fn Diagram(props: &DiagramProps) -> Html {
                     <code>{ &view.gateway }</code>
                     <small>{ format!("{}, packets of {} bytes", view.gateway_mac, view.mtu) }</small>
                 </div>
-                <ul class="nodes" aria-label="Machines on the LAN">
+                <ul class="nodes" aria-label="Machines and uplinks of the LAN">
                     { for view.lines.iter().map(|line| node(props, line)) }
+                    { for view.uplinks.iter().map(|uplink| far(props, uplink)) }
                 </ul>
             </div>
         </section>
@@ -54,6 +56,25 @@ fn node(props: &DiagramProps, line: &LanLine) -> Html {
                 Confined::Isolated => html! { <small class="warn">{ "Isolated" }</small> },
                 Confined::Blocked => html! { <small class="warn">{ "Blocked" }</small> },
             } }
+        </li>
+    }
+}
+
+fn far(props: &DiagramProps, uplink: &UplinkView) -> Html {
+    let rates = uplink_rates(&props.seen, uplink.id);
+    let busy = rates.sent + rates.received > 0;
+    let name = format!("{} at {}", uplink.settings.room, host(uplink));
+    let others = match uplink.members.len() {
+        1 => "1 other LAN".to_owned(),
+        count => format!("{count} other LANs"),
+    };
+    html! {
+        <li key={format!("uplink-{}", uplink.id.0)} class="node machine far" aria-label={name}>
+            <span class={classes!("cable", busy.then_some("busy"))} />
+            <strong>{ Html::from(Icon::Network) }{ &uplink.settings.room }</strong>
+            <code>{ host(uplink) }</code>
+            <small class={state_class(uplink)}>{ state_words(uplink) }</small>
+            <small class="number">{ format!("{others}, ↑ {}  ↓ {}", shown(rates.sent), shown(rates.received)) }</small>
         </li>
     }
 }

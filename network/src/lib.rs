@@ -6,11 +6,13 @@
 mod access;
 mod channel;
 mod diagram;
+mod join;
 mod leave;
 mod machines;
 mod page;
 mod rates;
 mod requests;
+mod uplinks;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

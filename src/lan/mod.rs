@@ -5,6 +5,7 @@
 
 mod kept;
 mod line;
+mod uplink;
 mod view;
 mod web;
 
@@ -16,6 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
+use uplink::Uplinks;
 use vlan::gateway::{Event, GatewayConfig};
 use vlan::switch::{Addresses, PortId, SwitchConfig};
 use vlan::{Lan, Mac};
@@ -91,6 +93,7 @@ struct Hub {
     lines: RefCell<BTreeMap<PortId, Line>>,
     kept: Kept,
     web: Web,
+    uplinks: Uplinks,
     /// When a timer will wake it, at the latest.
     wakes: Cell<Option<Duration>>,
 }
@@ -110,9 +113,10 @@ impl Hub {
         let config = GatewayConfig::new(kept.plan(), kept::random());
         #[expect(clippy::expect_used, reason = "the one error is a full LAN, and this one is empty")]
         let lan = Lan::new(SwitchConfig::default(), config, kept.leases()).expect("a LAN with room for its gateway");
-        let (lan, web) = (RefCell::new(lan), Web::default());
-        let hub = Rc::new(Self { lan, lines: RefCell::default(), kept, web, wakes: Cell::new(None) });
+        let (lan, web, uplinks) = (RefCell::new(lan), Web::default(), Uplinks::default());
+        let hub = Rc::new(Self { lan, lines: RefCell::default(), kept, web, uplinks, wakes: Cell::new(None) });
         hub.look();
+        hub.uplinks.begin(&hub);
         hub
     }
 
@@ -140,6 +144,7 @@ impl Hub {
                 let own = self.clone();
                 let line = Line::new(id, port, move |event| own.hear(at, event));
                 self.lines.borrow_mut().insert(at, line);
+                self.uplinks.admit(self);
                 self.turn();
             }
         }
@@ -194,6 +199,7 @@ impl Hub {
                 break;
             }
         }
+        self.uplinks.pump(self);
         let wake_at = self.lan.borrow_mut().wake_at(now());
         if let Some(wake_at) = wake_at {
             self.wake(wake_at);
@@ -241,6 +247,7 @@ impl Hub {
         let unix = Duration::from_secs_f64(js_sys::Date::now().max(0.0) / 1000.0);
         self.lan.borrow_mut().set_clock(unix, now());
         self.web.look(self);
+        self.uplinks.look(self);
         self.turn();
     }
 }

@@ -6,7 +6,7 @@ use protocol::{Confined, InstanceId, LAN_CHANNEL, LanAsk, LanLine, LanTold, LanV
 use std::rc::Rc;
 use vlan::stage::pcap::CaptureConfig;
 use vlan::switch::{Confinement, PortId};
-use vlan::{Mac, plan};
+use vlan::{DropReason, Mac, plan};
 use wasm_bindgen::prelude::*;
 use web_sys::{BroadcastChannel, MessageEvent};
 
@@ -51,6 +51,7 @@ fn answer(hub: &Rc<Hub>, ask: LanAsk) -> Option<LanTold> {
                 Confinement { blocked: confined == Confined::Blocked, isolated: confined == Confined::Isolated };
             hub.lan.borrow_mut().switch().confine(at, confinement);
         }
+        LanAsk::Uplink(ask) => hub.uplinks.carry_out(hub, ask),
     }
     Some(LanTold::View(view(hub)))
 }
@@ -64,8 +65,14 @@ fn view(hub: &Rc<Hub>) -> LanView {
         mtu: plan::MTU,
         now: now().as_millis() as u64,
         lines: lines.iter().map(|(at, line)| shown(hub, *at, &line.id)).collect(),
+        uplinks: hub.uplinks.view(hub),
         requests: hub.web.records.newest(REQUESTS),
     }
+}
+
+/// Why frames were dropped, as a word.
+pub(super) fn reason(why: DropReason) -> String {
+    serde_json::to_value(why).ok().and_then(|why| why.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn shown(hub: &Hub, at: PortId, id: &InstanceId) -> LanLine {
@@ -73,8 +80,6 @@ fn shown(hub: &Hub, at: PortId, id: &InstanceId) -> LanLine {
     let captured = lan.capture(at).map(|capture| capture.frames() as u64);
     let switch = lan.switch();
     let counters = switch.counters(at).cloned().unwrap_or_default();
-    let reason =
-        |why| serde_json::to_value(why).ok().and_then(|why| why.as_str().map(str::to_owned)).unwrap_or_default();
     let Confinement { blocked, isolated } = switch.confinement(at);
     LanLine {
         id: id.clone(),

@@ -3,7 +3,7 @@
 //! Frames do not come this way: they go through a `MessagePort` for each machine, whose ends the machine's worker and the lan worker have.
 //! Either side sends batches of frames as `Uint8Array`s, and as numbers how many bytes of the other's batches it has dealt with.
 
-use crate::InstanceId;
+use crate::{InstanceId, UplinkAsk, UplinkView};
 use serde::{Deserialize, Serialize};
 
 /// The most hosts that a machine is allowed by name.
@@ -90,6 +90,8 @@ pub enum LanAsk {
     Captured(InstanceId),
     /// Let a machine speak with the gateway only, or with nobody.
     Confine(InstanceId, Confined),
+    /// About uplinks.
+    Uplink(UplinkAsk),
 }
 
 /// What a machine may do on the LAN.
@@ -127,6 +129,8 @@ pub struct LanView {
     pub now: u64,
     /// The machines on it.
     pub lines: Vec<LanLine>,
+    /// The uplinks, joined or not.
+    pub uplinks: Vec<UplinkView>,
     /// What was asked for on the web, the newest first.
     pub requests: Vec<WebRequest>,
 }

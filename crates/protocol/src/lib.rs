@@ -27,6 +27,7 @@ mod model;
 mod problem;
 mod profiles;
 mod share;
+mod uplink;
 
 pub use catalog::{
     CatalogAnswer, CatalogCommand, CatalogFailure, CatalogLoss, CatalogNotice, CatalogOrder, CatalogReply,
@@ -60,4 +61,8 @@ pub use profiles::{
 pub use share::{
     LISTING_MAX, SHARE_PIECE, ShareAnswer, ShareAsk, ShareDone, ShareEntry, ShareKind, ShareListing, ShareOp,
     ShareRequest, ShareStat, ShareWhat, UNFINISHED, is_unfinished, share_channel, share_news_channel,
+};
+pub use uplink::{
+    Reachable, UPLINK_ADDRESS_MAX, UPLINK_NAME_MAX, UPLINK_TOKEN_MAX, UPLINKS_MAX, UplinkAsk, UplinkError, UplinkId,
+    UplinkMember, UplinkSettings, UplinkState, UplinkView, certificate_hash,
 };

@@ -113,6 +113,11 @@ pub fn label(name: &str) -> String {
     label.trim_end_matches('-').to_owned()
 }
 
+/// The same for each part of a name with dots.
+fn labels(name: &str) -> String {
+    name.split('.').map(label).collect::<Vec<_>>().join(".")
+}
+
 impl Gateway {
     /// A gateway that remembers these leases.
     pub fn new(config: GatewayConfig, leases: Vec<Lease>) -> Gateway {
@@ -181,9 +186,9 @@ impl Gateway {
         }
     }
 
-    /// Names of machines elsewhere, as labels without `.lan`. A machine of this browser goes before one with the same name elsewhere.
+    /// Names of machines elsewhere, as labels without `.lan`, with dots between them. A machine of this browser goes before one with the same name elsewhere.
     pub fn set_others(&mut self, names: impl IntoIterator<Item = (String, Ipv4Addr)>) {
-        self.others = names.into_iter().map(|(name, address)| (label(&name), address)).collect();
+        self.others = names.into_iter().map(|(name, address)| (labels(&name), address)).collect();
     }
 
     /// To which ports machines can connect from now on.

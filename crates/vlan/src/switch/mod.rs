@@ -24,7 +24,7 @@ use crate::mac::Mac;
 use crate::plan::Plan;
 use guard::Scope;
 use port::Port;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use table::{Learned, Table};
@@ -58,7 +58,7 @@ impl Switch {
         let (mac, floods) = match kind {
             Kind::Gateway => (Some(self.plan.gateway_mac()), Rate { per_second: 10_000, burst: 10_000 }),
             Kind::Machine { mac, .. } => (mac, self.config.floods_machine),
-            Kind::Outside => (None, self.config.floods_outside),
+            Kind::Outside | Kind::Lan(_) => (None, self.config.floods_outside),
         };
         let id = PortId(self.next);
         if let Some(mac) = mac {
@@ -124,7 +124,7 @@ impl Switch {
     fn learn(&mut self, from: PortId, source: Mac, now: Duration) -> Result<(), DropReason> {
         let Some(port) = self.ports.get_mut(&from) else { return Ok(()) };
         let bounds = table::Bounds {
-            port: if port.is_outside() { self.config.stations_outside } else { self.config.stations_machine },
+            port: if port.is_wide() { self.config.stations_outside } else { self.config.stations_machine },
             total: self.config.stations,
         };
         match self.table.learn(source, from, now, bounds) {
@@ -178,6 +178,9 @@ impl Switch {
         if (sender.confinement.isolated && !receiver.is_gateway())
             || (receiver.confinement.isolated && !sender.is_gateway())
         {
+            return Err(DropReason::Isolated);
+        }
+        if sender.keeps_away(to) || receiver.keeps_away(from) {
             return Err(DropReason::Isolated);
         }
         let crossing = (sender.is_outside() && (receiver.is_outside() || receiver.is_gateway()))
@@ -273,6 +276,13 @@ impl Switch {
     /// Whether a port is blocked or isolated.
     pub fn confinement(&self, port: PortId) -> Confinement {
         self.ports.get(&port).map_or_else(Confinement::default, |port| port.confinement)
+    }
+
+    /// The ports that a port reaches and that reach it: the machines that a peer or an uplink may see. `None` is all that its kind lets it.
+    pub fn set_reach(&mut self, port: PortId, reach: Option<BTreeSet<PortId>>) {
+        if let Some(port) = self.ports.get_mut(&port) {
+            port.reach = reach;
+        }
     }
 
     /// What went through a port.

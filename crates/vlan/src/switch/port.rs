@@ -2,7 +2,9 @@ use super::queue::Queue;
 use crate::counters::Counters;
 use crate::limit::{Bucket, Rate};
 use crate::mac::Mac;
+use crate::plan::Plan;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 /// One port of the switch. Numbers are not used again.
@@ -27,6 +29,9 @@ pub enum Kind {
     },
     /// A peer or an uplink. All of these are one group: what comes from one of them never goes to another (split horizon).
     Outside,
+    /// A whole LAN with these addresses, at a switch between LANs, which has no gateway and no machines of its own. It speaks from its addresses only, and
+    /// neither as its gateway nor to another's.
+    Lan(Plan),
 }
 
 /// Which IPv4 addresses a machine's port may send from.
@@ -51,6 +56,8 @@ pub struct Confinement {
 pub(super) struct Port {
     pub(super) kind: Kind,
     pub(super) confinement: Confinement,
+    /// The ports that it reaches and that reach it; `None` is all that its kind lets it.
+    pub(super) reach: Option<BTreeSet<PortId>>,
     pub(super) addresses: Vec<Ipv4Addr>,
     pub(super) counters: Counters,
     pub(super) queue: Queue,
@@ -62,11 +69,17 @@ impl Port {
         Port {
             kind,
             confinement: Confinement::default(),
+            reach: None,
             addresses: Vec::new(),
             counters: Counters::default(),
             queue: Queue::default(),
             floods: Bucket::new(floods),
         }
+    }
+
+    /// Whether the user keeps the other one away from this one.
+    pub(super) fn keeps_away(&self, other: PortId) -> bool {
+        self.reach.as_ref().is_some_and(|reach| !reach.contains(&other))
     }
 
     pub(super) fn is_gateway(&self) -> bool {
@@ -77,11 +90,16 @@ impl Port {
         self.kind == Kind::Outside
     }
 
+    /// Whether there can be many stations behind this port.
+    pub(super) fn is_wide(&self) -> bool {
+        matches!(self.kind, Kind::Outside | Kind::Lan(_))
+    }
+
     /// The one hardware address behind this port, if it has only one.
     pub(super) fn mac(&self) -> Option<Mac> {
         match self.kind {
             Kind::Machine { mac, .. } => mac,
-            Kind::Gateway | Kind::Outside => None,
+            Kind::Gateway | Kind::Outside | Kind::Lan(_) => None,
         }
     }
 }

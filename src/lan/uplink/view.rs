@@ -1,0 +1,45 @@
+//! An uplink as pages see it.
+
+use super::one::Uplink;
+use super::{address, labelled, usable};
+use crate::lan::Hub;
+use crate::lan::view::reason;
+use protocol::{UplinkMember, UplinkView};
+
+pub(super) fn view(hub: &Hub, uplink: &Uplink) -> UplinkView {
+    let mut lan = hub.lan.borrow_mut();
+    let sums = match uplink.port().and_then(|port| lan.switch().counters(port)) {
+        Some(counters) => uplink.sums.borrow().with(counters),
+        None => uplink.sums.borrow().clone(),
+    };
+    let stored = uplink.stored.borrow();
+    UplinkView {
+        id: stored.id,
+        settings: stored.settings.clone(),
+        has_token: !stored.token.is_empty(),
+        muted: stored.muted,
+        state: uplink.state(),
+        sent: sums.sent,
+        received: sums.received,
+        dropped: sums.dropped.into_iter().map(|(why, count)| (reason(why), count)).collect(),
+        rtt_ms: uplink.rtt.get().map(|rtt| u32::try_from(rtt.as_millis()).unwrap_or(u32::MAX)),
+        members: members(uplink),
+        log: uplink.log.borrow().iter().cloned().collect(),
+    }
+}
+
+fn members(uplink: &Uplink) -> Vec<UplinkMember> {
+    let members = uplink.members.borrow();
+    let shown = labelled(&members).into_iter().map(|(member, label)| UplinkMember {
+        name: member.name.clone(),
+        label,
+        network: format!("10.{}.{}.0/24", member.a, member.b),
+        machines: member
+            .machines
+            .iter()
+            .filter(|machine| usable(machine))
+            .map(|machine| (machine.name.clone(), address(member, machine).to_string()))
+            .collect(),
+    });
+    shown.collect()
+}
