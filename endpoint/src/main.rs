@@ -1,4 +1,4 @@
-//! `cargo run -p endpoint -- --listen 127.0.0.1:4433`: an endpoint until Ctrl+C.
+//! `cargo endpoint --listen 127.0.0.1:4433`: an endpoint until Ctrl+C.
 
 use std::process::ExitCode;
 

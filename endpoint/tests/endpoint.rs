@@ -164,7 +164,7 @@ async fn a_member_that_sends_too_fast_is_slowed_down() {
     let bytes = vec![0; 1 << 20];
     let mut message = vec![200];
     message.extend(u32::to_le_bytes(1000));
-    for piece in bytes.chunks(1000) {
+    for piece in bytes.chunks_exact(1000) {
         message.resize(5, 0);
         message.extend(piece);
         one.send_bytes(&message).await;

@@ -9,6 +9,7 @@ mod uplink;
 mod view;
 mod web;
 
+use self::uplink::Uplinks;
 use crate::bridge::{from_js, log, text_of, to_js};
 use kept::Kept;
 use line::Line;
@@ -17,7 +18,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
-use uplink::Uplinks;
 use vlan::gateway::{Event, GatewayConfig};
 use vlan::switch::{Addresses, PortId, SwitchConfig};
 use vlan::{Lan, Mac};

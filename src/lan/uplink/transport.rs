@@ -51,7 +51,7 @@ fn property(object: &JsValue, name: &str) -> Result<JsValue, JsValue> {
 }
 
 /// Tells the browser of the certificates that it is to believe.
-fn options(hashes: &[[u8; 32]]) -> Result<Object, JsValue> {
+fn options(hashes: &[[u8; 32]]) -> Result<JsValue, JsValue> {
     let options = Object::new();
     if !hashes.is_empty() {
         let list = Array::new();
@@ -63,7 +63,7 @@ fn options(hashes: &[[u8; 32]]) -> Result<Object, JsValue> {
         }
         Reflect::set(&options, &"serverCertificateHashes".into(), &list)?;
     }
-    Ok(options)
+    Ok(options.into())
 }
 
 impl Datagrams {

@@ -8,7 +8,8 @@ use protocol::{UplinkMember, UplinkView};
 
 pub(super) fn view(hub: &Hub, uplink: &Uplink) -> UplinkView {
     let mut lan = hub.lan.borrow_mut();
-    let sums = match uplink.port().and_then(|port| lan.switch().counters(port)) {
+    let live = uplink.port().map(|port| lan.switch().counters(port).cloned().unwrap_or_default());
+    let sums = match &live {
         Some(counters) => uplink.sums.borrow().with(counters),
         None => uplink.sums.borrow().clone(),
     };

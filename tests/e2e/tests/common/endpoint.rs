@@ -1,30 +1,9 @@
 //! The reference endpoint in a process of its own, which can be killed, and one that speaks another version.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use uplink::{End, Message, Reason};
-use wtransport::{Identity, ServerConfig};
-
-/// Says to this program that it is an endpoint, and with which arguments.
-const ARGUMENTS: &str = "TEST_ENDPOINT";
-/// No test lasts longer, so neither does an endpoint.
-const LONGEST: Duration = Duration::from_secs(900);
-
-/// Runs the endpoint if this process was started for it. This is the test program itself, started anew, so that nothing else has to be built.
-pub fn serve() {
-    let Ok(arguments) = std::env::var(ARGUMENTS) else { return };
-    std::thread::spawn(|| {
-        std::thread::sleep(LONGEST);
-        std::process::exit(1);
-    });
-    let arguments = ["endpoint"].into_iter().chain(arguments.split('\n')).map(Into::into);
-    let _ = endpoint::cli::run(arguments);
-    std::process::exit(0);
-}
+use std::sync::OnceLock;
 
 /// A running endpoint; it ends with the test.
 pub struct Endpoint {
@@ -39,8 +18,15 @@ impl Endpoint {
     pub fn start(tokens: &str) -> Endpoint {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("tokens"), tokens).unwrap();
-        let (process, address, hash) = begin("127.0.0.1:0", folder.path());
+        let (process, address, hash) = begin(&mut reference("127.0.0.1:0", folder.path()));
         Endpoint { address, hash, folder, process: Some(process) }
+    }
+
+    /// One that speaks another version.
+    pub fn of_version(version: u16) -> Endpoint {
+        let mut command = Command::new(built().join("examples/stranger"));
+        let (process, address, hash) = begin(command.arg(version.to_string()));
+        Endpoint { address, hash, folder: tempfile::tempdir().unwrap(), process: Some(process) }
     }
 
     pub fn host(&self) -> String {
@@ -58,7 +44,7 @@ impl Endpoint {
     /// Another one in its place.
     pub fn restart(&mut self) {
         self.kill();
-        let (process, address, hash) = begin(&self.host(), self.folder.path());
+        let (process, address, hash) = begin(&mut reference(&self.host(), self.folder.path()));
         assert_eq!((&address, &hash), (&self.address, &self.hash));
         self.process = Some(process);
     }
@@ -66,80 +52,38 @@ impl Endpoint {
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+        self.kill();
     }
 }
 
-fn begin(listen: &str, folder: &Path) -> (Child, String, String) {
-    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    let arguments = ["--listen", listen, "--state", &path("state"), "--tokens", &path("tokens")].join("\n");
-    let mut process = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "the_endpoints_own_process", "--nocapture"])
-        .env(ARGUMENTS, arguments)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+/// The folder with the endpoint's programs, built if they are not: they are a workspace of their own.
+fn built() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let arguments = ["build", "--quiet", "--manifest-path", "endpoint/Cargo.toml", "--target-dir", "target"];
+        let built = Command::new(cargo).args(arguments).args(["--bins", "--examples"]).current_dir(&root).status();
+        assert!(built.unwrap().success(), "the endpoint can’t be built");
+        root.join("target/debug")
+    })
+}
+
+fn reference(listen: &str, folder: &Path) -> Command {
+    let mut command = Command::new(built().join("endpoint"));
+    command.args(["--listen", listen, "--state"]).arg(folder.join("state")).arg("--tokens").arg(folder.join("tokens"));
+    command
+}
+
+fn begin(command: &mut Command) -> (Child, String, String) {
+    let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
     let mut value = |name: &str| {
-        let line = lines.find_map(|line| line.split_once(name).map(|(_, value)| value.trim().to_owned()));
+        let line = lines.find_map(|line| line.strip_prefix(name).map(|value| value.trim().to_owned()));
         line.unwrap_or_else(|| panic!("the endpoint did not say its {name}"))
     };
     let (address, hash) = (value("address:"), value("certificate hash:"));
     // It may say more, and must not find its output closed.
     std::thread::spawn(move || lines.for_each(drop));
     (process, address, hash)
-}
-
-/// An endpoint that speaks another version and says so.
-pub struct Stranger {
-    address: String,
-    pub hash: String,
-    asked: Arc<AtomicBool>,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Stranger {
-    pub async fn start(version: u16) -> Stranger {
-        let identity = Identity::self_signed(["127.0.0.1"]).unwrap();
-        let hash = identity.certificate_chain().as_slice()[0].hash();
-        let hash = hash.fmt(wtransport::tls::Sha256DigestFmt::DottedHex);
-        let config = ServerConfig::builder().with_bind_address("127.0.0.1:0".parse().unwrap()).with_identity(identity);
-        let server = wtransport::Endpoint::server(config.build()).unwrap();
-        let address = format!("https://{}/lan", server.local_addr().unwrap());
-        let asked = Arc::new(AtomicBool::new(false));
-        let heard = Arc::clone(&asked);
-        let task = tokio::spawn(async move {
-            loop {
-                let Ok(request) = server.accept().await.await else { continue };
-                let Ok(connection) = request.accept().await else { continue };
-                let Ok((mut send, mut receive)) = connection.accept_bi().await else { continue };
-                let mut hello = [0; 64];
-                heard.store(receive.read(&mut hello).await.is_ok(), Ordering::Relaxed);
-                let end = End { reason: Reason::Version, version, text: "No.".to_owned() };
-                let _ = send.write_all(&Message::End(end).to_bytes()).await;
-                let _ = send.finish().await;
-                let _ = tokio::time::timeout(Duration::from_secs(5), connection.closed()).await;
-            }
-        });
-        Stranger { address, hash, asked, task }
-    }
-
-    /// As one that can be joined.
-    pub fn endpoint(&self) -> Endpoint {
-        let folder = tempfile::tempdir().unwrap();
-        Endpoint { address: self.address.clone(), hash: self.hash.clone(), folder, process: None }
-    }
-
-    pub fn asked(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Stranger {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
 }
