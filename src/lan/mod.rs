@@ -164,6 +164,12 @@ impl Hub {
         }
     }
 
+    /// Tells the name server what machines of other LANs are called.
+    fn name_others(&self) {
+        let names = self.uplinks.names(self.kept.plan());
+        self.lan.borrow_mut().gateway().set_others(names);
+    }
+
     /// Something has come from a machine.
     fn hear(self: &Rc<Self>, at: PortId, event: line::Heard) {
         match event {

@@ -28,13 +28,15 @@ pub enum DropReason {
     Blocked,
     /// An isolated machine's frame to or from another than the gateway.
     Isolated,
+    /// Between a peer and a machine that it was not given leave for.
+    NotAllowed,
     /// To a station that nobody knows.
     Unknown,
 }
 
 impl DropReason {
     /// All reasons, in the order of the counters.
-    pub const ALL: [DropReason; 13] = [
+    pub const ALL: [DropReason; 14] = [
         DropReason::TooLong,
         DropReason::Malformed,
         DropReason::Protocol,
@@ -47,6 +49,7 @@ impl DropReason {
         DropReason::QueueFull,
         DropReason::Blocked,
         DropReason::Isolated,
+        DropReason::NotAllowed,
         DropReason::Unknown,
     ];
 }

@@ -28,6 +28,7 @@ use std::rc::Rc;
 use uplink::{Member, Name};
 use vlan::Mac;
 use vlan::gateway::label;
+use vlan::plan::Plan;
 
 /// All uplinks.
 #[derive(Default)]
@@ -156,9 +157,8 @@ impl Uplinks {
         }
     }
 
-    /// Tells the name service what the machines of others are called.
-    pub fn name_others(&self, hub: &Hub) {
-        let plan = hub.kept.plan();
+    /// What the name service calls the machines of others.
+    pub fn names(&self, plan: Plan) -> Vec<(String, Ipv4Addr)> {
         let mut names = Vec::new();
         for uplink in self.all() {
             for (member, label) in labelled(&uplink.members.borrow()) {
@@ -170,7 +170,7 @@ impl Uplinks {
                 names.extend(machines.map(|machine| (format!("{}.{label}", machine.name), address(member, machine))));
             }
         }
-        hub.lan.borrow_mut().gateway().set_others(names);
+        names
     }
 
     /// All of them as pages see them.

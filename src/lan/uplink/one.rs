@@ -176,7 +176,7 @@ impl Uplink {
         drop(lan);
         self.rtt.set(None);
         self.members.take();
-        hub.uplinks.name_others(hub);
+        hub.name_others();
     }
 
     async fn stay(self: &Rc<Self>, hub: &Rc<Hub>, decision: u64) {
@@ -281,7 +281,7 @@ impl Uplink {
         match heard {
             Heard::Members(members) => {
                 self.members.replace(members);
-                hub.uplinks.name_others(hub);
+                hub.name_others();
             }
             // A single one says little when machines have the processor.
             Heard::Answered(passed) => self.rtt.set(Some(match self.rtt.get() {

@@ -113,9 +113,9 @@ pub fn label(name: &str) -> String {
     label.trim_end_matches('-').to_owned()
 }
 
-/// The same for each part of a name with dots.
+/// The same for a name with dots.
 fn labels(name: &str) -> String {
-    name.split('.').map(label).collect::<Vec<_>>().join(".")
+    name.split('.').map(label).filter(|label| !label.is_empty()).collect::<Vec<_>>().join(".")
 }
 
 impl Gateway {
@@ -186,7 +186,8 @@ impl Gateway {
         }
     }
 
-    /// Names of machines elsewhere, as labels without `.lan`, with dots between them. A machine of this browser goes before one with the same name elsewhere.
+    /// Names of machines elsewhere without `.lan`: a label, or a machine's and its LAN's with a dot between. A machine of this browser goes before
+    /// one with the same name elsewhere.
     pub fn set_others(&mut self, names: impl IntoIterator<Item = (String, Ipv4Addr)>) {
         self.others = names.into_iter().map(|(name, address)| (labels(&name), address)).collect();
     }

@@ -27,7 +27,7 @@ pub(super) fn may_send(
     let scope = scope(view, plan);
     match port.kind {
         Kind::Gateway => Ok(Scope::All),
-        Kind::Outside => outside(view, plan, scope).map(|()| Scope::All),
+        Kind::Outside => outside(view, plan, port.network, scope).map(|()| Scope::All),
         Kind::Lan(own) => joined(view, own).map(|()| Scope::All),
         Kind::Machine { mac, addresses } => {
             if mac.is_some_and(|mac| mac != view.source) {
@@ -49,13 +49,15 @@ fn scope(view: &View<'_>, plan: Plan) -> Scope {
 }
 
 /// From a peer or an uplink. What is in our part of the address plan is ours alone.
-fn outside(view: &View<'_>, plan: Plan, scope: Scope) -> Result<(), DropReason> {
+fn outside(view: &View<'_>, plan: Plan, network: Option<Plan>, scope: Scope) -> Result<(), DropReason> {
+    // A peer whose numbers are known does not speak for another one.
+    let own = |address| !plan.contains(address) && usable(address) && network.is_none_or(|own| own.contains(address));
     match view.body {
-        Body::Arp(arp) if arp.sender_mac != view.source || plan.contains(arp.sender) || !usable(arp.sender) => {
+        Body::Arp(arp) if arp.sender_mac != view.source || !own(arp.sender) => {
             return Err(DropReason::ArpSpoof);
         }
         Body::Ipv4(packet) if packet.is_dhcp() => return Err(DropReason::Crossing),
-        Body::Ipv4(packet) if plan.contains(packet.source) || !usable(packet.source) => {
+        Body::Ipv4(packet) if !own(packet.source) => {
             return Err(DropReason::Ipv4Spoof);
         }
         _ => {}

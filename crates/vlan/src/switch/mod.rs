@@ -180,8 +180,8 @@ impl Switch {
         {
             return Err(DropReason::Isolated);
         }
-        if sender.keeps_away(to) || receiver.keeps_away(from) {
-            return Err(DropReason::Isolated);
+        if !sender.reaches(to) || !receiver.reaches(from) {
+            return Err(DropReason::NotAllowed);
         }
         let crossing = (sender.is_outside() && (receiver.is_outside() || receiver.is_gateway()))
             || (sender.is_gateway() && receiver.is_outside())
@@ -273,16 +273,23 @@ impl Switch {
         }
     }
 
-    /// Whether a port is blocked or isolated.
-    pub fn confinement(&self, port: PortId) -> Confinement {
-        self.ports.get(&port).map_or_else(Confinement::default, |port| port.confinement)
-    }
-
-    /// The ports that a port reaches and that reach it: the machines that a peer or an uplink may see. `None` is all that its kind lets it.
+    /// Says which machines a peer's port reaches, and which reach it; `None` is all of them, as at first.
     pub fn set_reach(&mut self, port: PortId, reach: Option<BTreeSet<PortId>>) {
         if let Some(port) = self.ports.get_mut(&port) {
             port.reach = reach;
         }
+    }
+
+    /// Says of which LAN's addresses a peer's port may speak; `None` is any LAN's but ours, as at first.
+    pub fn set_network(&mut self, port: PortId, network: Option<Plan>) {
+        if let Some(port) = self.ports.get_mut(&port) {
+            port.network = network;
+        }
+    }
+
+    /// Whether a port is blocked or isolated.
+    pub fn confinement(&self, port: PortId) -> Confinement {
+        self.ports.get(&port).map_or_else(Confinement::default, |port| port.confinement)
     }
 
     /// What went through a port.

@@ -56,8 +56,10 @@ pub struct Confinement {
 pub(super) struct Port {
     pub(super) kind: Kind,
     pub(super) confinement: Confinement,
-    /// The ports that it reaches and that reach it; `None` is all that its kind lets it.
+    /// For a peer: the machines that it reaches and that reach it; `None` is all.
     pub(super) reach: Option<BTreeSet<PortId>>,
+    /// For a peer: the LAN whose addresses it has; `None` is any but ours.
+    pub(super) network: Option<Plan>,
     pub(super) addresses: Vec<Ipv4Addr>,
     pub(super) counters: Counters,
     pub(super) queue: Queue,
@@ -70,16 +72,12 @@ impl Port {
             kind,
             confinement: Confinement::default(),
             reach: None,
+            network: None,
             addresses: Vec::new(),
             counters: Counters::default(),
             queue: Queue::default(),
             floods: Bucket::new(floods),
         }
-    }
-
-    /// Whether the user keeps the other one away from this one.
-    pub(super) fn keeps_away(&self, other: PortId) -> bool {
-        self.reach.as_ref().is_some_and(|reach| !reach.contains(&other))
     }
 
     pub(super) fn is_gateway(&self) -> bool {
@@ -88,6 +86,11 @@ impl Port {
 
     pub(super) fn is_outside(&self) -> bool {
         self.kind == Kind::Outside
+    }
+
+    /// Whether this port and another one may have to do with each other, as far as this one decides.
+    pub(super) fn reaches(&self, other: PortId) -> bool {
+        self.reach.as_ref().is_none_or(|reach| reach.contains(&other))
     }
 
     /// Whether there can be many stations behind this port.

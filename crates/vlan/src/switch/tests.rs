@@ -71,6 +71,25 @@ fn a_frame_for_a_known_station_reaches_only_that() {
 }
 
 #[test]
+fn at_a_switch_between_lans_each_speaks_from_its_own_addresses_only() {
+    let mut switch = Switch::new(Plan { a: 0, b: 0 }, SwitchConfig::default());
+    let other = Plan { a: 1, b: 2 };
+    let (one, two) = (switch.attach(Kind::Lan(PLAN)).unwrap(), switch.attach(Kind::Lan(other)).unwrap());
+    let from = |sender| testing::arp_request(mac(1).0, sender, other.host(10));
+    assert_eq!(receivers(&mut switch, one, &from(host(10))), [two.0]);
+    for liar in [other.host(10), PLAN.gateway(), [192, 168, 0, 1].into(), [0; 4].into()] {
+        assert_eq!(refused(&mut switch, one, &from(liar)), DropReason::ArpSpoof, "{liar}");
+    }
+    let to_gateway = testing::arp_request(mac(1).0, host(10), other.gateway());
+    assert_eq!(refused(&mut switch, one, &to_gateway), DropReason::Crossing);
+    let spoofed = udp((1, other.host(10)), (mac(2), other.host(11)), (5, 6));
+    assert_eq!(refused(&mut switch, one, &spoofed), DropReason::Ipv4Spoof);
+    let dhcp = udp((1, [0; 4].into()), (Mac::BROADCAST, [255; 4].into()), (68, 67));
+    assert_eq!(refused(&mut switch, one, &dhcp), DropReason::Crossing);
+    assert_eq!(receivers(&mut switch, two, &udp((2, other.host(11)), (mac(1), host(10)), (5, 6))), [one.0]);
+}
+
+#[test]
 fn nothing_goes_from_one_peer_to_another() {
     let (mut switch, ports) = lan();
     let peer: Ipv4Addr = [10, 1, 1, 20].into();
@@ -266,33 +285,30 @@ fn a_batch_keeps_to_its_size() {
 }
 
 #[test]
-fn at_a_switch_between_lans_each_speaks_from_its_own_addresses_only() {
-    let mut switch = Switch::new(Plan { a: 0, b: 0 }, SwitchConfig::default());
-    let other = Plan { a: 1, b: 2 };
-    let (one, two) = (switch.attach(Kind::Lan(PLAN)).unwrap(), switch.attach(Kind::Lan(other)).unwrap());
-    let from = |sender| testing::arp_request(mac(1).0, sender, other.host(10));
-    assert_eq!(receivers(&mut switch, one, &from(host(10))), [two.0]);
-    for liar in [other.host(10), PLAN.gateway(), [192, 168, 0, 1].into(), [0; 4].into()] {
-        assert_eq!(refused(&mut switch, one, &from(liar)), DropReason::ArpSpoof, "{liar}");
-    }
-    let to_gateway = testing::arp_request(mac(1).0, host(10), other.gateway());
-    assert_eq!(refused(&mut switch, one, &to_gateway), DropReason::Crossing);
-    let spoofed = udp((1, other.host(10)), (mac(2), other.host(11)), (5, 6));
-    assert_eq!(refused(&mut switch, one, &spoofed), DropReason::Ipv4Spoof);
-    let dhcp = udp((1, [0; 4].into()), (Mac::BROADCAST, [255; 4].into()), (68, 67));
-    assert_eq!(refused(&mut switch, one, &dhcp), DropReason::Crossing);
-    assert_eq!(receivers(&mut switch, two, &udp((2, other.host(11)), (mac(1), host(10)), (5, 6))), [one.0]);
+fn a_peer_and_a_machine_without_leave_have_nothing_to_do_with_each_other() {
+    let (mut switch, ports) = lan();
+    let peer: Ipv4Addr = [10, 1, 1, 20].into();
+    switch.set_reach(ports[3], Some([ports[1]].into()));
+    let question = testing::arp_request(mac(77).0, peer, host(12));
+    assert_eq!(receivers(&mut switch, ports[3], &question), [1], "a broadcast too");
+    let to = |number: u8, last| udp((77, peer), (mac(number), host(last)), (5, 6));
+    assert_eq!(receivers(&mut switch, ports[3], &to(1, 11)), [1]);
+    assert_eq!(refused(&mut switch, ports[3], &to(2, 12)), DropReason::NotAllowed);
+    assert_eq!(refused(&mut switch, ports[2], &udp((2, host(12)), (mac(77), peer), (5, 6))), DropReason::NotAllowed);
+    assert_eq!(receivers(&mut switch, ports[1], &udp((1, host(11)), (mac(77), peer), (5, 6))), [3]);
+    let all = testing::arp_request(mac(2).0, host(12), peer);
+    assert_eq!(receivers(&mut switch, ports[2], &all), [0, 1, 4]);
+    switch.set_reach(ports[3], None);
+    assert_eq!(receivers(&mut switch, ports[3], &to(2, 12)), [2]);
 }
 
 #[test]
-fn a_peer_sees_only_the_machines_that_it_may() {
+fn a_peer_speaks_for_its_own_lan_only() {
     let (mut switch, ports) = lan();
-    switch.set_reach(ports[3], Some([ports[1]].into()));
-    let peer: Ipv4Addr = [10, 1, 1, 20].into();
-    assert_eq!(receivers(&mut switch, ports[3], &testing::arp_request(mac(77).0, peer, host(11))), [1]);
-    assert_eq!(refused(&mut switch, ports[3], &udp((77, peer), (mac(2), host(12)), (5, 6))), DropReason::Isolated);
-    assert_eq!(refused(&mut switch, ports[2], &udp((2, host(12)), (mac(77), peer), (5, 6))), DropReason::Isolated);
-    assert_eq!(receivers(&mut switch, ports[2], &testing::arp_request(mac(2).0, host(12), peer)), [0, 1, 4]);
-    switch.set_reach(ports[3], None);
-    assert_eq!(receivers(&mut switch, ports[3], &udp((77, peer), (mac(2), host(12)), (5, 6))), [2]);
+    switch.set_network(ports[3], Some(Plan { a: 1, b: 1 }));
+    let from = |address: [u8; 4]| udp((77, address.into()), (mac(1), host(11)), (5, 6));
+    assert_eq!(receivers(&mut switch, ports[3], &from([10, 1, 1, 20])), [1]);
+    assert_eq!(refused(&mut switch, ports[3], &from([10, 1, 2, 20])), DropReason::Ipv4Spoof);
+    let claim = testing::arp_request(mac(77).0, [10, 1, 2, 20].into(), host(11));
+    assert_eq!(refused(&mut switch, ports[3], &claim), DropReason::ArpSpoof);
 }

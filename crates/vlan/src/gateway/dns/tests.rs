@@ -15,7 +15,8 @@ fn names() -> Names {
     let kept = super::super::dhcp::Lease { mac, address: PLAN.host(20), name: "alpine-1".into() };
     let mut leases = Leases::new(PLAN, vec![kept]);
     leases.attach(crate::switch::PortId(1), mac, "alpine-1");
-    let others = BTreeMap::from([("friend".to_owned(), [10, 3, 3, 7].into())]);
+    let others =
+        BTreeMap::from([("friend".to_owned(), [10, 3, 3, 7].into()), ("web.bob".to_owned(), [10, 3, 3, 8].into())]);
     Names { leases, others, outside: Outside::default(), pool: Pool::default() }
 }
 
@@ -44,6 +45,7 @@ fn machines_here_and_elsewhere_have_names_and_addresses() {
     let address = |last: [u8; 4]| (Code::Ok, vec![Record::Address(last.into())]);
     assert_eq!(names.ask("alpine-1.lan", kind::A), address([10, 9, 8, 20]));
     assert_eq!(names.ask("friend.lan", kind::A), address([10, 3, 3, 7]));
+    assert_eq!(names.ask("web.bob.lan", kind::A), address([10, 3, 3, 8]));
     assert_eq!(names.ask("gateway", kind::A), address([10, 9, 8, 1]));
     assert_eq!(names.ask("localhost", kind::A), address([127, 0, 0, 1]));
     assert_eq!(names.ask("alpine-1.lan", 28), (Code::Ok, vec![]), "no IPv6, and no error");
