@@ -266,13 +266,18 @@ impl Jobs {
     }
 
     fn tidied(&self, message: FromWorker<StorageNotice>) {
-        if let FromWorker::Failed(problem) = &message {
-            log(&problem.message);
-        }
+        let freed = match message {
+            FromWorker::Notice(StorageNotice::Tidied(freed)) => freed,
+            FromWorker::Notice(_) => 0,
+            FromWorker::Failed(problem) => {
+                log(&problem.message);
+                0
+            }
+        };
         self.untidy.borrow_mut().take();
         let ended = self.tidying.borrow_mut().take();
         spawn_local(async move { drop(ended) });
-        tell_background(Notice::Tidied);
+        tell_background(Notice::Tidied { freed });
     }
 
     /// Something is to be done for which tidying up holds the locks. It is begun anew later.

@@ -7,6 +7,7 @@ use crate::disks::locks::{Lock, Structure};
 use crate::disks::opfs::Directory;
 use crate::disks::{layers, records};
 use crate::package;
+use crate::storage::patiently;
 use ::layers::slots::Stored;
 use ::layers::{Memory, Record};
 use block::{BlockError, Disk};
@@ -31,8 +32,9 @@ pub struct Drives {
     pub workspace: Option<GuestDisk>,
 }
 
+/// A layer that was just being tidied up is soon free: the browser gives a file free at some time after it has ended the worker.
 async fn open_disk(id: &LayerId, images: &[ImageFile]) -> Result<Box<dyn Disk>, Problem> {
-    Ok(Box::new(layers::open(id, images).await?))
+    Ok(Box::new(patiently(async || layers::open(id, images).await).await?))
 }
 
 /// The first layer of a new machine's disk, an overlay on its template's image.

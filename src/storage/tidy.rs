@@ -1,10 +1,11 @@
-//! Merging layers that need not be apart, and removing what nothing refers to.
+//! Merging layers that need not be apart, giving back what a kill has lost in them, and removing what nothing refers to.
 //!
 //! All of it happens under the right to change the structure, so nothing else may begin meanwhile; the host page ends the
 //! worker as soon as anything else is to be done. Every step leaves all disks as they were, and is done again next time.
 
 use super::patiently;
 use super::report::{self, all_records};
+use crate::bridge::log;
 use crate::disks::locks::{Lock, Structure, busy_instances};
 use crate::disks::opfs::{self, Directory};
 use crate::disks::{disk_problem, image_problem, layers, records};
@@ -36,6 +37,7 @@ pub async fn tidy(inventory: &Inventory) -> Result<u64, Problem> {
         super::share::clean_up(&jobs.directory(&entry.name).await?).await?;
     }
     let right = Structure::take().await?;
+    let repaired = repair_leaks(&right, inventory).await?;
     let before = bytes(&right).await?;
     loop {
         let graph = layers::graph(&right).await?;
@@ -48,7 +50,40 @@ pub async fn tidy(inventory: &Inventory) -> Result<u64, Problem> {
         }
     }
     remove_unused(&right, inventory).await?;
-    Ok(before.saturating_sub(bytes(&right).await?))
+    Ok(repaired + before.saturating_sub(bytes(&right).await?))
+}
+
+/// The layers in which clusters are lost, with how many bytes: those of machines that were killed. What running machines have
+/// open is not looked at, and one that can't be read is left to whoever opens it.
+pub async fn leaking(right: &Structure) -> Result<Vec<(LayerId, u64)>, Problem> {
+    let graph = layers::graph(right).await?;
+    let records = all_records(right).await?;
+    let kept = graph.reach(records.iter().flat_map(|(_, record)| record.tops()));
+    let busy = busy_layers(&graph, &records).await?;
+    let mut leaking = vec![];
+    for id in kept.difference(&busy) {
+        match qcow2::leaked_bytes(layers::shared(id).await?) {
+            Ok(0) => {}
+            Ok(bytes) => leaking.push((id.clone(), bytes)),
+            Err(error) => log(&format!("the layer {id} was not looked through: {error}")),
+        }
+    }
+    Ok(leaking)
+}
+
+/// Gives back clusters that a kill has lost; returns how many bytes that were. It can be cut short at any moment, like a
+/// flush: only counts of what nothing refers to change.
+async fn repair_leaks(right: &Structure, inventory: &Inventory) -> Result<u64, Problem> {
+    let packaged = packaged(inventory);
+    let mut repaired = 0;
+    for (id, bytes) in leaking(right).await? {
+        let mut image = patiently(async || layers::open(&id, &packaged).await).await?;
+        match image.repair_leaks() {
+            Ok(_) => repaired += bytes,
+            Err(error) => log(&format!("the layer {id} was not repaired: {error}")),
+        }
+    }
+    Ok(repaired)
 }
 
 async fn bytes(right: &Structure) -> Result<u64, Problem> {
@@ -162,7 +197,7 @@ async fn remove_unused(right: &Structure, inventory: &Inventory) -> Result<(), P
     Ok(())
 }
 
-/// What nothing refers to takes up, in bytes.
+/// What files that nothing refers to take up, in bytes.
 pub async fn unused_bytes(right: &Structure, inventory: &Inventory) -> Result<u64, Problem> {
     Ok(unused(right, inventory).await?.iter().map(|file| file.bytes).sum())
 }

@@ -110,7 +110,10 @@ pub enum Notice {
     /// A job was cancelled or dismissed.
     JobGone(JobId),
     /// What [`crate::HostCall::Tidy`] asked for is done, as far as it can be.
-    Tidied,
+    Tidied {
+        /// How many bytes that freed.
+        freed: u64,
+    },
 }
 
 /// Runtime messages reach every page of the extension: the envelope says whom one is for.

@@ -79,6 +79,8 @@ kinds! {
     Exported = "exported", "Exported";
     /// An import or export failed.
     WorkFailed = "work-failed", "Import or export failed";
+    /// Room was given back that nothing uses any more: of layers that became one, of deleted machines, or lost when one was killed.
+    Freed = "freed", "Room freed";
     /// How much storage is in use.
     Storage = "storage", "Storage measured";
     /// The catalog was damaged or missing, and was made anew.

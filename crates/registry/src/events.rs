@@ -64,8 +64,8 @@ impl Registry {
         if again {
             return self.boot_again(&id);
         }
-        // What could not be merged while the machine ran can be now.
-        let ended = self.find(&id).is_ok_and(|instance| !instance.state.is_live() && instance.disks > 0);
+        // What could not be merged while the machine ran can be now, and what a kill has lost in its layers can be given back.
+        let ended = self.find(&id).is_ok_and(|instance| !instance.state.is_live());
         if ended { vec![Effect::Tidy(self.inventory())] } else { vec![] }
     }
 
@@ -95,13 +95,19 @@ impl Registry {
     /// Makes the stored states true again after the background was started anew: `machines` are those that have a
     /// worker. The effects end workers that belong to no instance.
     pub fn reconcile(&mut self, machines: &[RunningMachine]) -> Vec<Effect> {
+        let mut killed = false;
         for instance in &mut self.instances {
             let runs = machines.iter().any(|machine| machine.id == instance.id && machine.boot == instance.boot);
             if instance.state.is_live() && !runs {
                 instance.interrupted();
+                killed = true;
             }
         }
         let mut effects = vec![];
+        if killed {
+            // A kill may have lost clusters of their disks.
+            effects.push(Effect::Tidy(self.inventory()));
+        }
         for machine in machines {
             match self.find(&machine.id) {
                 Ok(instance) if instance.boot == machine.boot && instance.state.is_live() => {

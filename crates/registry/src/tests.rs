@@ -126,7 +126,8 @@ fn a_reset_by_the_guest_starts_it_again_unless_it_was_being_stopped() {
     assert_eq!(tell(&mut registry, &id, MachineEvent::Reset).len(), 1);
     tell(&mut registry, &id, MachineEvent::Running { started: 1 });
     registry.request(PageRequest::Stop(id.clone()), 0, 0).unwrap();
-    assert_eq!(tell(&mut registry, &id, MachineEvent::Reset), []);
+    let effects = tell(&mut registry, &id, MachineEvent::Reset);
+    assert_eq!(effects, [Effect::Tidy(registry.inventory())]);
     assert_eq!(state(&registry, &id), State::Stopped);
 }
 
@@ -170,8 +171,9 @@ fn after_the_browser_was_closed_running_machines_are_interrupted() {
     let json = serde_json::to_string(&registry.stored()).unwrap();
     let stored = serde_json::from_str(&json).unwrap();
     let mut again = Registry::new(stored, package(vec![template("alpine-3.20")])).unwrap();
-    assert_eq!(again.reconcile(&[]), []);
+    assert_eq!(again.reconcile(&[]), [Effect::Tidy(again.inventory())], "a kill may have lost clusters");
     assert_eq!(state(&again, &id), State::Stopped);
+    assert_eq!(again.reconcile(&[]), []);
     assert_eq!(again.world().instances[0].problem.as_ref().unwrap().code, ProblemCode::Interrupted);
 }
 
@@ -197,7 +199,7 @@ fn what_happened_while_no_background_was_there_is_taken_in() {
     let panic = Problem::new(ProblemCode::KernelPanic, "The kernel gave up.");
     let last = Some(MachineEvent::Crashed(panic.clone()));
     let effects = registry.reconcile(&[RunningMachine { id: id.clone(), boot: 1, last }]);
-    assert_eq!(effects, []);
+    assert_eq!(effects, [Effect::Tidy(registry.inventory())]);
     assert_eq!(registry.world().instances[0].problem, Some(panic));
 }
 

@@ -118,7 +118,12 @@ async fn disks(kind: Kind) {
 
     // What every program for disks reads, and holds the same whatever the form.
     let raw = path(&folder, "disk.img");
-    for (format, name) in [(DiskFormat::Qcow2, "disk.qcow2"), (DiskFormat::Qcow2Compressed, "small.qcow2")] {
+    let forms = [
+        (DiskFormat::Qcow2, "disk.qcow2"),
+        (DiskFormat::Qcow2Deflate, "small.qcow2"),
+        (DiskFormat::Qcow2Zstd, "zstd.qcow2"),
+    ];
+    for (format, name) in forms {
         let file = path(&folder, name);
         let outcome = exported(&workbench, &id, ExportWhat::Disk(DiskName::System, format), &file).await;
         assert_eq!(outcome.file.unwrap().name, "alpine-1.qcow2");
@@ -127,7 +132,7 @@ async fn disks(kind: Kind) {
     let packed = path(&folder, "disk.img.zst");
     exported(&workbench, &id, ExportWhat::Disk(DiskName::System, DiskFormat::RawZstd), &packed).await;
     assert!(Command::new("zstd").args(["-qdf"]).arg(&packed).status().unwrap().success());
-    for name in ["disk.qcow2", "small.qcow2"] {
+    for (_, name) in forms {
         qemu_img(&[
             "compare",
             "-f",
@@ -191,7 +196,7 @@ async fn bytes(kind: Kind) {
     let written = path(&folder, "written.img");
     fs::write(&written, LINE.iter().copied().cycle().take(SIZE).collect::<Vec<u8>>()).unwrap();
     let out = path(&folder, "workspace.qcow2");
-    let what = ExportWhat::Disk(DiskName::Workspace, DiskFormat::Qcow2Compressed);
+    let what = ExportWhat::Disk(DiskName::Workspace, DiskFormat::Qcow2Deflate);
     let outcome = exported(&workbench, &id, what, &out).await;
     assert_eq!(outcome.file.unwrap().name, "alpine-1-workspace.qcow2");
     qemu_img(&["check", out.to_str().unwrap()]);

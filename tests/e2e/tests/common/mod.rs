@@ -13,6 +13,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::future::Future;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -104,6 +105,25 @@ impl Variant {
     pub async fn browser(&self) -> Browser {
         Browser::launch(LaunchOptions::new(self.kind, self.folder.path())).await.unwrap()
     }
+}
+
+/// All layers and images in a profile. Browsers keep the private file system's files under names of their own.
+pub fn disk_images(profile: &Path) -> Vec<PathBuf> {
+    let mut found = vec![];
+    for entry in fs::read_dir(profile).unwrap().flatten() {
+        let path = entry.path();
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() {
+            found.extend(disk_images(&path));
+        } else if kind.is_file() {
+            let mut magic = [0; 4];
+            let read = fs::File::open(&path).and_then(|mut file| file.read_exact(&mut magic));
+            if read.is_ok() && magic == *b"QFI\xfb" {
+                found.push(path);
+            }
+        }
+    }
+    found
 }
 
 fn copy(from: &Path, to: &Path) {
