@@ -131,9 +131,7 @@ fn Machines(props: &MachinesProps) -> Html {
     }
     let running = instances.iter().filter(|instance| instance.state == State::Running).count();
     let names: Vec<AttrValue> = instances.iter().map(|instance| instance.name.clone().into()).collect();
-    let title = |id: &protocol::TemplateId| {
-        props.world.templates.iter().find(|template| template.id == *id).map(|template| template.title.clone())
-    };
+    let title = |id: &protocol::TemplateId| props.world.template(id).map(|template| template.plan.title.clone());
     html! {
         <section class="machines">
             <div class="machines-head">

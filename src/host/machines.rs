@@ -7,7 +7,7 @@ use crate::bridge::{log, text_of, to_js};
 use crate::webext::send_message;
 use futures_channel::oneshot;
 use protocol::{
-    Access, Envelope, HostNotice, InstanceId, MachineEvent, MachineSpec, NewSnapshot, Notice, Point, Problem,
+    Access, Confined, Envelope, HostNotice, InstanceId, MachineEvent, MachineSpec, NewSnapshot, Notice, Point, Problem,
     ProblemCode, RunningMachine, WorkerCommand, WorkerNotice,
 };
 use std::cell::RefCell;
@@ -32,6 +32,7 @@ struct Machine {
     boot: u32,
     name: String,
     access: Access,
+    confined: Confined,
     /// `None` once the run is over and only the background's answer is waited for.
     worker: Option<MachineWorker>,
     last: Option<MachineEvent>,
@@ -57,7 +58,9 @@ impl Machine {
     /// Puts the machine on the LAN. Without it, it runs on all the same.
     fn connect(&self, id: &InstanceId, lan: &Lan) {
         let Some(worker) = &self.worker else { return };
-        if let Err(problem) = lan.attach(id, &self.name, &self.access).and_then(|port| worker.give_port(&port)) {
+        if let Err(problem) =
+            lan.attach(id, &self.name, &self.access, self.confined).and_then(|port| worker.give_port(&port))
+        {
             log(&problem.message);
         }
     }
@@ -100,7 +103,8 @@ impl Machines {
 
     /// Starts a worker with this machine.
     pub fn start(&self, spec: MachineSpec) -> Result<(), Problem> {
-        let (id, boot, name, access) = (spec.id.clone(), spec.boot, spec.name.clone(), spec.access.clone());
+        let (id, boot, name) = (spec.id.clone(), spec.boot, spec.name.clone());
+        let (access, confined) = (spec.access.clone(), spec.confined);
         if self.machines.borrow().get(&id).is_some_and(|machine| machine.worker.is_some()) {
             return Err(Problem::new(ProblemCode::DiskBusy, format!("{} has a worker already.", spec.name)));
         }
@@ -118,6 +122,7 @@ impl Machines {
             boot,
             name,
             access,
+            confined,
             worker: Some(worker),
             last: None,
             silent_looks: 0,
@@ -268,7 +273,7 @@ impl Machines {
                     self.tell(id, boot, event);
                 }
                 // It says nothing of the machine's state.
-                MachineEvent::Unpacked(_) => {
+                MachineEvent::Unpacked(_) | MachineEvent::SetUp(_) => {
                     let own = self.own.clone();
                     spawn_local(tell_background(own, HostNotice { id: id.clone(), boot, event }));
                 }

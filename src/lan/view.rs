@@ -46,10 +46,7 @@ fn answer(hub: &Rc<Hub>, ask: LanAsk) -> Option<LanTold> {
             return Some(LanTold::Captured(id, file));
         }
         LanAsk::Confine(id, confined) => {
-            let at = hub.place(&id)?;
-            let confinement =
-                Confinement { blocked: confined == Confined::Blocked, isolated: confined == Confined::Isolated };
-            hub.lan.borrow_mut().switch().confine(at, confinement);
+            hub.confine(&id, confined);
         }
         LanAsk::Uplink(ask) => hub.uplinks.carry_out(hub, ask),
     }

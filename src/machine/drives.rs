@@ -3,6 +3,7 @@
 use super::disk::{DiskTrouble, GuestDisk};
 use super::memory::{NewMemory, SavedMemory};
 use crate::bridge::log;
+use crate::disks::images::base_image;
 use crate::disks::locks::{Lock, Structure};
 use crate::disks::opfs::Directory;
 use crate::disks::{layers, records};
@@ -56,7 +57,15 @@ async fn make(right: &Structure, directory: &Directory, spec: &MachineSpec) -> R
             layers::create(&layer, image.disk_bytes, Some(backing)).await?;
         }
     }
-    let stored = records::store(right, directory, None, Record::new(layer)).await?;
+    let mut record = Record::new(layer);
+    if let Some((empty, bytes)) = &spec.workspace {
+        base_image(empty).await?;
+        let layer = layers::fresh();
+        let backing = BackingRef { name: empty.name(), format: Some(BackingFormat::Qcow2) };
+        layers::create(&layer, *bytes, Some(backing)).await?;
+        record.current.workspace = Some(layer);
+    }
+    let stored = records::store(right, directory, None, record).await?;
     Ok((stored, written.is_some()))
 }
 
@@ -70,7 +79,8 @@ impl Drives {
     ) -> Result<Self, Problem> {
         let named = |problem: Problem| Problem { message: format!("{}: {}", spec.name, problem.message), ..problem };
         let (lock, directory) = try_join!(Lock::instance(&spec.id), records::directory(&spec.id))?;
-        let images = vec![spec.image.clone()];
+        let images: Vec<_> =
+            std::iter::once(&spec.image).chain(spec.workspace.as_ref().map(|(empty, _)| empty)).cloned().collect();
         let open = async {
             let right = Structure::take().await?;
             let (stored, warm) = match records::load(&right, &directory).await? {

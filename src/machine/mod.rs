@@ -14,9 +14,11 @@ mod network;
 mod prepared;
 mod profiles;
 mod run;
+mod setup;
 mod share;
 mod state_maker;
 mod supplies;
+mod task;
 mod v86;
 mod warm_up;
 

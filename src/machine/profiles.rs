@@ -11,7 +11,7 @@ use block::BlockFile as _;
 use profile::{ARCHIVE_MAX, Bundle, Line, Name, Report, from_catalog, marks, runner_from_tar};
 use protocol::{
     InstanceId, OWN_PROFILES, PROFILE_LOG_MAX, Problem, ProblemCode, ProfileAsk, ProfileLog, ProfileNews, ProfileRun,
-    ProfilesNow, profiles_channel,
+    ProfileVerb, ProfilesNow, profiles_channel,
 };
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -119,20 +119,12 @@ impl Profiles {
                 if self.is_running() {
                     return self.changed();
                 }
-                let run = ProfileRun {
-                    verb,
-                    name,
-                    step: 0,
-                    steps: 0,
-                    doing: String::new(),
-                    log: vec![],
-                    canceled: false,
-                    ended: None,
-                };
+                let run = ProfileRun::new(verb, name);
                 self.now.borrow_mut().run = Some(run.clone());
                 self.changed();
                 let own = self.clone();
-                spawn_local(async move { own.run(run).await });
+                // How it ended is told to pages.
+                spawn_local(async move { drop(own.run(run).await) });
             }
             ProfileAsk::Log(name) => {
                 let own = self.clone();
@@ -147,6 +139,21 @@ impl Profiles {
                 }
             }
         }
+    }
+
+    /// Applies a profile, as a page does that asks for it; pages see how it goes.
+    ///
+    /// # Errors
+    /// With why it is not applied, or if something else is under way.
+    pub async fn apply(self: &Rc<Self>, name: Name) -> Result<(), Problem> {
+        if self.is_running() {
+            let message = format!("{name} was not applied: something else is being done with profiles.");
+            return Err(Problem::new(ProblemCode::Refused, message));
+        }
+        let run = ProfileRun::new(ProfileVerb::Apply, name);
+        self.now.borrow_mut().run = Some(run.clone());
+        self.changed();
+        self.run(run).await
     }
 
     fn is_running(&self) -> bool {
@@ -229,14 +236,15 @@ impl Profiles {
         self.changed();
     }
 
-    async fn run(self: &Rc<Self>, run: ProfileRun) {
+    async fn run(self: &Rc<Self>, run: ProfileRun) -> Result<(), Problem> {
         let ended = self.run_now(&run).await;
         // First, so that who hears that it has ended hears what there is now.
         self.list().await;
         if let Some(run) = &mut self.now.borrow_mut().run {
-            run.ended = Some(ended);
+            run.ended = Some(ended.clone());
         }
         self.changed();
+        ended
     }
 
     async fn run_now(self: &Rc<Self>, run: &ProfileRun) -> Result<(), Problem> {
@@ -329,9 +337,9 @@ async fn packaged(path: &str) -> Result<Vec<u8>, Problem> {
 /// What is being done, for a sentence that says why it was not.
 fn title(run: &ProfileRun) -> String {
     let what = match run.verb {
-        protocol::ProfileVerb::Apply => "was not applied",
-        protocol::ProfileVerb::Rollback => "was not rolled back",
-        protocol::ProfileVerb::Check => "is not as it should be",
+        ProfileVerb::Apply => "was not applied",
+        ProfileVerb::Rollback => "was not rolled back",
+        ProfileVerb::Check => "is not as it should be",
     };
     format!("{} {what}", run.name)
 }

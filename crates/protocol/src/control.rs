@@ -1,5 +1,5 @@
 use crate::{
-    Access, CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, Job, JobId, Problem, Settings,
+    Access, CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, Job, JobId, Plan, Problem, Settings,
     TemplateId, World,
 };
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,22 @@ pub enum PageRequest {
         /// The template, or the default one.
         template: Option<TemplateId>,
     },
+    /// Makes a machine that vanishes when it ends, and starts it, without its console: a script is to be run in it.
+    LaunchForTask {
+        /// The template.
+        template: TemplateId,
+    },
+    /// Makes a template of the user's (`None`), or changes one.
+    SaveTemplate {
+        /// Which one, or a new one.
+        id: Option<TemplateId>,
+        /// How it is to be.
+        plan: Box<Plan>,
+    },
+    /// Deletes a template of the user's, so that it can be brought back for a while.
+    RemoveTemplate(TemplateId),
+    /// Brings back a template that was removed.
+    BringBackTemplate(TemplateId),
     /// Starts a stopped or crashed machine; a suspended one goes on from where it was.
     Start(InstanceId),
     /// Gives up the memory of a suspended machine, and starts it as one whose plug was pulled.

@@ -1,6 +1,6 @@
 use crate::{
-    Access, CatalogAnswer, CatalogOrder, DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, JobStage, MemoryMib,
-    Point, Problem, SnapshotId, StartFrom, TemplateId,
+    Access, CatalogAnswer, CatalogOrder, Confined, DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, JobStage,
+    MemoryMib, Point, Problem, Setup, SnapshotId, StartFrom, TemplateId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,15 @@ pub struct MachineSpec {
     /// What it goes on from if it has no disk yet.
     #[serde(default)]
     pub warm: Option<WarmState>,
+    /// What it may do on the LAN.
+    #[serde(default)]
+    pub confined: Confined,
+    /// The workspace that it is given if it has no disk yet: an empty one's file system, and the size in bytes.
+    #[serde(default)]
+    pub workspace: Option<(ImageFile, u64)>,
+    /// What is to be done in it when its agent is there; told by [`MachineEvent::SetUp`].
+    #[serde(default)]
+    pub setup: Option<Setup>,
 }
 
 /// A [`DiskRequest`] with what is needed to carry it out.
@@ -213,6 +222,8 @@ pub enum MachineEvent {
     Paused(Option<Problem>),
     /// Archives that waited were unpacked into the workspace, or could not be.
     Unpacked(Option<Problem>),
+    /// What was to be done at its first start is done, or could not be.
+    SetUp(Option<Problem>),
     /// Its memory is saved and durable; the worker is ended.
     Suspended,
     /// It could not be suspended, for this reason, and goes on as before.

@@ -8,6 +8,7 @@
 //!  host page ── LanCommand / LanNotice over postMessage ──► lan worker
 //!  pages ── ConsoleRequest / ConsoleEvent over BroadcastChannel ──► machine worker
 //!  pages ── ProfileAsk / ProfileNews over BroadcastChannel ──► machine worker
+//!  pages ── TaskAsk / TaskNews over BroadcastChannel ──► machine worker
 //!  storage worker ── ShareAsk / ShareAnswer over BroadcastChannel ──► machine worker
 //! ```
 //!
@@ -27,6 +28,8 @@ mod model;
 mod problem;
 mod profiles;
 mod share;
+mod task;
+mod template;
 mod uplink;
 
 pub use catalog::{
@@ -51,7 +54,7 @@ pub use lan::{
     Access, AccessError, Confined, LAN_CHANNEL, LanAsk, LanCommand, LanLine, LanNotice, LanTold, LanView, WebRequest,
 };
 pub use model::{
-    Instance, MEMORY_CHOICES_MIB, MemoryError, MemoryMib, Removed, Settings, StartFrom, State, Template, Theme, World,
+    Instance, MEMORY_CHOICES_MIB, MemoryError, MemoryMib, Removed, Settings, StartFrom, State, Theme, World,
 };
 pub use problem::{Problem, ProblemCode};
 pub use profiles::{
@@ -61,6 +64,14 @@ pub use profiles::{
 pub use share::{
     LISTING_MAX, SHARE_PIECE, ShareAnswer, ShareAsk, ShareDone, ShareEntry, ShareKind, ShareListing, ShareOp,
     ShareRequest, ShareStat, ShareWhat, UNFINISHED, is_unfinished, share_channel, share_news_channel,
+};
+pub use task::{
+    TASK_ARTIFACTS, TASK_INPUT, TASK_KEPT_MAX, TASK_SCRIPT_MAX, TASK_SECONDS_MAX, Task, TaskAsk, TaskEnd, TaskNews,
+    TaskStage, task_channel,
+};
+pub use template::{
+    CMDLINE_MAX, DESCRIPTION_MAX, FIRST_SCRIPT_MAX, ImageChoice, Plan, PlanError, RemovedTemplate, Setup,
+    TEMPLATE_FILE_MAX, TEMPLATE_PROFILES_MAX, TEMPLATES_MAX, TITLE_MAX, Template, TemplateFileError, check_cmdline,
 };
 pub use uplink::{
     Reachable, UPLINK_ADDRESS_MAX, UPLINK_NAME_MAX, UPLINK_TOKEN_MAX, UPLINKS_MAX, UplinkAsk, UplinkError, UplinkId,

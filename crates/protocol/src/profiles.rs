@@ -109,3 +109,10 @@ pub struct ProfileRun {
     /// How it ended; none while it is under way.
     pub ended: Option<Result<(), Problem>>,
 }
+
+impl ProfileRun {
+    /// A run before its first step.
+    pub fn new(verb: ProfileVerb, name: Name) -> Self {
+        Self { verb, name, step: 0, steps: 0, doing: String::new(), log: vec![], canceled: false, ended: None }
+    }
+}

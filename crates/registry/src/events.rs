@@ -39,6 +39,14 @@ impl Registry {
                 instance.ended(State::Suspended, None);
                 false
             }
+            MachineEvent::SetUp(problem) => {
+                match problem {
+                    // It is tried again at the next start.
+                    Some(problem) => instance.problem = Some(problem),
+                    None => instance.setup = None,
+                }
+                false
+            }
             MachineEvent::Unpacked(problem) => {
                 instance.disks = instance.disks.wrapping_add(1);
                 if problem.is_some() {
@@ -63,6 +71,9 @@ impl Registry {
         };
         if again {
             return self.boot_again(&id);
+        }
+        if self.find(&id).is_ok_and(|instance| instance.vanishes()) {
+            return self.vanish(&id);
         }
         // What could not be merged while the machine ran can be now, and what a kill has lost in its layers can be given back.
         let ended = self.find(&id).is_ok_and(|instance| !instance.state.is_live());
@@ -103,7 +114,9 @@ impl Registry {
                 killed = true;
             }
         }
-        let mut effects = vec![];
+        let gone = |one: &&Instance| one.ephemeral && !one.state.is_live();
+        let gone: Vec<_> = self.instances.iter().filter(gone).map(|one| one.id.clone()).collect();
+        let mut effects: Vec<_> = gone.iter().flat_map(|id| self.vanish(id)).collect();
         if killed {
             // A kill may have lost clusters of their disks.
             effects.push(Effect::Tidy(self.inventory()));
@@ -122,6 +135,12 @@ impl Registry {
         effects
     }
 
+    /// Takes an ephemeral machine that has ended out of the list, with its disks.
+    fn vanish(&mut self, id: &InstanceId) -> Vec<Effect> {
+        self.instances.retain(|instance| instance.id != *id);
+        vec![Effect::RemoveFiles(id.clone()), Effect::Tidy(self.inventory())]
+    }
+
     fn boot_again(&mut self, id: &InstanceId) -> Vec<Effect> {
         match self.boot(id, false) {
             Ok(start) => vec![start],
@@ -137,6 +156,8 @@ impl Registry {
 
 /// The ways out of the live states.
 trait Ending {
+    /// Whether it is to go now with its disks. One that has crashed stays until its reason was read and it is deleted.
+    fn vanishes(&self) -> bool;
     /// Whether it is on its way out of them: what its processor does meanwhile is no state of its own.
     fn is_leaving(&self) -> bool;
     /// The run is over; returns whether the instance was to be started again.
@@ -146,6 +167,10 @@ trait Ending {
 }
 
 impl Ending for Instance {
+    fn vanishes(&self) -> bool {
+        self.ephemeral && matches!(self.state, State::Stopped | State::Suspended)
+    }
+
     fn is_leaving(&self) -> bool {
         matches!(self.state, State::Stopping | State::Suspending)
     }

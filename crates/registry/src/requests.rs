@@ -19,7 +19,18 @@ impl Registry {
     /// Decides on a page's request. `now` is in milliseconds since 1970; `random` becomes a new instance's identifier.
     pub fn request(&mut self, request: PageRequest, now: u64, random: u64) -> Result<Granted, Problem> {
         match request {
-            PageRequest::Launch { template } => self.launch(template, now, random),
+            PageRequest::Launch { template } => {
+                let template = template.unwrap_or_else(|| self.settings.template.clone());
+                let (id, start) = self.launch(&template, false, now, random)?;
+                Ok((Some(id.clone()), vec![start, Effect::OpenConsole(id)]))
+            }
+            PageRequest::LaunchForTask { template } => {
+                let (id, start) = self.launch(&template, true, now, random)?;
+                Ok((Some(id), vec![start]))
+            }
+            PageRequest::SaveTemplate { id, plan } => self.save_template(id, *plan, random),
+            PageRequest::RemoveTemplate(id) => self.remove_template(&id, now),
+            PageRequest::BringBackTemplate(id) => self.bring_back_template(&id),
             PageRequest::Start(id) => self.start(id, false),
             PageRequest::Boot(id) => self.start(id, true),
             PageRequest::Suspend(id) => self.suspend(id),
@@ -45,21 +56,37 @@ impl Registry {
         }
     }
 
-    fn launch(&mut self, template: Option<TemplateId>, now: u64, random: u64) -> Result<Granted, Problem> {
+    /// Makes a machine from a template and starts it.
+    fn launch(
+        &mut self,
+        template: &TemplateId,
+        ephemeral: bool,
+        now: u64,
+        random: u64,
+    ) -> Result<(InstanceId, Effect), Problem> {
         if self.instances.len() >= INSTANCES_MAX {
             return Err(refused(format!("There are {INSTANCES_MAX} machines already: delete some first.")));
         }
-        let template = template.unwrap_or_else(|| self.settings.template.clone());
-        self.entry(&template)?;
+        let plan = self.template(template)?.plan.clone();
+        self.image(&plan.image)?;
         let id = InstanceId::from_random(random);
         if self.instances.iter().any(|instance| instance.id == id) {
             return Err(Problem::new(ProblemCode::Internal, "The machine could not be given an identifier."));
         }
-        let memory = self.settings.memory;
-        let name = self.free_name(template.as_str());
-        self.instances.push(Instance::new(id.clone(), name, template, memory, now));
+        let name = self.free_name(&self.name_like(template));
+        let memory = plan.memory.unwrap_or(self.settings.memory);
+        self.instances.push(Instance {
+            setup: plan.setup(),
+            image: Some(plan.image),
+            cmdline: plan.cmdline,
+            access: plan.access,
+            confined: plan.confined,
+            workspace: plan.workspace,
+            ephemeral: ephemeral || plan.ephemeral,
+            ..Instance::new(id.clone(), name, template.clone(), memory, now)
+        });
         let start = self.boot(&id, false)?;
-        Ok((Some(id.clone()), vec![start, Effect::OpenConsole(id)]))
+        Ok((id, start))
     }
 
     /// The first word of something, and the lowest number that is free: `alpine-1`.
@@ -84,6 +111,9 @@ impl Registry {
 
     fn suspend(&mut self, id: InstanceId) -> Result<Granted, Problem> {
         let instance = self.find(&id)?;
+        if instance.ephemeral {
+            return Err(refused(format!("{} vanishes when it ends, so it can’t be suspended.", instance.name)));
+        }
         match instance.state {
             State::Running | State::Paused => {
                 instance.state = State::Suspending;
@@ -163,7 +193,7 @@ impl Registry {
     }
 
     fn save_settings(&mut self, settings: Settings) -> Result<Granted, Problem> {
-        self.entry(&settings.template)?;
+        self.template(&settings.template)?;
         self.settings = settings;
         Ok((None, vec![]))
     }

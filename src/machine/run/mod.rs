@@ -12,7 +12,9 @@ use super::disk::DiskTrouble;
 use super::drives::Drives;
 use super::network::Network;
 use super::profiles::Profiles;
+use super::setup::Stage;
 use super::share::Share;
+use super::task::Tasks;
 use super::tell;
 use super::v86::Emulator;
 use crate::bridge::log;
@@ -60,6 +62,9 @@ pub struct Run {
     /// None if the machine goes on from a memory that was saved before there were shared files.
     share: Option<Rc<Share>>,
     profiles: Option<Rc<Profiles>>,
+    tasks: Option<Rc<Tasks>>,
+    /// How far what is done at the first start is.
+    setup: Cell<Stage>,
     panic: RefCell<PanicWatch>,
     input: RefCell<VecDeque<u8>>,
     input_scheduled: Cell<bool>,
@@ -80,6 +85,31 @@ impl Run {
         self.network.begin();
         self.switch().await;
         tell(&WorkerNotice::Event(MachineEvent::Running { started: self.started.get() }));
+    }
+
+    /// What the machine is.
+    pub fn spec(&self) -> &MachineSpec {
+        &self.spec
+    }
+
+    /// The connection to the guest's agent.
+    pub fn agent(&self) -> &Rc<GuestAgent> {
+        &self.agent
+    }
+
+    /// The machine's profiles, if they can be applied in it.
+    pub fn profiles(&self) -> Option<&Rc<Profiles>> {
+        self.profiles.as_ref()
+    }
+
+    /// How far what is done at the first start is.
+    pub fn setup_stage(&self) -> Stage {
+        self.setup.get()
+    }
+
+    /// Sets [`Self::setup_stage`].
+    pub fn set_setup_stage(&self, stage: Stage) {
+        self.setup.set(stage);
     }
 
     /// The machine's end of the LAN.
@@ -135,6 +165,7 @@ impl Run {
         }
         self.console.send_gathered();
         self.profiles.iter().for_each(|profiles| profiles.close());
+        self.tasks.iter().for_each(|tasks| tasks.close());
         if let Some(share) = &self.share {
             // The disks must not wait for it for good: the worker is ended soon.
             self.flush();
@@ -150,6 +181,10 @@ impl Run {
         self.readers_changed();
         self.agent.look();
         self.profiles.iter().for_each(Profiles::look);
+        self.set_up_if_wanted();
+        if let Some(tasks) = &self.tasks {
+            tasks.look(self.setup.get() == Stage::Done);
+        }
         self.network.look(&self.agent);
         self.set_clock_if_stale();
         self.unpack_if_wanted();

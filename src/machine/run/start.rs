@@ -11,8 +11,10 @@ use crate::machine::memory::SavedMemory;
 use crate::machine::network::{From, Network};
 use crate::machine::prepared::Prepared;
 use crate::machine::profiles::Profiles;
+use crate::machine::setup::Stage;
 use crate::machine::share::Share;
 use crate::machine::supplies::{Order, Supplies};
+use crate::machine::task::Tasks;
 use crate::machine::v86::{Emulator, Parts};
 use futures_util::try_join;
 use protocol::{MachineEvent, MachineSpec, MemoryMib, Problem, ProblemCode, StartFrom, Stream, TerminalSize};
@@ -55,6 +57,7 @@ impl Run {
         };
         let agent = GuestAgent::new();
         let profiles = share.as_ref().and_then(|share| Profiles::open(&spec.id, agent.clone(), share.clone()));
+        let tasks = share.as_ref().and_then(|_| Tasks::open(&spec.id, agent.clone()));
         let run = Rc::new(Self {
             emulator: OnceCell::new(),
             console,
@@ -63,6 +66,8 @@ impl Run {
             network: Network::new(&spec.id),
             share,
             profiles,
+            tasks,
+            setup: Cell::new(if spec.setup.is_some() { Stage::Wanted } else { Stage::Done }),
             panic: RefCell::default(),
             input: RefCell::default(),
             input_scheduled: Cell::new(false),

@@ -99,7 +99,10 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
         _ => Fate::Again,
     };
     match request {
-        PageRequest::Launch { .. } => unknown("launch a machine"),
+        PageRequest::Launch { .. } | PageRequest::LaunchForTask { .. } => unknown("launch a machine"),
+        PageRequest::SaveTemplate { id: None, .. } => unknown("make a template"),
+        PageRequest::RemoveTemplate(id) if world.template(id).is_none() => Fate::Ends(Ok(Reply::Machine(None))),
+        PageRequest::BringBackTemplate(id) if world.template(id).is_some() => Fate::Ends(Ok(Reply::Machine(None))),
         PageRequest::Restart(_) => unknown("restart the machine"),
         PageRequest::Start(id) | PageRequest::Boot(id) => {
             reached(id, |state| matches!(state, State::Starting | State::Running))
@@ -120,6 +123,9 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
         | PageRequest::Rename(..)
         | PageRequest::SetAccess(..)
         | PageRequest::SaveSettings(_)
+        | PageRequest::SaveTemplate { .. }
+        | PageRequest::RemoveTemplate(_)
+        | PageRequest::BringBackTemplate(_)
         // Asked twice it says the same twice.
         | PageRequest::Catalog(_) => Fate::Again,
         PageRequest::Disks(request) => disk_fate(request),

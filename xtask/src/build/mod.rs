@@ -27,7 +27,7 @@ pub fn wasm_tests(root: &Path) -> Result<()> {
 }
 
 /// Pages, each a crate with its HTML and CSS beside it.
-const PAGES: [&str; 6] = ["popup", "console", "options", "storage", "history", "network"];
+const PAGES: [&str; 7] = ["popup", "console", "options", "storage", "history", "network", "templates"];
 /// What of a page's folder is packaged.
 const PAGE_FILES: [&str; 3] = ["html", "css", "js"];
 
