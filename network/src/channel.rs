@@ -78,7 +78,12 @@ pub(crate) fn use_lan() -> (Seen, Option<Asker>) {
 
 /// Makes the browser save a capture.
 fn save(id: &InstanceId, file: &[u8]) {
-    if let Err(error) = download(&format!("{id}.pcap"), file) {
+    save_as(&format!("{id}.pcap"), file);
+}
+
+/// Makes the browser save a file.
+pub(crate) fn save_as(name: &str, file: &[u8]) {
+    if let Err(error) = download(name, file) {
         web_sys::console::error_1(&error);
     }
 }

@@ -3,8 +3,8 @@
 use crate::channel::Seen;
 use crate::rates::{rates, shown, uplink_rates};
 use crate::uplinks::{host, state_class, state_words};
-use protocol::{Confined, LanLine, LanView, UplinkView, World};
-use ui::{Icon, StateGlyph};
+use protocol::{Confined, LanLine, LanView, PeerStage, PeerView, UplinkView, World};
+use ui::{Icon, PeersSeen, StateGlyph};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -12,9 +12,10 @@ pub(crate) struct DiagramProps {
     pub(crate) seen: Seen,
     pub(crate) view: LanView,
     pub(crate) world: World,
+    pub(crate) peers: PeersSeen,
 }
 
-/// The picture. It is a list, too: the gateway first, then the machines, then the uplinks.
+/// The picture. It is a list, too: the gateway first, then the machines, the peers, and the uplinks.
 #[component]
 pub(crate) fn Diagram(props: &DiagramProps) -> Html {
     let DiagramProps { view, .. } = props;
@@ -27,8 +28,9 @@ pub(crate) fn Diagram(props: &DiagramProps) -> Html {
                     <code>{ &view.gateway }</code>
                     <small>{ format!("{}, packets of {} bytes", view.gateway_mac, view.mtu) }</small>
                 </div>
-                <ul class="nodes" aria-label="Machines and uplinks of the LAN">
+                <ul class="nodes" aria-label="Machines, peers and uplinks on the LAN">
                     { for view.lines.iter().map(|line| node(props, line)) }
+                    { for props.peers.now.iter().flat_map(|view| &view.peers).filter_map(|one| peer(props, one)) }
                     { for view.uplinks.iter().map(|uplink| far(props, uplink)) }
                 </ul>
             </div>
@@ -60,6 +62,30 @@ fn node(props: &DiagramProps, line: &LanLine) -> Html {
     }
 }
 
+/// Another browser that is joined.
+fn peer(props: &DiagramProps, peer: &PeerView) -> Option<Html> {
+    let broken = match peer.stage {
+        PeerStage::Joined => false,
+        PeerStage::Broken => true,
+        _ => return None,
+    };
+    let name = peer.name.clone().unwrap_or_default();
+    let (to, from) = props.peers.rates(&peer.id);
+    let class = classes!("node", "machine", "outside", (broken || peer.rule.muted).then_some("confined"));
+    let rtt = peer.rtt_us.map(|micros| format!("  ⇄ {:.1} ms", f64::from(micros) / 1000.0)).unwrap_or_default();
+    Some(html! {
+        <li key={peer.id.to_string()} {class} aria-label={format!("Peer {name}")}>
+            <span class={classes!("cable", (to + from > 0).then_some("busy"))} />
+            <strong>{ name }</strong>
+            <code>{ peer.network.clone().unwrap_or_default() }</code>
+            <small class="number">{ format!("↑ {}  ↓ {}{rtt}", shown(to), shown(from)) }</small>
+            if broken { <small class="warn">{ "No answer" }</small> }
+            if peer.rule.muted { <small class="warn">{ "Muted" }</small> }
+        </li>
+    })
+}
+
+/// LANs that are joined through an endpoint.
 fn far(props: &DiagramProps, uplink: &UplinkView) -> Html {
     let rates = uplink_rates(&props.seen, uplink.id);
     let busy = rates.sent + rates.received > 0;

@@ -2,6 +2,7 @@
 
 use crate::access::{AccessDialog, words};
 use crate::channel::Asker;
+use crate::port::PortDialog;
 use protocol::{Confined, Instance, LanAsk, LanLine, LanView, World};
 use ui::{Button, Icon, Menu, MenuItem, bytes};
 use yew::prelude::*;
@@ -49,9 +50,10 @@ struct MachineProps {
 #[component]
 fn Machine(props: &MachineProps) -> Html {
     let changing = use_state(|| false);
-    let set = |to: bool| {
-        let changing = changing.setter();
-        Callback::from(move |()| changing.set(to))
+    let opening = use_state(|| false);
+    let set = |which: &UseStateHandle<bool>, to: bool| {
+        let which = which.setter();
+        Callback::from(move |()| which.set(to))
     };
     let Instance { name, access, .. } = &props.instance;
     html! {
@@ -62,14 +64,19 @@ fn Machine(props: &MachineProps) -> Html {
             <td>
                 <div class="actions">
                     <Button label="Change…" name={format!("Change… what {name} may reach")} class="small"
-                        onclick={set(true).reform(|_| ())} />
+                        onclick={set(&changing, true).reform(|_| ())} />
                     if let (Some(line), Some(asker)) = (&props.line, &props.asker) {
+                        <Button label="Open port…" name={format!("Open a port of {name}…")} class="small"
+                            onclick={set(&opening, true).reform(|_| ())} />
                         <Capture name={name.clone()} line={line.clone()} asker={asker.clone()} />
                         { confine(name, line, asker) }
                     }
                 </div>
                 if *changing {
-                    <AccessDialog instance={props.instance.clone()} on_close={set(false)} />
+                    <AccessDialog instance={props.instance.clone()} on_close={set(&changing, false)} />
+                }
+                if *opening {
+                    <PortDialog instance={props.instance.clone()} on_close={set(&opening, false)} />
                 }
             </td>
         </tr>

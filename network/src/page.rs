@@ -3,7 +3,7 @@ use crate::diagram::Diagram;
 use crate::machines::Machines;
 use crate::requests::Requests;
 use crate::uplinks::Uplinks;
-use ui::{EmptyState, Icon, Logo, Notice, Tellings, WorldProvider, use_world};
+use ui::{EmptyState, Icon, Logo, Notice, Peers, Tellings, WorldProvider, use_peers, use_world};
 use yew::prelude::*;
 
 /// The network page.
@@ -16,6 +16,7 @@ pub(crate) fn Page() -> Html {
 fn Network() -> Html {
     let workbench = use_world();
     let (seen, asker) = use_lan();
+    let peers = use_peers();
     let view = seen.now.as_deref().cloned();
     let on_lan = view.clone().filter(|view| !(view.lines.is_empty() && view.uplinks.is_empty()));
     html! {
@@ -34,13 +35,17 @@ fn Network() -> Html {
             <main>
                 if let Some(world) = workbench.world.as_deref() {
                     if let Some(view) = on_lan {
-                        <Diagram seen={seen.clone()} {view} world={world.clone()} />
+                        <Diagram seen={seen.clone()} {view} world={world.clone()} peers={peers.clone()} />
                     } else {
                         <div class="panel">
                             <EmptyState title="No machine is on the LAN"
                                 text="Launch one from the toolbar’s button: it is on the LAN a moment after its prompt." />
                         </div>
                     }
+                    <div>
+                        <Peers seen={peers.clone()} roomy=true />
+                        <Help />
+                    </div>
                     if !world.instances.is_empty() {
                         <Machines view={view.clone()} world={world.clone()} asker={asker.clone()} />
                     }
@@ -51,5 +56,22 @@ fn Network() -> Html {
                 }
             </main>
         </div>
+    }
+}
+
+/// What joining browsers can do, and what it can't.
+#[component]
+fn Help() -> Html {
+    html! {
+        <details class="help">
+            <summary>{ "No inbound ports: what this can and can’t do" }</summary>
+            <ul>
+                <li>{ "Two browsers speak to each other directly (WebRTC), encrypted from end to end. No server takes part, and nothing on this computer is opened to the network." }</li>
+                <li>{ "Both have to reach each other: in one network, at home or in an office, they do. Across the internet most routers are in the way, since this extension names no STUN or TURN server." }</li>
+                <li>{ "A peer reaches the machines that you let it, and nothing else: not the gateway, the web, this computer, your network or other peers." }</li>
+                <li>{ "The four words tell whether somebody has changed the codes on their way. Compare them by voice, or face to face." }</li>
+                <li>{ "It lasts as long as both browsers run; to join again takes a new code. A cable that is out for a moment does no harm." }</li>
+            </ul>
+        </details>
     }
 }

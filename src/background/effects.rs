@@ -5,7 +5,7 @@ use crate::bridge::{log, text_of};
 use crate::webext::{get_url, set_badge_color, set_badge_text, tabs_create, tabs_update, windows_update};
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 use futures_util::StreamExt;
-use protocol::{DiskOrder, HostCall, HostReply, InstanceId, Problem, ProblemCode, Reply};
+use protocol::{DiskOrder, HostCall, HostReply, InstanceId, PeerRequest, Problem, ProblemCode, Reply};
 use registry::Effect;
 use serde_json::json;
 use std::rc::Rc;
@@ -81,7 +81,8 @@ impl Carrier {
 
 fn is_idle(shared: &Shared) -> bool {
     let registry = shared.registry.borrow();
-    let works = registry.live() + registry.working() + shared.asking.get() > 0 || shared.tidying.get();
+    let works = registry.live() + registry.working() + shared.asking.get() > 0;
+    let works = works || shared.tidying.get() || shared.peers.get() > 0;
     !works && !shared.pages.borrow().may_launch() && !shared.history.is_in_use()
 }
 
@@ -103,7 +104,15 @@ async fn tell_host(shared: &Shared, call: HostCall) {
     };
     let problem = match answered {
         Ok(HostReply::Failed(problem)) | Err(problem) => problem,
-        Ok(HostReply::Done | HostReply::Machines(..) | HostReply::Disks(_) | HostReply::Catalog(_)) => return,
+        Ok(
+            HostReply::Done
+            | HostReply::Machines(..)
+            | HostReply::Disks(_)
+            | HostReply::Catalog(_)
+            | HostReply::Peer(_),
+        ) => {
+            return;
+        }
     };
     shared.registry.borrow_mut().host_failed(&call, problem);
     if let Err(problem) = changed(shared).await {
@@ -140,8 +149,25 @@ pub async fn ask_disks(shared: &Shared, order: &DiskOrder) -> Result<Reply, Prob
     match answered? {
         HostReply::Disks(reply) => Ok(Reply::Disks(reply)),
         HostReply::Failed(problem) => Err(problem),
-        HostReply::Done | HostReply::Machines(..) | HostReply::Catalog(_) => {
+        HostReply::Done | HostReply::Machines(..) | HostReply::Catalog(_) | HostReply::Peer(_) => {
             Err(Problem::new(ProblemCode::Internal, "The page that works on disks answered something else."))
+        }
+    }
+}
+
+/// Has the host page do something about peers.
+pub async fn ask_peers(shared: &Shared, request: PeerRequest) -> Result<Reply, Problem> {
+    shared.asking.set(shared.asking.get() + 1);
+    let answered = match host_page::open().await {
+        Ok(()) => host_page::call(&HostCall::Peers(request)).await,
+        Err(problem) => Err(problem),
+    };
+    shared.asking.set(shared.asking.get() - 1);
+    match answered? {
+        HostReply::Peer(id) => Ok(Reply::Peer(id)),
+        HostReply::Failed(problem) => Err(problem),
+        HostReply::Done | HostReply::Machines(..) | HostReply::Catalog(_) | HostReply::Disks(_) => {
+            Err(Problem::new(ProblemCode::Internal, "The page that holds the peers answered something else."))
         }
     }
 }

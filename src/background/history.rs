@@ -12,7 +12,7 @@ use catalog::watch::{Watch, disk_event};
 use futures_util::lock::Mutex;
 use protocol::{
     CatalogAnswer, CatalogOrder, CatalogReply, CatalogRequest, DiskOrder, DiskReply, Event, EventKind, HostCall,
-    HostReply, Instance, PageEvent, Problem, ProblemCode, Reply, State, Table, World,
+    HostReply, Instance, PageEvent, PeerLog, Problem, ProblemCode, Reply, State, Table, World,
 };
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -105,6 +105,24 @@ impl History {
     /// Takes in that something was done to disks.
     pub fn disks_done(&self, order: &DiskOrder, reply: &DiskReply) {
         self.waiting.borrow_mut().add(disk_event(order, reply, random_bits()));
+    }
+
+    /// Takes in what has become of a pairing.
+    pub fn peer(&self, log: Option<PeerLog>) {
+        let Some(log) = log else { return };
+        let kind = if log.joined { EventKind::PeerJoined } else { EventKind::PeerLeft };
+        let details = match log.reason.as_str() {
+            "" => format!("{} {}", log.id, log.network),
+            reason => format!("{} {}: {reason}", log.id, log.network),
+        };
+        let what = Event {
+            name: Some(log.name),
+            duration: log.duration,
+            bytes: (!log.joined).then_some(log.bytes),
+            details,
+            ..event(kind, now(), random_bits())
+        };
+        self.waiting.borrow_mut().add([what]);
     }
 
     /// A machine was found by its disks.
@@ -235,7 +253,7 @@ async fn ask_host(order: CatalogOrder) -> Result<CatalogAnswer, Problem> {
     match host_page::call(&HostCall::Catalog(Box::new(order))).await? {
         HostReply::Catalog(answer) => Ok(*answer),
         HostReply::Failed(problem) => Err(problem),
-        HostReply::Done | HostReply::Machines(..) | HostReply::Disks(_) => {
+        HostReply::Done | HostReply::Machines(..) | HostReply::Disks(_) | HostReply::Peer(_) => {
             Err(Problem::new(ProblemCode::Internal, "The page that holds the catalog answered something else."))
         }
     }

@@ -53,8 +53,8 @@ pub async fn open() -> Result<(), Problem> {
     let Some(document) = document() else {
         let details = options(&json!({
             "url": PAGE,
-            "reasons": ["WORKERS"],
-            "justification": "Runs the virtual machines in dedicated workers.",
+            "reasons": ["WORKERS", "WEB_RTC"],
+            "justification": "Runs the virtual machines in dedicated workers, and connects them to those of other browsers.",
         }));
         return create_offscreen_document(&details).await.map(drop).map_err(failed);
     };

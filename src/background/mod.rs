@@ -18,7 +18,7 @@ use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::StreamExt;
 use history::History;
 use pages::Pages;
-use protocol::{DiskOrder, Envelope, HostReply, Notice, PageCall, PageEvent, PageRequest, Problem, Reply};
+use protocol::{DiskOrder, Envelope, HostReply, Notice, PageCall, PageEvent, PageRequest, PeerRequest, Problem, Reply};
 use registry::{Effect, Registry};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -41,6 +41,8 @@ struct Shared {
     tidying: Cell<bool>,
     /// How many requests about disks wait for the host page's answer.
     asking: Cell<usize>,
+    /// How many peers are joined or being paired.
+    peers: Cell<u32>,
     /// What happened and is not in the catalog yet.
     history: History,
 }
@@ -122,16 +124,16 @@ async fn start() -> Result<(Rc<Shared>, Carrier), Problem> {
         lost_list::recover(&mut registry, &history).await;
     }
     let host_page_exists = host_page::exists().await;
-    let (machines, jobs) = match host_page_exists {
+    let (machines, jobs, peers) = match host_page_exists {
         true => match host_page::call(&protocol::HostCall::List).await {
-            Ok(HostReply::Machines(machines, jobs)) => (machines, jobs),
-            Ok(_) => (vec![], vec![]),
+            Ok(HostReply::Machines(machines, jobs, peers)) => (machines, jobs, peers),
+            Ok(_) => (vec![], vec![], 0),
             Err(problem) => {
                 log(&problem.message);
-                (vec![], vec![])
+                (vec![], vec![], 0)
             }
         },
-        false => (vec![], vec![]),
+        false => (vec![], vec![], 0),
     };
     let mut effects = registry.reconcile(&machines);
     effects.extend(registry.expire(js_sys::Date::now() as u64));
@@ -143,6 +145,7 @@ async fn start() -> Result<(Rc<Shared>, Carrier), Problem> {
         pages: RefCell::new(Pages::default()),
         tidying: Cell::new(false),
         asking: Cell::new(0),
+        peers: Cell::new(peers),
         history,
     });
     let carrier = Carrier::start(shared.clone());
@@ -207,6 +210,10 @@ async fn page_call(shared: &Rc<Shared>, carrier: &Carrier, page: u32, message: &
         spawn_local(history::call(shared.clone(), carrier.clone(), page, call.call, request));
         return;
     }
+    if let PageRequest::Peers(request) = call.request {
+        spawn_local(peer_call(shared.clone(), carrier.clone(), page, call.call, request));
+        return;
+    }
     let (now, random) = (js_sys::Date::now() as u64, crate::disks::random_bits());
     let expired = shared.registry.borrow_mut().expire(now);
     carrier.carry(expired);
@@ -241,6 +248,13 @@ async fn disk_call(shared: Rc<Shared>, carrier: Carrier, page: u32, call: u32, o
     carrier.tidy();
 }
 
+/// Sees to a request about peers, which other calls need not wait for: the browser takes a moment to look where it can be reached.
+async fn peer_call(shared: Rc<Shared>, carrier: Carrier, page: u32, call: u32, request: PeerRequest) {
+    let result = effects::ask_peers(&shared, request).await;
+    shared.pages.borrow_mut().tell(page, &PageEvent::Answer { call, result });
+    carrier.tidy();
+}
+
 async fn host_notice(shared: &Rc<Shared>, carrier: &Carrier, message: JsValue) {
     let notice = match from_js::<Envelope>(message) {
         Ok(Envelope::Background(notice)) => notice,
@@ -252,6 +266,11 @@ async fn host_notice(shared: &Rc<Shared>, carrier: &Carrier, message: JsValue) {
         Notice::Job(job) => shared.registry.borrow_mut().job(job),
         Notice::JobGone(id) => {
             shared.registry.borrow_mut().job_gone(&id);
+            vec![]
+        }
+        Notice::Peers(count, log) => {
+            shared.peers.set(count);
+            shared.history.peer(log);
             vec![]
         }
         Notice::Tidied { freed } => {

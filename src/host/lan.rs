@@ -5,7 +5,11 @@
 
 use super::worker::{FromWorker, LanWorker};
 use crate::bridge::{log, problem};
-use protocol::{Access, Confined, InstanceId, LanCommand, LanNotice, Problem, ProblemCode};
+use futures_channel::oneshot;
+use peering::Numbers;
+use protocol::{
+    Access, Confined, InstanceId, LanCommand, LanMachine, LanNotice, LanTraffic, PeerId, PeerRule, Problem, ProblemCode,
+};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -14,12 +18,52 @@ use web_sys::{MessageChannel, MessagePort};
 /// So many looks, one a second, without a sign of life, and the worker is given up. The machines have the processors when they boot.
 const SILENT_LOOKS_MAX: u32 = 15;
 
+/// What the LAN has to tell those who look after its peers.
+#[derive(Debug, Clone)]
+pub enum LanNews {
+    /// Machines have come, gone, or got addresses.
+    Machines,
+    /// What a peer sent was no batch of frames.
+    Malformed(PeerId),
+    /// What went over the peers' lines.
+    Traffic(Vec<(PeerId, LanTraffic)>),
+    /// The worker was ended: peers have to be attached anew.
+    Gone,
+}
+
+/// Who hears what is of interest for peers.
+type Ear = Box<dyn Fn(LanNews)>;
+
+/// What is known of the LAN.
+#[derive(Default)]
+struct Known {
+    numbers: Cell<Option<Numbers>>,
+    machines: RefCell<Vec<LanMachine>>,
+    waiting: RefCell<Vec<oneshot::Sender<()>>>,
+    ear: RefCell<Option<Ear>>,
+}
+
 /// The worker, and who is on its LAN.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Lan {
     worker: RefCell<Option<LanWorker>>,
     members: RefCell<BTreeSet<InstanceId>>,
     silent_looks: Rc<Cell<u32>>,
+    known: Rc<Known>,
+}
+
+impl std::fmt::Debug for Lan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lan")
+    }
+}
+
+impl Known {
+    fn tell(&self, news: LanNews) {
+        if let Some(ear) = &*self.ear.borrow() {
+            ear(news);
+        }
+    }
 }
 
 impl Lan {
@@ -32,24 +76,72 @@ impl Lan {
         confined: Confined,
     ) -> Result<MessagePort, Problem> {
         self.members.borrow_mut().insert(id.clone());
-        let failed = |error| problem(ProblemCode::Internal, "A machine could not be put on the LAN", &error);
+        self.line(&LanCommand::Attach { id: id.clone(), name: name.to_owned(), access: access.clone(), confined })
+    }
+
+    /// Puts a peer on the LAN; returns its end of the line.
+    pub fn attach_peer(&self, id: &PeerId, numbers: Numbers, rule: &PeerRule) -> Result<MessagePort, Problem> {
+        let numbers = (numbers.a, numbers.b);
+        self.line(&LanCommand::AttachPeer { id: id.clone(), numbers, rule: rule.clone() })
+    }
+
+    /// Sends a command with one end of a new line; returns the other.
+    fn line(&self, attach: &LanCommand) -> Result<MessagePort, Problem> {
+        let failed = |error| problem(ProblemCode::Internal, "A line to the LAN could not be made", &error);
         let line = MessageChannel::new().map_err(failed)?;
-        let mut worker = self.worker.borrow_mut();
-        let worker = match &mut *worker {
-            Some(worker) => worker,
-            none => none.insert(self.start()?),
-        };
-        let attach = LanCommand::Attach { id: id.clone(), name: name.to_owned(), access: access.clone(), confined };
-        worker.send_with(&attach, &line.port1())?;
+        self.with_worker(|worker| worker.send_with(attach, &line.port1()))?;
         Ok(line.port2())
+    }
+
+    /// Does something with the worker, which is started if there is none.
+    fn with_worker(&self, work: impl FnOnce(&LanWorker) -> Result<(), Problem>) -> Result<(), Problem> {
+        let mut worker = self.worker.borrow_mut();
+        match &mut *worker {
+            Some(worker) => work(worker),
+            none => work(none.insert(self.start()?)),
+        }
+    }
+
+    /// The numbers of the LAN; the worker is started for it if there is none.
+    pub async fn numbers(&self) -> Result<Numbers, Problem> {
+        self.with_worker(|_| Ok(()))?;
+        if self.known.numbers.get().is_none() {
+            let (send, told) = oneshot::channel();
+            self.known.waiting.borrow_mut().push(send);
+            // One that is dropped has been told nothing, which is seen below.
+            let _ = told.await;
+        }
+        let unknown = || Problem::new(ProblemCode::Internal, "The LAN’s worker did not start.");
+        self.known.numbers.get().ok_or_else(unknown)
+    }
+
+    /// The machines that are on the LAN and have an address.
+    pub fn machines(&self) -> Vec<LanMachine> {
+        self.known.machines.borrow().clone()
+    }
+
+    /// From now on `ear` hears what is of interest for peers.
+    pub fn listen(&self, ear: impl Fn(LanNews) + 'static) {
+        *self.known.ear.borrow_mut() = Some(Box::new(ear));
     }
 
     fn start(&self) -> Result<LanWorker, Problem> {
         let worker = LanWorker::start()?;
         self.silent_looks.set(0);
-        let silent_looks = self.silent_looks.clone();
+        let (silent_looks, known) = (self.silent_looks.clone(), self.known.clone());
         worker.listen(move |message| match message {
             FromWorker::Notice(LanNotice::Alive) => silent_looks.set(0),
+            FromWorker::Notice(LanNotice::Machines(a, b, machines)) => {
+                known.numbers.set(Some(Numbers { a, b }));
+                *known.machines.borrow_mut() = machines;
+                for waiting in known.waiting.take() {
+                    // Who waited may have given up.
+                    let _ = waiting.send(());
+                }
+                known.tell(LanNews::Machines);
+            }
+            FromWorker::Notice(LanNotice::Malformed(id)) => known.tell(LanNews::Malformed(id)),
+            FromWorker::Notice(LanNotice::Traffic(traffic)) => known.tell(LanNews::Traffic(traffic)),
             FromWorker::Failed(problem) => {
                 log(&problem.message);
                 // It can't be dropped while its own message is handled.
@@ -73,7 +165,8 @@ impl Lan {
         }
     }
 
-    fn tell(&self, command: &LanCommand) {
+    /// Tells the worker, if there is one.
+    pub fn tell(&self, command: &LanCommand) {
         let worker = self.worker.borrow();
         if let Some(Err(problem)) = worker.as_ref().map(|worker| worker.send(command)) {
             log(&problem.message);
@@ -87,6 +180,7 @@ impl Lan {
             return vec![];
         }
         log("the LAN’s worker has stopped answering and is started anew");
+        self.known.tell(LanNews::Gone);
         self.members.borrow().iter().cloned().collect()
     }
 }

@@ -4,11 +4,12 @@ use super::engine::Engine;
 use super::lan::Lan;
 use super::worker::{FromWorker, MachineWorker, after, every};
 use crate::bridge::{log, text_of, to_js};
+use crate::journal;
 use crate::webext::send_message;
 use futures_channel::oneshot;
 use protocol::{
-    Access, Confined, Envelope, HostNotice, InstanceId, MachineEvent, MachineSpec, NewSnapshot, Notice, Point, Problem,
-    ProblemCode, RunningMachine, WorkerCommand, WorkerNotice,
+    Access, Care, Confined, Envelope, HostNotice, InstanceId, MachineEvent, MachineSpec, NewSnapshot, Notice, Point,
+    Problem, ProblemCode, RunningMachine, WorkerCommand, WorkerNotice,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -50,7 +51,7 @@ pub struct Machines {
     machines: RefCell<BTreeMap<InstanceId, Machine>>,
     /// A worker without a machine: the page is opened because one is about to be started.
     spare: RefCell<Option<MachineWorker>>,
-    lan: Lan,
+    lan: Rc<Lan>,
     own: Weak<Self>,
 }
 
@@ -77,7 +78,7 @@ impl Machines {
             engine: Engine::compile(),
             machines: RefCell::default(),
             spare: RefCell::default(),
-            lan: Lan::default(),
+            lan: Rc::default(),
             own: own.clone(),
         });
         match MachineWorker::start(&machines.engine) {
@@ -88,6 +89,11 @@ impl Machines {
         let own = machines.clone();
         every(WATCH_MS, move || own.look())?;
         Ok(machines)
+    }
+
+    /// The LAN that they are on.
+    pub fn lan(&self) -> Rc<Lan> {
+        self.lan.clone()
     }
 
     /// Which machines run, or have ended without the background's knowing.
@@ -117,7 +123,8 @@ impl Machines {
                 own.receive(&from, boot, message);
             }
         });
-        worker.send(&WorkerCommand::Start(spec))?;
+        journal::say_of(Some(id.clone()), &format!("{name} is started (run {boot}, {} MiB)", spec.memory.mib()));
+        worker.send(&WorkerCommand::Start(Box::new(spec)))?;
         let machine = Machine {
             boot,
             name,
@@ -146,6 +153,16 @@ impl Machines {
     /// Has the machine save its memory and end.
     pub fn suspend(&self, id: &InstanceId) -> Result<(), Problem> {
         self.send(id, &WorkerCommand::Suspend)
+    }
+
+    /// Has the machine save a checkpoint.
+    pub fn checkpoint(&self, id: &InstanceId) -> Result<(), Problem> {
+        self.send(id, &WorkerCommand::Checkpoint)
+    }
+
+    /// Changes what is done for a running machine without being asked.
+    pub fn set_care(&self, id: &InstanceId, care: Care) -> Result<(), Problem> {
+        self.send(id, &WorkerCommand::Care(care))
     }
 
     /// Asks the guest to shut down, and ends the worker if it has not after a time.
@@ -272,8 +289,13 @@ impl Machines {
                 MachineEvent::Running { .. } | MachineEvent::Paused(_) | MachineEvent::StaysUp { .. } => {
                     self.tell(id, boot, event);
                 }
-                // It says nothing of the machine's state.
-                MachineEvent::Unpacked(_) | MachineEvent::SetUp(_) => {
+                // These say nothing of the machine's state.
+                MachineEvent::Unpacked(_)
+                | MachineEvent::SetUp(_)
+                | MachineEvent::Checkpointed(_)
+                | MachineEvent::NotCheckpointed(_)
+                | MachineEvent::Idle => {
+                    journal::say_of(Some(id.clone()), &words(&event));
                     let own = self.own.clone();
                     spawn_local(tell_background(own, HostNotice { id: id.clone(), boot, event }));
                 }
@@ -302,6 +324,7 @@ impl Machines {
     }
 
     fn tell(&self, id: &InstanceId, boot: u32, event: MachineEvent) {
+        journal::say_of(Some(id.clone()), &words(&event));
         self.with_run(id, boot, |machine| machine.last = Some(event.clone()));
         let own = self.own.clone();
         spawn_local(tell_background(own, HostNotice { id: id.clone(), boot, event }));
@@ -341,6 +364,30 @@ impl Machines {
     fn with_run<T>(&self, id: &InstanceId, boot: u32, work: impl FnOnce(&mut Machine) -> T) -> Option<T> {
         let mut machines = self.machines.borrow_mut();
         machines.get_mut(id).filter(|machine| machine.boot == boot).map(work)
+    }
+}
+
+/// What happened, for the log.
+fn words(event: &MachineEvent) -> String {
+    match event {
+        MachineEvent::Running { .. } => "the processor runs".to_owned(),
+        MachineEvent::Paused(None) => "paused".to_owned(),
+        MachineEvent::Paused(Some(problem)) => format!("paused: {}", problem.message),
+        MachineEvent::Unpacked(None) => "archives were unpacked into the workspace".to_owned(),
+        MachineEvent::Unpacked(Some(problem)) => format!("archives were not unpacked: {}", problem.message),
+        MachineEvent::SetUp(None) => "what its template asks for at its first start is done".to_owned(),
+        MachineEvent::SetUp(Some(problem)) => format!("its first start is not complete: {}", problem.message),
+        MachineEvent::Suspended => "suspended; the worker ends".to_owned(),
+        MachineEvent::StaysUp { problem, .. } => format!("could not be suspended: {}", problem.message),
+        MachineEvent::Checkpointed(checkpoint) => {
+            format!("checkpoint saved: {} bytes, the machine stood still for {} ms", checkpoint.bytes, checkpoint.pause)
+        }
+        MachineEvent::NotCheckpointed(problem) => problem.message.clone(),
+        MachineEvent::Idle => "idle for as long as was chosen".to_owned(),
+        MachineEvent::Halted => "ended; the worker ends".to_owned(),
+        MachineEvent::Reset => "the guest asked for a reset; the worker ends".to_owned(),
+        MachineEvent::Forced => "did not shut down in time; the worker is ended".to_owned(),
+        MachineEvent::Crashed(problem) => format!("crashed: {}", problem.message),
     }
 }
 

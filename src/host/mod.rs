@@ -7,9 +7,11 @@
 mod catalog;
 mod engine;
 mod jobs;
+mod journal;
 mod keep_alive;
 mod lan;
 mod machines;
+mod peers;
 mod worker;
 
 use crate::bridge::{from_js, to_js};
@@ -18,6 +20,7 @@ use catalog::Catalog;
 use jobs::Jobs;
 use js_sys::Promise;
 use machines::Machines;
+use peers::Peers;
 use protocol::{Envelope, HostCall, HostReply, Problem};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -30,6 +33,7 @@ pub struct Host {
     machines: Rc<Machines>,
     jobs: Rc<Jobs>,
     catalog: Rc<Catalog>,
+    peers: Rc<Peers>,
 }
 
 #[wasm_bindgen]
@@ -38,22 +42,25 @@ impl Host {
     #[wasm_bindgen(constructor)]
     pub fn new() -> Result<Self, JsValue> {
         keep_alive::start_if_asked()?;
+        journal::keep()?;
         let machines = Machines::watched()?;
         let jobs = Jobs::new(machines.clone())?;
         let catalog = Catalog::new()?;
-        Ok(Self { machines, jobs, catalog })
+        let peers = Peers::new(machines.lan())?;
+        Ok(Self { machines, jobs, catalog, peers })
     }
 
     /// Does what the background asks; the promise is of its answer.
     pub fn call(&self, message: JsValue, sender: MessageSender) -> Promise {
         let (machines, jobs, catalog) = (self.machines.clone(), self.jobs.clone(), self.catalog.clone());
+        let peers = self.peers.clone();
         future_to_promise(async move {
             if !is_ours(Some(&sender)) {
                 return Err(JsValue::from_str("not from this extension"));
             }
             let reply = match from_js::<Envelope>(message) {
                 Ok(Envelope::Host(call)) => {
-                    answer(&machines, &jobs, &catalog, call).await.unwrap_or_else(HostReply::Failed)
+                    answer(&machines, &jobs, (&catalog, &peers), call).await.unwrap_or_else(HostReply::Failed)
                 }
                 Ok(Envelope::Background(_)) => return Err(JsValue::from_str("not for the host page")),
                 Err(problem) => HostReply::Failed(problem),
@@ -63,13 +70,19 @@ impl Host {
     }
 }
 
-async fn answer(machines: &Machines, jobs: &Rc<Jobs>, catalog: &Catalog, call: HostCall) -> Result<HostReply, Problem> {
+async fn answer(
+    machines: &Machines,
+    jobs: &Rc<Jobs>,
+    (catalog, peers): (&Catalog, &Rc<Peers>),
+    call: HostCall,
+) -> Result<HostReply, Problem> {
     match call {
-        HostCall::List => return Ok(HostReply::Machines(machines.list(), jobs.list())),
+        HostCall::List => return Ok(HostReply::Machines(machines.list(), jobs.list(), peers.live())),
+        HostCall::Peers(request) => return peers.answer(request).await.map(HostReply::Peer),
         HostCall::Start(spec) => {
             jobs.interrupt_tidying();
             catalog.give_way();
-            machines.start(spec)?;
+            machines.start(*spec)?;
         }
         HostCall::Disks(order) => return jobs.answer(*order).await.map(HostReply::Disks),
         HostCall::Catalog(order) => {
@@ -81,6 +94,8 @@ async fn answer(machines: &Machines, jobs: &Rc<Jobs>, catalog: &Catalog, call: H
         HostCall::Suspend(id) => machines.suspend(&id)?,
         HostCall::Shutdown(id, force_after_ms) => machines.shutdown(&id, force_after_ms)?,
         HostCall::Kill(id) => machines.kill(&id)?,
+        HostCall::Checkpoint(id) => machines.checkpoint(&id)?,
+        HostCall::Care(id, care) => machines.set_care(&id, care)?,
         HostCall::Access(id, access) => machines.set_access(&id, access)?,
     }
     Ok(HostReply::Done)

@@ -5,20 +5,24 @@
 
 mod kept;
 mod line;
+mod peers;
 mod uplink;
 mod view;
+mod visit;
 mod web;
 
-use self::uplink::Uplinks;
 use crate::bridge::{from_js, log, text_of, to_js};
 use kept::Kept;
-use line::Line;
+use line::{Line, MACHINE_BATCH};
+use peers::Peers;
 use protocol::{Access, Confined, InstanceId, LanCommand, LanNotice};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
-use vlan::gateway::{Event, GatewayConfig};
+use uplink::Uplinks;
+use visit::Visits;
+use vlan::gateway::{Event, GatewayConfig, LanNames};
 use vlan::switch::{Addresses, Confinement, PortId, SwitchConfig};
 use vlan::{Lan, Mac};
 use wasm_bindgen::prelude::*;
@@ -90,10 +94,12 @@ impl LanWorker {
 /// The LAN, and a line to each machine on it.
 struct Hub {
     lan: RefCell<Lan>,
-    lines: RefCell<BTreeMap<PortId, Line>>,
+    lines: RefCell<BTreeMap<PortId, Line<InstanceId>>>,
+    peers: Peers,
     kept: Kept,
     web: Web,
     uplinks: Uplinks,
+    visits: Visits,
     /// When a timer will wake it, at the latest.
     wakes: Cell<Option<Duration>>,
 }
@@ -113,9 +119,18 @@ impl Hub {
         let config = GatewayConfig::new(kept.plan(), kept::random());
         #[expect(clippy::expect_used, reason = "the one error is a full LAN, and this one is empty")]
         let lan = Lan::new(SwitchConfig::default(), config, kept.leases()).expect("a LAN with room for its gateway");
-        let (lan, web, uplinks) = (RefCell::new(lan), Web::default(), Uplinks::default());
-        let hub = Rc::new(Self { lan, lines: RefCell::default(), kept, web, uplinks, wakes: Cell::new(None) });
+        let hub = Rc::new(Self {
+            lan: RefCell::new(lan),
+            lines: RefCell::default(),
+            peers: Peers::default(),
+            uplinks: Uplinks::default(),
+            kept,
+            web: Web::default(),
+            visits: Visits::default(),
+            wakes: Cell::new(None),
+        });
         hub.look();
+        hub.machines_changed();
         hub.uplinks.begin(&hub);
         hub
     }
@@ -132,7 +147,13 @@ impl Hub {
                 }
             }
             (LanCommand::Detach(id), _) => self.detach(&id),
-            (LanCommand::Attach { .. }, None) => log("a machine was to be attached without a port"),
+            (LanCommand::AttachPeer { id, numbers, rule }, Some(port)) => self.attach_peer(id, numbers, rule, port),
+            (LanCommand::PeerRule(id, rule), _) => self.rule_peer(&id, rule),
+            (LanCommand::PeerMachines(id, name, machines), _) => self.name_peer(&id, &name, &machines),
+            (LanCommand::DetachPeer(id), _) => self.detach_peer(&id),
+            (LanCommand::Attach { .. } | LanCommand::AttachPeer { .. }, None) => {
+                log("a line was to be made without a port")
+            }
         }
     }
 
@@ -145,9 +166,9 @@ impl Hub {
             Ok(at) => {
                 self.web.admit(self, at, &id, access);
                 let own = self.clone();
-                let line = Line::new(id, port, move |event| own.hear(at, event));
+                let line = Line::new(id, MACHINE_BATCH, port, move |event| own.hear(at, event));
                 self.lines.borrow_mut().insert(at, line);
-                self.uplinks.admit(self);
+                self.machines_changed();
                 self.turn();
             }
         }
@@ -172,13 +193,23 @@ impl Hub {
             self.lines.borrow_mut().remove(&at);
             self.web.leave(at);
             self.lan.borrow_mut().detach(at);
+            self.machines_changed();
             self.turn();
         }
     }
 
-    /// Tells the name server what machines of other LANs are called.
+    /// What other LANs are called, whichever way they are joined.
+    fn lan_names(&self) -> LanNames {
+        let mut names = LanNames::default();
+        self.peers.want(&mut names);
+        self.uplinks.want(&mut names);
+        names
+    }
+
+    /// Tells the name server what machines of other LANs are called. A peer, whose words the user has compared, goes before whoever is at an endpoint.
     fn name_others(&self) {
-        let names = self.uplinks.names(self.kept.plan());
+        let mut names = self.peers.names();
+        names.extend(self.uplinks.names(self));
         self.lan.borrow_mut().gateway().set_others(names);
     }
 
@@ -205,6 +236,7 @@ impl Hub {
         loop {
             self.lan.borrow_mut().poll(now());
             let mut idle = !self.events();
+            idle &= !self.serve_peers();
             for (at, line) in &mut *self.lines.borrow_mut() {
                 let room = line.room();
                 let batch = if room > 0 { self.lan.borrow_mut().take(*at, room, now()) } else { vec![] };
@@ -232,8 +264,10 @@ impl Hub {
             some = true;
             match event {
                 Event::Leased(_) => self.kept.keep(self.lan.borrow_mut().gateway().leases().collect()),
+                Event::Tcp(event) if self.visits.hear(self, &event) => {}
                 Event::Tcp(event) => self.web.hear(self, event),
-                Event::Addresses { .. } => {}
+                Event::NameRefused { port, name } => self.web.name_refused(port, &name),
+                Event::Addresses { .. } => self.machines_changed(),
             }
         }
     }
@@ -265,7 +299,9 @@ impl Hub {
         let unix = Duration::from_secs_f64(js_sys::Date::now().max(0.0) / 1000.0);
         self.lan.borrow_mut().set_clock(unix, now());
         self.web.look(self);
+        self.tell_traffic();
         self.uplinks.look(self);
+        self.visits.look(self);
         self.turn();
     }
 }

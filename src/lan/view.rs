@@ -45,6 +45,10 @@ fn answer(hub: &Rc<Hub>, ask: LanAsk) -> Option<LanTold> {
             let file = hub.lan.borrow_mut().capture(at)?.file();
             return Some(LanTold::Captured(id, file));
         }
+        LanAsk::Visit(request) => {
+            hub.visits.begin(hub, request);
+            return None;
+        }
         LanAsk::Confine(id, confined) => {
             hub.confine(&id, confined);
         }
@@ -68,7 +72,7 @@ fn view(hub: &Rc<Hub>) -> LanView {
 }
 
 /// Why frames were dropped, as a word.
-pub(super) fn reason(why: DropReason) -> String {
+pub fn reason(why: DropReason) -> String {
     serde_json::to_value(why).ok().and_then(|why| why.as_str().map(str::to_owned)).unwrap_or_default()
 }
 

@@ -6,7 +6,7 @@
 
 use block::{BlockError, Disk};
 use js_sys::{Function, Object, Reflect, Uint8Array, WebAssembly};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
@@ -59,6 +59,8 @@ pub struct GuestDisk {
     passage: Rc<RefCell<Passage>>,
     trouble: Rc<dyn Fn(DiskTrouble)>,
     size: u64,
+    /// Bytes that the guest has read, and written.
+    moved: Rc<Cell<[f64; 2]>>,
 }
 
 impl State {
@@ -111,7 +113,18 @@ impl GuestDisk {
             passage: Rc::default(),
             trouble: Rc::new(trouble),
             size,
+            moved: Rc::default(),
         }
+    }
+
+    /// Bytes that the guest has read, and written.
+    pub fn moved(&self) -> [f64; 2] {
+        self.moved.get()
+    }
+
+    fn count(&self, read: usize, written: usize) {
+        let [before_read, before_written] = self.moved.get();
+        self.moved.set([before_read + read as f64, before_written + written as f64]);
     }
 
     /// Makes everything that was written durable. A failure is trouble, and is tried again by [`Self::retry`].
@@ -143,6 +156,7 @@ impl GuestDisk {
 
     /// The bytes stand there until the next access: v86 copies them where the guest wants them, once.
     fn read(&self, offset: u64, count: usize) -> Option<Uint8Array> {
+        self.count(count, 0);
         let mut passage = self.passage.borrow_mut();
         let bytes = passage.room(count);
         let read = self.state.borrow_mut().as_mut()?.read(offset, bytes);
@@ -154,6 +168,7 @@ impl GuestDisk {
     }
 
     fn write(&self, offset: u64, bytes: &Uint8Array) {
+        self.count(0, bytes.length() as usize);
         let result = match self.state.borrow_mut().as_mut() {
             Some(state) => {
                 let mut passage = self.passage.borrow_mut();

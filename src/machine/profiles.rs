@@ -8,7 +8,7 @@ use crate::disks::opfs::{Directory, SharedFile};
 use crate::package;
 use agent::AgentError;
 use block::BlockFile as _;
-use profile::{ARCHIVE_MAX, Bundle, Line, Name, Report, from_catalog, marks, runner_from_tar};
+use profile::{ARCHIVE_MAX, Bundle, Line, Name, PackageKey, Report, from_catalog, keys, marks, runner_from_tar};
 use protocol::{
     InstanceId, OWN_PROFILES, PROFILE_LOG_MAX, Problem, ProblemCode, ProfileAsk, ProfileLog, ProfileNews, ProfileRun,
     ProfileVerb, ProfilesNow, profiles_channel,
@@ -130,6 +130,10 @@ impl Profiles {
                 let own = self.clone();
                 spawn_local(async move { own.read_log(name).await });
             }
+            ProfileAsk::Trust(key) => {
+                let own = self.clone();
+                spawn_local(async move { own.trust(key).await });
+            }
             ProfileAsk::Cancel => self.cancel(),
             ProfileAsk::Dismiss => {
                 self.now.borrow_mut().log = None;
@@ -210,13 +214,35 @@ impl Profiles {
         match listed {
             Ok(0) => {
                 self.listings.set(0);
-                self.now.borrow_mut().marks = marks(&String::from_utf8_lossy(&said)).ok();
+                let said = String::from_utf8_lossy(&said);
+                let mut now = self.now.borrow_mut();
+                now.marks = marks(&said).ok();
+                now.keys = keys(&said).unwrap_or_default();
             }
             // The shared files are mounted behind the first prompt.
             Ok(_) => {}
             Err(error) => log(&format!("the guest’s profiles were not listed: {error}")),
         }
         self.changed();
+    }
+
+    /// Has the guest trust a key. Both words are such that a shell takes them as they are.
+    async fn trust(self: &Rc<Self>, key: PackageKey) {
+        let title = format!("{key} is not trusted");
+        let mut said = vec![];
+        let command = format!("sh {FOLDER}/trust.sh {} {}", key.name(), key.sha256());
+        let done = self.agent.exec(&command, &[], LIST_MAX, QUICK_MS, |_, bytes| said.extend_from_slice(bytes)).await;
+        let trouble = match done {
+            Ok(0) => None,
+            Ok(_) => Some(Problem {
+                code: ProblemCode::Refused,
+                message: format!("{title}: {}", String::from_utf8_lossy(&said).trim()),
+                advice: "Look whether the file is still the one that you want, then try again.".to_owned(),
+            }),
+            Err(error) => Some(agent_problem(&title, &error)),
+        };
+        self.now.borrow_mut().trouble = trouble;
+        self.list().await;
     }
 
     async fn read_log(self: &Rc<Self>, name: Name) {

@@ -19,7 +19,7 @@ pub(crate) fn Page() -> Html {
 #[derive(Clone, PartialEq)]
 enum Open {
     Nothing,
-    Editor(Option<TemplateId>, Plan),
+    Editor(Option<TemplateId>, Box<Plan>),
     Runner(TemplateId),
 }
 
@@ -44,10 +44,10 @@ fn Templates() -> Html {
     let on_wish = {
         let (open, problem, world) = (open.setter(), problem.setter(), world.clone());
         Callback::from(move |wish| match wish {
-            Wish::Edit(Template { id, plan, .. }) => open.set(Open::Editor(Some(id), plan)),
+            Wish::Edit(Template { id, plan, .. }) => open.set(Open::Editor(Some(id), Box::new(plan))),
             Wish::Duplicate(Template { plan, .. }) => {
                 let title = world.as_ref().map_or_else(|| plan.title.clone(), |world| free_title(&plan.title, world));
-                open.set(Open::Editor(None, Plan { title, ..plan }));
+                open.set(Open::Editor(None, Box::new(Plan { title, ..plan })));
             }
             Wish::Run(id) => open.set(Open::Runner(id)),
             Wish::Tell(now) => problem.set(Some(now)),
@@ -58,7 +58,7 @@ fn Templates() -> Html {
         Callback::from(move |_: MouseEvent| {
             let image = world.as_ref().and_then(|world| world.images.first()).map(|image| image.id.clone());
             if let Some(image) = image {
-                open.set(Open::Editor(None, Plan::plain("", "", image)));
+                open.set(Open::Editor(None, Box::new(Plan::plain("", "", image))));
             }
         })
     };
@@ -103,7 +103,7 @@ fn Templates() -> Html {
                     { match &*open {
                         Open::Nothing => Html::default(),
                         Open::Editor(id, plan) => html! {
-                            <Editor id={id.clone()} plan={plan.clone()} images={world.images.clone()} on_close={close} />
+                            <Editor id={id.clone()} plan={(**plan).clone()} images={world.images.clone()} on_close={close} />
                         },
                         Open::Runner(template) => html! { <Runner template={template.clone()} on_close={close} /> },
                     } }

@@ -5,7 +5,9 @@ use crate::{
     link::{Client, Link, Update, silent},
     theme::use_theme,
 };
-use protocol::{CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, PageRequest, Problem, Reply, World};
+use protocol::{
+    CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, PageRequest, PeerRequest, Problem, Reply, World,
+};
 use std::rc::Rc;
 use yew::prelude::*;
 
@@ -41,7 +43,7 @@ impl Workbench {
         self.client.ask(PageRequest::Disks(request), move |answer| {
             done(answer.map(|reply| match reply {
                 Reply::Disks(reply) => reply,
-                Reply::Machine(_) | Reply::Catalog(_) => DiskReply::Done,
+                Reply::Machine(_) | Reply::Catalog(_) | Reply::Peer(_) => DiskReply::Done,
             }));
         });
     }
@@ -51,9 +53,14 @@ impl Workbench {
         self.client.ask(PageRequest::Catalog(request), move |answer| {
             done(answer.map(|reply| match reply {
                 Reply::Catalog(reply) => reply,
-                Reply::Machine(_) | Reply::Disks(_) => CatalogReply::Done,
+                Reply::Machine(_) | Reply::Disks(_) | Reply::Peer(_) => CatalogReply::Done,
             }));
         });
+    }
+
+    /// Asks about peers. What goes wrong is the caller's to show.
+    pub fn ask_peers(&self, request: PeerRequest, done: impl FnOnce(Result<(), Problem>) + 'static) {
+        self.client.ask(PageRequest::Peers(request), move |answer| done(answer.map(drop)));
     }
 
     /// Puts [`Workbench::problem`] away; none when it lasts.

@@ -4,7 +4,7 @@ use crate::open::about;
 use crate::schema::{set_about, transaction};
 use crate::{Catalog, Engine, EngineError, Value};
 use layers::Record;
-use protocol::{Confined, Event, ImageFile, InstanceId, Mirror, Plan, Template};
+use protocol::{Confined, Event, EventKind, ImageFile, InstanceId, Mirror, Plan, Template};
 use std::collections::BTreeMap;
 
 /// Most events that are kept: a year of a busy workbench, and some megabytes.
@@ -31,6 +31,7 @@ impl<E: Engine> Catalog<E> {
         }
         transaction(&mut self.engine, |engine| {
             write_events(engine, events)?;
+            write_sessions(engine, events)?;
             write_mirror(engine, mirror, records)?;
             set_about(engine, "mirror", &sum)
         })?;
@@ -52,6 +53,29 @@ fn write_events(engine: &mut impl Engine, events: &[Event]) -> Result<(), Engine
     engine.run_each("INSERT OR IGNORE INTO events VALUES (?, epoch_ms(?::BIGINT), ?, ?, ?, ?, ?, ?, ?)", &lists)?;
     let old = "DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY time DESC, id DESC OFFSET ?::BIGINT)";
     engine.run(old, &[EVENTS_MAX.into()]).map(drop)
+}
+
+/// What was joined, and when it was last seen: what events say of it, one row for each pairing. Their details begin with its identifier.
+fn write_sessions(engine: &mut impl Engine, events: &[Event]) -> Result<(), EngineError> {
+    for event in events {
+        let Some((id, details)) = event.details.split_once(' ') else { continue };
+        let (network, _) = details.split_once(':').unwrap_or((details, ""));
+        match event.kind {
+            EventKind::PeerJoined => {
+                engine.run("DELETE FROM sessions WHERE id = ?", &[id.into()])?;
+                let name = event.name.as_deref().into();
+                let row = [id.into(), network.into(), name, event.time.into(), event.time.into(), details.into()];
+                let insert = "INSERT INTO sessions VALUES (?, ?, ?, epoch_ms(?::BIGINT), epoch_ms(?::BIGINT), ?)";
+                engine.run(insert, &row)?;
+            }
+            EventKind::PeerLeft => {
+                let seen = [event.time.into(), details.into(), id.into()];
+                engine.run("UPDATE sessions SET last_seen = epoch_ms(?::BIGINT), details = ? WHERE id = ?", &seen)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn event_values(event: &Event) -> Vec<Value> {

@@ -254,3 +254,31 @@ fn old_events_go_when_there_are_too_many() {
     assert_eq!(rows(&mut catalog, "SELECT count(*), min(id), max(id) FROM events"), [["50000", "10001", "99999"]]);
     assert_eq!(Value::from(u64::MAX), Value::Int((1 << 53) - 1));
 }
+
+#[test]
+fn a_peer_that_was_joined_is_one_session_and_no_key_is_in_it() {
+    let Some(duck) = database() else { return };
+    let mut catalog = open(duck);
+    let event = |kind, time, id: u64, details: &str| Event {
+        name: Some("bob".to_owned()),
+        details: details.to_owned(),
+        ..catalog::waiting::event(kind, time, id)
+    };
+    let joined = event(EventKind::PeerJoined, 1_700_000_000_000, 1, "abcdefghijkm 10.7.8.0/24");
+    let left = event(EventKind::PeerLeft, 1_700_000_060_000, 2, "abcdefghijkm 10.7.8.0/24: Ended here.");
+    let never = event(EventKind::PeerLeft, 1_700_000_060_000, 3, "nopqrstuvwxy 10.9.9.0/24: Refused.");
+    for events in [vec![joined.clone()], vec![joined, left, never]] {
+        catalog.save(&events, &mirror(vec![]), &[]).unwrap();
+    }
+    assert_eq!(
+        rows(&mut catalog, "SELECT id, peer, name, paired, last_seen, details FROM sessions"),
+        [[
+            "abcdefghijkm",
+            "10.7.8.0/24",
+            "bob",
+            "2023-11-14 22:13:20",
+            "2023-11-14 22:14:20",
+            "10.7.8.0/24: Ended here."
+        ]]
+    );
+}

@@ -1,6 +1,6 @@
 use crate::{
-    Access, CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, Job, JobId, Plan, Problem, Settings,
-    TemplateId, World,
+    Access, Care, CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, Job, JobId, PeerId, PeerLog,
+    PeerRequest, Plan, Problem, Settings, TemplateId, World,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,12 +41,20 @@ pub enum PageRequest {
     ForceStop(InstanceId),
     /// Shuts the guest down and starts it again.
     Restart(InstanceId),
+    /// Starts the machine anew at once, as pressing its reset button does.
+    Reset(InstanceId),
     /// Stops the processor and keeps the memory.
     Pause(InstanceId),
     /// Lets a paused machine go on.
     Resume(InstanceId),
     /// Saves the machine's memory and ends it; [`PageRequest::Start`] goes on from there, also after the browser was closed.
     Suspend(InstanceId),
+    /// Saves a checkpoint of a running machine now; told by the instance's [`Checkpoint`](crate::Checkpoint).
+    SaveCheckpoint(InstanceId),
+    /// Starts a machine whose run was cut short from its last checkpoint: disks and memory are as they were then.
+    GoBack(InstanceId),
+    /// Changes what is done for the machine without being asked.
+    SetCare(InstanceId, Care),
     /// Shows the machine's console tab, opening it if there is none.
     OpenConsole(InstanceId),
     /// Says that this page is the console of the machine, so that it is found again.
@@ -67,6 +75,8 @@ pub enum PageRequest {
     Disks(DiskRequest),
     /// Something about the catalog: the history, and questions about everything.
     Catalog(CatalogRequest),
+    /// Something about other browsers that are joined, or are to be.
+    Peers(PeerRequest),
 }
 
 /// A request with the number under which its answer comes.
@@ -103,6 +113,8 @@ pub enum Reply {
     Disks(DiskReply),
     /// The answer to [`PageRequest::Catalog`].
     Catalog(CatalogReply),
+    /// The answer to [`PageRequest::Peers`]: the pairing that the call made or touched.
+    Peer(PeerId),
 }
 
 impl Reply {
@@ -111,7 +123,7 @@ impl Reply {
         match self {
             Self::Machine(id) => id.as_ref(),
             Self::Disks(DiskReply::Instance(id)) => Some(id),
-            Self::Disks(_) | Self::Catalog(_) => None,
+            Self::Disks(_) | Self::Catalog(_) | Self::Peer(_) => None,
         }
     }
 }
@@ -130,6 +142,8 @@ pub enum Notice {
         /// How many bytes that freed.
         freed: u64,
     },
+    /// So many pairings are under way or joined now; and what has become of one, for the history.
+    Peers(u32, Option<PeerLog>),
 }
 
 /// Runtime messages reach every page of the extension: the envelope says whom one is for.

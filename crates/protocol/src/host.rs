@@ -1,6 +1,7 @@
 use crate::{
-    Access, CatalogAnswer, CatalogOrder, Confined, DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, JobStage,
-    MemoryMib, Point, Problem, Setup, SnapshotId, StartFrom, TemplateId,
+    Access, Care, CatalogAnswer, CatalogOrder, Checkpoint, CheckpointUse, Confined, DiskReply, DiskRequest, Instance,
+    InstanceId, Job, JobId, JobStage, MemoryMib, PeerId, PeerRequest, Point, Problem, Setup, SnapshotId, StartFrom,
+    TemplateId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +62,12 @@ pub struct MachineSpec {
     /// What it goes on from if it has no disk yet.
     #[serde(default)]
     pub warm: Option<WarmState>,
+    /// What is done for it without being asked.
+    #[serde(default)]
+    pub care: Care,
+    /// What becomes of its checkpoint.
+    #[serde(default)]
+    pub checkpoint: CheckpointUse,
     /// What it may do on the LAN.
     #[serde(default)]
     pub confined: Confined,
@@ -152,7 +159,7 @@ pub enum HostCall {
     /// Which machines run?
     List,
     /// Starts a worker with this machine.
-    Start(MachineSpec),
+    Start(Box<MachineSpec>),
     /// Stops the machine's processor.
     Pause(InstanceId),
     /// Lets the machine's processor go on.
@@ -163,6 +170,10 @@ pub enum HostCall {
     Shutdown(InstanceId, u32),
     /// Ends the worker now, as pulling the plug does.
     Kill(InstanceId),
+    /// Has the machine save a checkpoint.
+    Checkpoint(InstanceId),
+    /// What is done for the machine without being asked, from now on.
+    Care(InstanceId, Care),
     /// What the machine may reach on the web from now on.
     Access(InstanceId, Access),
     /// Does something with disks, snapshots or storage.
@@ -171,17 +182,21 @@ pub enum HostCall {
     Tidy(Inventory),
     /// Saves in the catalog, and asks it.
     Catalog(Box<CatalogOrder>),
+    /// Does something about peers.
+    Peers(PeerRequest),
 }
 
 /// The host page's answer to a [`HostCall`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostReply {
-    /// To [`HostCall::List`].
-    Machines(Vec<RunningMachine>, Vec<Job>),
+    /// To [`HostCall::List`]; the last is how many pairings are under way or joined.
+    Machines(Vec<RunningMachine>, Vec<Job>, u32),
     /// To [`HostCall::Disks`].
     Disks(DiskReply),
     /// To [`HostCall::Catalog`].
     Catalog(Box<CatalogAnswer>),
+    /// To [`HostCall::Peers`].
+    Peer(PeerId),
     /// It is done, or on its way and will be told by a [`HostNotice`].
     Done,
     /// It could not be done.
@@ -233,6 +248,12 @@ pub enum MachineEvent {
         /// Why.
         problem: Problem,
     },
+    /// A checkpoint is saved and durable, in place of the one before.
+    Checkpointed(Checkpoint),
+    /// A checkpoint could not be saved, for this reason. The one before is still there.
+    NotCheckpointed(Problem),
+    /// Nothing was typed, and there was next to nothing to do, for as long as the machine's care says.
+    Idle,
     /// The guest has shut down; the worker is ended.
     Halted,
     /// The guest asked for a reset; the worker is ended.
@@ -247,13 +268,17 @@ pub enum MachineEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WorkerCommand {
     /// Starts the machine: a worker's first command, and given once.
-    Start(MachineSpec),
+    Start(Box<MachineSpec>),
     /// Stops the processor.
     Pause,
     /// Lets the processor go on.
     Resume,
     /// Saves the memory and ends the run; told by [`MachineEvent::Suspended`] or [`MachineEvent::StaysUp`].
     Suspend,
+    /// Saves a checkpoint and goes on; told by [`MachineEvent::Checkpointed`] or [`MachineEvent::NotCheckpointed`].
+    Checkpoint,
+    /// What is done without being asked, from now on.
+    Care(Care),
     /// Presses Ctrl-Alt-Del, which the guest's init takes as “shut down”.
     Shutdown,
     /// Freezes the disks, without or with a snapshot; answered with [`WorkerNotice::Frozen`].

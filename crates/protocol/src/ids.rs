@@ -75,6 +75,10 @@ identifier! {
     /// Names a piece of long work, such as an export.
     JobId
 }
+identifier! {
+    /// Names a pairing with another browser, from its first code until it is forgotten.
+    PeerId
+}
 
 /// Names a template: 1 to 64 lower-case letters, digits, dots and hyphens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

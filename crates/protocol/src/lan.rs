@@ -3,7 +3,7 @@
 //! Frames do not come this way: they go through a `MessagePort` for each machine, whose ends the machine's worker and the lan worker have.
 //! Either side sends batches of frames as `Uint8Array`s, and as numbers how many bytes of the other's batches it has dealt with.
 
-use crate::{InstanceId, UplinkAsk, UplinkView};
+use crate::{InstanceId, LanMachine, LanTraffic, PeerId, PeerMachine, PeerRule, UplinkAsk, UplinkView, VisitRequest};
 use serde::{Deserialize, Serialize};
 
 /// The most hosts that a machine is allowed by name.
@@ -70,6 +70,21 @@ pub enum LanCommand {
     Access(InstanceId, Access),
     /// A machine is no longer on the LAN.
     Detach(InstanceId),
+    /// A peer is joined, at the port that comes with this command. It takes the place of an earlier one of the same pairing.
+    AttachPeer {
+        /// The pairing.
+        id: PeerId,
+        /// The numbers of its LAN: it speaks for these addresses only.
+        numbers: (u8, u8),
+        /// What it may do.
+        rule: PeerRule,
+    },
+    /// What a peer may do from now on.
+    PeerRule(PeerId, PeerRule),
+    /// What a peer's machines are called, as labels, and under which name of its LAN.
+    PeerMachines(PeerId, String, Vec<PeerMachine>),
+    /// A peer is no longer joined.
+    DetachPeer(PeerId),
 }
 
 /// What the lan worker tells the host page.
@@ -77,6 +92,12 @@ pub enum LanCommand {
 pub enum LanNotice {
     /// The worker is alive; comes once a second while it is.
     Alive,
+    /// The numbers of the LAN, and the machines that are on it and have an address. Comes when it begins, and after each change.
+    Machines(u8, u8, Vec<LanMachine>),
+    /// What a peer sent was no batch of frames.
+    Malformed(PeerId),
+    /// What went over each peer's line, once a second.
+    Traffic(Vec<(PeerId, LanTraffic)>),
 }
 
 /// Name of the `BroadcastChannel` between the lan worker and the pages that show the LAN.
@@ -93,6 +114,8 @@ pub enum LanAsk {
     Captured(InstanceId),
     /// Let a machine speak with the gateway only, or with nobody.
     Confine(InstanceId, Confined),
+    /// Ask a web server inside a machine. Answered on the request's own channel.
+    Visit(VisitRequest),
     /// About uplinks.
     Uplink(UplinkAsk),
 }

@@ -7,6 +7,7 @@
 //!  host page ── WorkerCommand / MachineEvent over postMessage ──► machine worker
 //!  host page ── LanCommand / LanNotice over postMessage ──► lan worker
 //!  pages ── ConsoleRequest / ConsoleEvent over BroadcastChannel ──► machine worker
+//!  pages ── PeersAsk / PeersTold over BroadcastChannel ──► host page
 //!  pages ── ProfileAsk / ProfileNews over BroadcastChannel ──► machine worker
 //!  pages ── TaskAsk / TaskNews over BroadcastChannel ──► machine worker
 //!  storage worker ── ShareAsk / ShareAnswer over BroadcastChannel ──► machine worker
@@ -15,23 +16,28 @@
 //! Control messages are JSON; console bytes travel as typed arrays. A message that is added here and not handled
 //! somewhere does not compile. This crate knows no browser.
 
+mod care;
 mod catalog;
 mod console;
 mod control;
 mod disks;
 mod event;
 mod file_name;
+mod health;
 mod host;
 mod ids;
 mod lan;
 mod model;
+mod peers;
 mod problem;
 mod profiles;
 mod share;
 mod task;
 mod template;
 mod uplink;
+mod visit;
 
+pub use care::{Care, Checkpoint, CheckpointUse, Minutes, MinutesError, PERIODS_MIN};
 pub use catalog::{
     CatalogAnswer, CatalogCommand, CatalogFailure, CatalogLoss, CatalogNotice, CatalogOrder, CatalogReply,
     CatalogRequest, Column, Mirror, ROWS_MAX, SQL_MAX, Table, Telling,
@@ -45,16 +51,24 @@ pub use disks::{
 };
 pub use event::{EVENT_COLUMNS, Event, EventFilter, EventKind};
 pub use file_name::{FileName, FileNameError, FilePath};
+pub use health::{
+    GuestHealth, HealthAsk, HealthSample, HealthTold, LOG_CHANNEL, LOG_KEY, LOG_LINES_MAX, LOG_TEXT_MAX, LogLine,
+    LogPart, health_channel,
+};
 pub use host::{
     DiskOrder, Fresh, HostCall, HostNotice, HostReply, ImageFile, Inventory, MachineEvent, MachineSpec, NewSnapshot,
     RunningMachine, StorageCommand, StorageNotice, Subject, WarmState, WorkerCommand, WorkerNotice,
 };
-pub use ids::{IdError, InstanceId, JobId, LayerId, NameError, SnapshotId, TemplateId, check_name};
+pub use ids::{IdError, InstanceId, JobId, LayerId, NameError, PeerId, SnapshotId, TemplateId, check_name};
 pub use lan::{
     Access, AccessError, Confined, LAN_CHANNEL, LanAsk, LanCommand, LanLine, LanNotice, LanTold, LanView, WebRequest,
 };
 pub use model::{
     Instance, MEMORY_CHOICES_MIB, MemoryError, MemoryMib, Removed, Settings, StartFrom, State, Theme, World,
+};
+pub use peers::{
+    LanMachine, LanTraffic, PEER_CODE_MAX, PEERS_CHANNEL, PeerCode, PeerLog, PeerMachine, PeerRequest, PeerRule,
+    PeerStage, PeerView, PeersAsk, PeersTold, PeersView,
 };
 pub use problem::{Problem, ProblemCode};
 pub use profiles::{
@@ -77,3 +91,4 @@ pub use uplink::{
     Reachable, UPLINK_ADDRESS_MAX, UPLINK_NAME_MAX, UPLINK_TOKEN_MAX, UPLINKS_MAX, UplinkAsk, UplinkError, UplinkId,
     UplinkMember, UplinkSettings, UplinkState, UplinkView, certificate_hash,
 };
+pub use visit::{VISIT_BODY_MAX, VISIT_WINDOW, VisitAsk, VisitRequest, VisitTold, visit_channel};

@@ -1,5 +1,6 @@
 use crate::{
-    Access, Confined, ImageChoice, InstanceId, Job, Problem, RemovedTemplate, Setup, Telling, Template, TemplateId,
+    Access, Care, Checkpoint, Confined, ImageChoice, InstanceId, Job, Problem, ProblemCode, RemovedTemplate, Setup,
+    Telling, Template, TemplateId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +123,12 @@ pub struct Instance {
     /// What it may reach on the web.
     #[serde(default)]
     pub access: Access,
+    /// What is done for it without being asked.
+    #[serde(default)]
+    pub care: Care,
+    /// The last state to which it can go back if its run is cut short, or was.
+    #[serde(default)]
+    pub checkpoint: Option<Checkpoint>,
     /// What it may do on the LAN, until a page says otherwise.
     #[serde(default)]
     pub confined: Confined,
@@ -160,6 +167,8 @@ impl Instance {
             start_from: StartFrom::Disk,
             disks: 0,
             access: Access::default(),
+            care: Care::default(),
+            checkpoint: None,
             confined: Confined::default(),
             image: None,
             cmdline: String::new(),
@@ -172,6 +181,17 @@ impl Instance {
     /// The packaged image under its first disk.
     pub fn image(&self) -> &TemplateId {
         self.image.as_ref().unwrap_or(&self.template)
+    }
+
+    /// Whether its run was cut short by the browser's end, and nobody has decided yet how it goes on.
+    pub fn is_interrupted(&self) -> bool {
+        let code = self.problem.as_ref().map(|problem| problem.code);
+        self.state == State::Stopped && code == Some(ProblemCode::Interrupted)
+    }
+
+    /// The checkpoint to which it can go back now.
+    pub fn way_back(&self) -> Option<Checkpoint> {
+        self.checkpoint.filter(|_| matches!(self.state, State::Stopped | State::Crashed))
     }
 }
 

@@ -137,6 +137,7 @@ impl Registry {
                 if let (Ok(instance), DiskReply::Restored { memory }) = (self.find(id), reply) {
                     instance.state = if *memory { State::Suspended } else { State::Stopped };
                     instance.problem = None;
+                    instance.checkpoint = None;
                 }
                 self.disks_changed(id);
                 vec![Effect::Tidy(self.inventory())]

@@ -1,6 +1,6 @@
 //! What the host page tells, and what becomes of it.
 
-use crate::{Effect, Registry};
+use crate::{Beginning, Effect, Registry};
 use protocol::{HostCall, HostNotice, Instance, InstanceId, MachineEvent, Problem, ProblemCode, RunningMachine, State};
 
 impl Registry {
@@ -36,7 +36,28 @@ impl Registry {
                 false
             }
             MachineEvent::Suspended => {
+                instance.checkpoint = None;
                 instance.ended(State::Suspended, None);
+                false
+            }
+            MachineEvent::Checkpointed(checkpoint) => {
+                instance.checkpoint = Some(checkpoint);
+                instance.disks = instance.disks.wrapping_add(1);
+                if instance.state == State::Running {
+                    instance.problem = None;
+                }
+                false
+            }
+            MachineEvent::NotCheckpointed(problem) => {
+                instance.problem = Some(problem);
+                false
+            }
+            MachineEvent::Idle => {
+                // The user may have chosen otherwise while this was on its way.
+                if instance.state == State::Running && instance.care.suspend.is_some() {
+                    instance.state = State::Suspending;
+                    return vec![Effect::Host(HostCall::Suspend(id))];
+                }
                 false
             }
             MachineEvent::SetUp(problem) => {
@@ -54,8 +75,12 @@ impl Registry {
                 }
                 false
             }
-            MachineEvent::Halted => instance.ended(State::Stopped, None),
+            MachineEvent::Halted => {
+                instance.checkpoint = None;
+                instance.ended(State::Stopped, None)
+            }
             MachineEvent::Reset => {
+                instance.checkpoint = None;
                 let stopping = instance.state == State::Stopping;
                 let restarting = instance.ended(State::Stopped, None);
                 restarting || !stopping
@@ -83,12 +108,16 @@ impl Registry {
     /// Takes in that the host page could not do what it was asked to do for this machine.
     pub fn host_failed(&mut self, call: &HostCall, problem: Problem) {
         let (id, boot) = match call {
-            HostCall::List | HostCall::Disks(_) | HostCall::Tidy(_) | HostCall::Catalog(_) => return,
+            HostCall::List | HostCall::Disks(_) | HostCall::Tidy(_) | HostCall::Catalog(_) | HostCall::Peers(_) => {
+                return;
+            }
             HostCall::Start(spec) => (&spec.id, Some(spec.boot)),
             HostCall::Pause(id)
             | HostCall::Resume(id)
             | HostCall::Suspend(id)
             | HostCall::Access(id, _)
+            | HostCall::Care(id, _)
+            | HostCall::Checkpoint(id)
             | HostCall::Shutdown(id, _)
             | HostCall::Kill(id) => (id, None),
         };
@@ -142,7 +171,7 @@ impl Registry {
     }
 
     fn boot_again(&mut self, id: &InstanceId) -> Vec<Effect> {
-        match self.boot(id, false) {
+        match self.boot(id, Beginning::Usual) {
             Ok(start) => vec![start],
             Err(problem) => {
                 if let Ok(instance) = self.find(id) {

@@ -12,6 +12,7 @@
 //!     └──────────── crashed ◄──────────── stopping ◄───────────┘
 //! ```
 
+mod care;
 mod disks;
 mod events;
 mod recovery;
@@ -20,9 +21,9 @@ mod requests;
 mod templates;
 
 use protocol::{
-    DiskOrder, HostCall, ImageChoice, ImageFile, Instance, InstanceId, Inventory, Job, JobId, MachineSpec, MemoryMib,
-    Problem, ProblemCode, Removed, RemovedTemplate, Settings, StartFrom, State, Template, TemplateId, Theme, WarmState,
-    World,
+    CheckpointUse, DiskOrder, HostCall, ImageChoice, ImageFile, Instance, InstanceId, Inventory, Job, JobId,
+    MachineSpec, MemoryMib, Problem, ProblemCode, Removed, RemovedTemplate, Settings, StartFrom, State, Template,
+    TemplateId, Theme, WarmState, World,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -91,6 +92,17 @@ pub struct Stored {
     pub removed_templates: Vec<RemovedTemplate>,
     /// What the user chose, if anything.
     pub settings: Option<Settings>,
+}
+
+/// What a run begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    /// A saved memory, else nothing.
+    Usual,
+    /// Nothing: a saved memory is given up.
+    Forget,
+    /// The checkpoint's disks and memory.
+    Checkpoint,
 }
 
 /// All instances, templates and settings.
@@ -194,8 +206,8 @@ impl Registry {
         })
     }
 
-    /// Puts an instance that does not run into [`State::Starting`] and says how; `forget` gives up a saved memory.
-    fn boot(&mut self, id: &InstanceId, forget: bool) -> Result<Effect, Problem> {
+    /// Puts an instance that does not run into [`State::Starting`] and says how.
+    fn boot(&mut self, id: &InstanceId, from: Beginning) -> Result<Effect, Problem> {
         let image = self.find(id)?.image().clone();
         let base = self.image(&image)?.clone();
         let empty = self.workspace.clone();
@@ -214,7 +226,7 @@ impl Registry {
             "" => base.cmdline,
             more => format!("{} {more}", base.cmdline),
         };
-        Ok(Effect::Host(HostCall::Start(MachineSpec {
+        Ok(Effect::Host(HostCall::Start(Box::new(MachineSpec {
             id: id.clone(),
             boot: instance.boot,
             name: instance.name.clone(),
@@ -222,13 +234,19 @@ impl Registry {
             cmdline,
             image: base.image,
             start_from: instance.start_from,
-            forget,
+            forget: from == Beginning::Forget,
             access: instance.access.clone(),
             warm: base.warm.filter(fits),
             confined: instance.confined,
             workspace: instance.workspace.map(|bytes| (empty, bytes)),
             setup: instance.setup.clone(),
-        })))
+            care: instance.care,
+            checkpoint: match instance.checkpoint {
+                Some(_) if from == Beginning::Checkpoint => CheckpointUse::GoBack,
+                Some(_) => CheckpointUse::Keep,
+                None => CheckpointUse::Drop,
+            },
+        }))))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What pages may ask, and when.
 
-use crate::{Effect, Registry, SHUTDOWN_TIMEOUT_MS};
+use crate::{Beginning, Effect, Registry, SHUTDOWN_TIMEOUT_MS};
 use protocol::{
     Access, HostCall, Instance, InstanceId, PageRequest, Problem, ProblemCode, Settings, State, TemplateId, check_name,
 };
@@ -31,12 +31,16 @@ impl Registry {
             PageRequest::SaveTemplate { id, plan } => self.save_template(id, *plan, random),
             PageRequest::RemoveTemplate(id) => self.remove_template(&id, now),
             PageRequest::BringBackTemplate(id) => self.bring_back_template(&id),
-            PageRequest::Start(id) => self.start(id, false),
-            PageRequest::Boot(id) => self.start(id, true),
+            PageRequest::Start(id) => self.start(id, Beginning::Usual),
+            PageRequest::Boot(id) => self.start(id, Beginning::Forget),
+            PageRequest::GoBack(id) => self.go_back(id),
             PageRequest::Suspend(id) => self.suspend(id),
             PageRequest::Stop(id) => self.stop(id, now, false),
             PageRequest::Restart(id) => self.stop(id, now, true),
-            PageRequest::ForceStop(id) => self.force_stop(id),
+            PageRequest::Reset(id) => self.reset(id),
+            PageRequest::ForceStop(id) => self.force_stop(id, false),
+            PageRequest::SaveCheckpoint(id) => self.save_checkpoint(id),
+            PageRequest::SetCare(id, care) => self.set_care(id, care),
             PageRequest::Pause(id) => self.pause(id),
             PageRequest::Resume(id) => self.resume(id),
             PageRequest::OpenConsole(id) => {
@@ -52,7 +56,7 @@ impl Registry {
             PageRequest::SaveSettings(settings) => self.save_settings(settings),
             PageRequest::Disks(request) => self.disk_request(request, now, random),
             // The catalog shows what is decided here and decides nothing: the background sees to it.
-            PageRequest::Catalog(_) => Ok((None, vec![])),
+            PageRequest::Catalog(_) | PageRequest::Peers(_) => Ok((None, vec![])),
         }
     }
 
@@ -85,7 +89,7 @@ impl Registry {
             ephemeral: ephemeral || plan.ephemeral,
             ..Instance::new(id.clone(), name, template.clone(), memory, now)
         });
-        let start = self.boot(&id, false)?;
+        let start = self.boot(&id, Beginning::Usual)?;
         Ok((id, start))
     }
 
@@ -100,12 +104,12 @@ impl Registry {
             .unwrap_or_else(|| word.to_owned())
     }
 
-    fn start(&mut self, id: InstanceId, forget: bool) -> Result<Granted, Problem> {
+    pub(crate) fn start(&mut self, id: InstanceId, from: Beginning) -> Result<Granted, Problem> {
         let instance = self.find(&id)?;
         if instance.state.is_live() {
             return Err(refused(format!("{} is running already.", instance.name)));
         }
-        let start = self.boot(&id, forget)?;
+        let start = self.boot(&id, from)?;
         Ok((Some(id), vec![start]))
     }
 
@@ -127,7 +131,7 @@ impl Registry {
     fn stop(&mut self, id: InstanceId, now: u64, restarting: bool) -> Result<Granted, Problem> {
         let instance = self.find(&id)?;
         match instance.state {
-            State::Stopped | State::Crashed if restarting => self.start(id, false),
+            State::Stopped | State::Crashed if restarting => self.start(id, Beginning::Usual),
             State::Stopped | State::Suspended | State::Crashed => {
                 Err(refused(format!("{} is not running.", instance.name)))
             }
@@ -146,13 +150,23 @@ impl Registry {
         }
     }
 
-    fn force_stop(&mut self, id: InstanceId) -> Result<Granted, Problem> {
+    /// As the plug pulled and put back: the guest notices when it boots again.
+    fn reset(&mut self, id: InstanceId) -> Result<Granted, Problem> {
+        let instance = self.find(&id)?;
+        if instance.state == State::Suspending {
+            return Err(refused(format!("{} is being suspended.", instance.name)));
+        }
+        self.force_stop(id, true)
+    }
+
+    fn force_stop(&mut self, id: InstanceId, restarting: bool) -> Result<Granted, Problem> {
         let instance = self.find(&id)?;
         if !instance.state.is_live() {
             return Err(refused(format!("{} is not running.", instance.name)));
         }
         instance.state = State::Stopping;
         instance.forced_at = None;
+        instance.restarting = restarting;
         Ok((Some(id.clone()), vec![Effect::Host(HostCall::Kill(id))]))
     }
 
@@ -169,7 +183,7 @@ impl Registry {
         let instance = self.find(&id)?;
         match instance.state {
             State::Paused => Ok((Some(id.clone()), vec![Effect::Host(HostCall::Resume(id))])),
-            State::Suspended => self.start(id, false),
+            State::Suspended => self.start(id, Beginning::Usual),
             State::Running => Ok((Some(id), vec![])),
             _ => Err(refused(format!("{} is neither paused nor suspended.", instance.name))),
         }

@@ -179,7 +179,7 @@ mod tests {
         let request = PageRequest::Launch { template: Some(template.clone()) };
         let (made, mut effects) = registry.request(request, 0, random).unwrap();
         match effects.remove(0) {
-            Effect::Host(HostCall::Start(spec)) => (made.unwrap(), spec),
+            Effect::Host(HostCall::Start(spec)) => (made.unwrap(), *spec),
             other => panic!("{other:?}"),
         }
     }

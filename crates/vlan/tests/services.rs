@@ -6,6 +6,7 @@ mod common;
 use common::{PLAN, World, connected, forge, mac, transfer};
 use std::net::Ipv4Addr;
 use std::time::Duration;
+use vlan::gateway::Event;
 use vlan::gateway::dns::message;
 use vlan::stage::pcap::CaptureConfig;
 use vlan::switch::Confinement;
@@ -140,4 +141,22 @@ fn an_idle_lan_sleeps() {
         wakes += 1;
         assert!(wakes < 20, "it wants to be called again and again at {:?}", world.now);
     }
+}
+
+#[test]
+fn a_name_of_the_outside_world_that_is_refused_is_told_once() {
+    let mut world = World::with_guests(1);
+    let look_up = |world: &mut World, name: &str| {
+        ask(world, (PLAN.gateway(), 53), &message::query(7, name, message::kind::A));
+        let told = |event: Event| if let Event::NameRefused { name, .. } = event { Some(name) } else { None };
+        world.events.drain(..).filter_map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(look_up(&mut world, "example.org"), ["example.org"]);
+    assert_eq!(look_up(&mut world, "example.org"), [] as [&str; 0], "clients ask several times");
+    // What can't be a name of the internet is nobody's wish to go there.
+    for name in ["alpine-1.lan", "nobody.lan", "nobody", "printer.local"] {
+        assert_eq!(look_up(&mut world, name), [] as [&str; 0], "{name}");
+    }
+    world.run(11_000);
+    assert_eq!(look_up(&mut world, "example.org"), ["example.org"]);
 }

@@ -27,7 +27,7 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 use uplink::{Member, Name};
 use vlan::Mac;
-use vlan::gateway::label;
+use vlan::gateway::{LanNames, label};
 use vlan::plan::Plan;
 
 /// All uplinks.
@@ -157,15 +157,21 @@ impl Uplinks {
         }
     }
 
+    /// Says what the LANs in the rooms are called.
+    pub fn want(&self, names: &mut LanNames) {
+        for uplink in self.all() {
+            uplink.members.borrow().iter().for_each(|member| names.want(&member.name, plan(member)));
+        }
+    }
+
     /// What the name service calls the machines of others.
-    pub fn names(&self, plan: Plan) -> Vec<(String, Ipv4Addr)> {
+    pub fn names(&self, hub: &Hub) -> Vec<(String, Ipv4Addr)> {
+        let (own, lans) = (hub.kept.plan(), hub.lan_names());
         let mut names = Vec::new();
         for uplink in self.all() {
-            for (member, label) in labelled(&uplink.members.borrow()) {
-                if (member.a, member.b) == (plan.a, plan.b) {
-                    // Nobody else has our addresses.
-                    continue;
-                }
+            // Nobody else has our addresses.
+            for member in uplink.members.borrow().iter().filter(|member| plan(member) != own) {
+                let label = lans.label(&member.name, plan(member));
                 let machines = member.machines.iter().filter(|machine| usable(machine));
                 names.extend(machines.map(|machine| (format!("{}.{label}", machine.name), address(member, machine))));
             }
@@ -175,7 +181,8 @@ impl Uplinks {
 
     /// All of them as pages see them.
     pub fn view(&self, hub: &Hub) -> Vec<UplinkView> {
-        self.all().iter().map(|uplink| view::view(hub, uplink)).collect()
+        let names = hub.lan_names();
+        self.all().iter().map(|uplink| view::view(hub, uplink, &names)).collect()
     }
 }
 
@@ -202,22 +209,12 @@ fn usable(machine: &Name) -> bool {
     label(&machine.name) == machine.name && !machine.name.is_empty() && (2..=254).contains(&machine.host)
 }
 
-fn address(member: &Member, machine: &Name) -> Ipv4Addr {
-    Ipv4Addr::new(10, member.a, member.b, machine.host)
+fn plan(member: &Member) -> Plan {
+    Plan { a: member.a, b: member.b }
 }
 
-/// Members with what the name service calls them: their names, with their numbers behind them if two have the same one.
-fn labelled(members: &[Member]) -> Vec<(&Member, String)> {
-    let plain = |member: &Member| label(&member.name);
-    let labels = members.iter().map(|member| {
-        let name = plain(member);
-        let alone = members.iter().filter(|other| plain(other) == name).count() == 1;
-        match alone && !name.is_empty() {
-            true => (member, name),
-            false => (member, label(&format!("{name}-{}-{}", member.a, member.b))),
-        }
-    });
-    labels.collect()
+fn address(member: &Member, machine: &Name) -> Ipv4Addr {
+    plan(member).host(machine.host)
 }
 
 /// The machines that others may know by name.

@@ -13,6 +13,17 @@ const URL_MAX: usize = 500;
 #[derive(Debug, Default)]
 pub struct Records(RefCell<VecDeque<WebRequest>>);
 
+impl super::Web {
+    /// A machine wanted to look up a name that it may not reach.
+    pub fn name_refused(&self, at: vlan::switch::PortId, name: &str) {
+        if let Err(why) = self.check(at, &format!("http://{name}/"))
+            && let Some(permit) = self.permits.borrow().get(&at)
+        {
+            self.records.push(&permit.id, "DNS", name, Err(&why));
+        }
+    }
+}
+
 impl Records {
     /// Adds one.
     pub fn push(&self, machine: &InstanceId, method: &str, url: &str, outcome: Result<u16, &str>) {

@@ -7,6 +7,7 @@ use crate::machine::agent::GuestAgent;
 use crate::machine::console::Console;
 use crate::machine::disk::GuestDisk;
 use crate::machine::drives::Drives;
+use crate::machine::health::Health;
 use crate::machine::memory::SavedMemory;
 use crate::machine::network::{From, Network};
 use crate::machine::prepared::Prepared;
@@ -66,6 +67,9 @@ impl Run {
             network: Network::new(&spec.id),
             share,
             profiles,
+            health: OnceCell::new(),
+            care: Cell::new(spec.care),
+            attention: Cell::default(),
             tasks,
             setup: Cell::new(if spec.setup.is_some() { Stage::Wanted } else { Stage::Done }),
             panic: RefCell::default(),
@@ -74,6 +78,7 @@ impl Run {
             unpacking: Cell::default(),
             freezing: Cell::new(false),
             clock_stale: Cell::new(false),
+            serial_size: Cell::new(None),
             holds: Cell::default(),
             switching: Cell::new(false),
             started: Cell::new(0),
@@ -81,6 +86,11 @@ impl Run {
             spec,
         });
         ears.bind(run.clone());
+        let counted = Rc::downgrade(&run);
+        let count = move || counted.upgrade().map(|run| run.count());
+        if let Some(health) = Health::open(&run.spec.id, run.agent.clone(), count) {
+            let _ = run.health.set(health);
+        }
         let from = match beginning {
             Beginning::Boot => From::Nothing,
             _ if run.drives.warm => From::Warm,

@@ -15,10 +15,10 @@ pub(crate) const PORT_FOLLOWS: &str = "started successfully on port ";
 const CALLED_HOME: &str = "MAP *.google.com ~NOTFOUND, MAP *.googleapis.com ~NOTFOUND, \
                            MAP *.gvt1.com ~NOTFOUND, MAP *.duckduckgo.com ~NOTFOUND";
 
-/// chromedriver on a port that the system chooses, with the browser's console in its log.
-pub(crate) fn driver(paths: &ChromiumPaths, folders: &Folders) -> Command {
+/// chromedriver on this port, or for 0 on one that the system chooses, with the browser's console in its log.
+pub(crate) fn driver(paths: &ChromiumPaths, folders: &Folders, port: u16) -> Command {
     let mut command = Command::new(&paths.driver);
-    command.args(["--port=0", "--enable-chrome-logs"]);
+    command.args([&format!("--port={port}"), "--enable-chrome-logs"]);
     // Else crash reports and their database go to the user's own profile.
     command.env("BREAKPAD_DUMP_LOCATION", folders.temporary());
     command

@@ -59,6 +59,14 @@ pub enum Error {
         /// The last error of the condition, and what page and browser were doing.
         circumstances: String,
     },
+    /// A network of the test's could not be set up or changed.
+    #[error("{what} failed: {said}")]
+    Network {
+        /// The command.
+        what: String,
+        /// What it said.
+        said: String,
+    },
     /// A condition of a test that has its own words for why it is not met.
     #[error("{0}")]
     Unmet(String),

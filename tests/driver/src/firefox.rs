@@ -14,11 +14,11 @@ pub(crate) const PORT_FOLLOWS: &str = "Listening on 127.0.0.1:";
 /// The host of the extension's pages. Firefox would draw one for each profile; this one is told to it beforehand.
 pub(crate) const UUID: &str = "5d0c4b1e-6f0a-4c39-8b62-3a8f1c9e7d24";
 
-/// geckodriver on ports that the system chooses.
-pub(crate) fn driver(paths: &FirefoxPaths) -> Command {
+/// geckodriver on this port, or for 0 on one that the system chooses.
+pub(crate) fn driver(paths: &FirefoxPaths, port: u16) -> Command {
     let mut command = Command::new(&paths.driver);
     // Without system access Firefox opens no page of an extension for a driver.
-    command.args(["--port", "0", "--websocket-port", "0", "--allow-system-access"]);
+    command.args(["--port", &port.to_string(), "--websocket-port", "0", "--allow-system-access"]);
     // Only with this does Firefox heed the preference by which geckodriver keeps it from asking for remote settings.
     command.env("MOZ_REMOTE_SETTINGS_DEVTOOLS", "1");
     command

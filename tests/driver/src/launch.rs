@@ -5,7 +5,7 @@ use crate::devtools::DevTools;
 use crate::error::{Doing, answer};
 use crate::extension::Extension;
 use crate::processes::Processes;
-use crate::{Error, Kind, LaunchOptions, Result, chromium, firefox, wait};
+use crate::{Error, Kind, LaunchOptions, Result, chromium, firefox, network, wait};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -78,19 +78,29 @@ impl Browser {
         let kind = options.kind;
         let extension = Extension::read(&options.extension, kind)?;
         let folders = Folders::make(options.profile.as_deref())?;
+        let port = match &options.namespace {
+            None => 0,
+            Some(namespace) => network::forward(namespace).map_err(|error| Error::Network {
+                what: format!("a way into the network namespace {namespace}"),
+                said: error.to_string(),
+            })?,
+        };
         let (mut driver, capabilities, port_follows) = match kind {
             Kind::Chromium => {
                 let paths = setup::chromium()?;
                 let wanted = chromium::capabilities(&paths.browser, &options, &extension, &folders);
-                (chromium::driver(&paths, &folders), wanted, chromium::PORT_FOLLOWS)
+                (chromium::driver(&paths, &folders, port), wanted, chromium::PORT_FOLLOWS)
             }
             Kind::Firefox => {
                 let paths = setup::firefox()?;
                 let wanted = firefox::capabilities(&paths.browser, &options, &extension, &folders);
-                (firefox::driver(&paths), wanted, firefox::PORT_FOLLOWS)
+                (firefox::driver(&paths, port), wanted, firefox::PORT_FOLLOWS)
             }
         };
         driver.env("TMPDIR", folders.temporary());
+        if let Some(namespace) = &options.namespace {
+            driver = network::inside(namespace, &driver);
+        }
         let (processes, port) = start(&driver, folders.log(), port_follows, kind).await?;
         let client = client()?;
         let session = session(port, capabilities, client.clone()).await;

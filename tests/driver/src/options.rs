@@ -46,6 +46,8 @@ pub struct LaunchOptions {
     /// Whether tabs that the extension itself opens are among the tabs. In Chromium a debugger is attached to its service
     /// worker then, which keeps that from being ended.
     pub extension_tabs: bool,
+    /// The network namespace in which driver and browser run ([`crate::Network::host`]). `None`: this process's own.
+    pub namespace: Option<String>,
     /// Further arguments for the browser.
     pub extra_args: Vec<String>,
 }
@@ -62,6 +64,7 @@ impl LaunchOptions {
             dark: false,
             patience: Duration::from_secs(10),
             extension_tabs: false,
+            namespace: None,
             extra_args: Vec::new(),
         }
     }

@@ -47,8 +47,15 @@ async fn transfer(from: &mut Console<'_>, to: &mut Console<'_>, name: &str, mib:
     assert!(sent.len() > 64, "{sent}");
 }
 
+/// A number from the environment.
+fn number(name: &str, usual: u32) -> u32 {
+    std::env::var(name).map_or(usual, |text| text.parse().unwrap())
+}
+
 async fn two_machines(kind: Kind) {
     let browser = browser(kind).await;
+    // How much is transferred, and how many more machines there are beside the two.
+    let (mib, more) = (number("LAN_MIB", 4), number("LAN_GUESTS", 2).saturating_sub(2));
     let workbench = Workbench::open(&browser).await.unwrap();
     let (_, mut first) = launched(&workbench).await;
     let (second_id, mut second) = launched(&workbench).await;
@@ -62,8 +69,23 @@ async fn two_machines(kind: Kind) {
     assert!(pings(&mut second, "gateway.lan").await);
     let reversed = text(&mut second, &format!("nslookup {one}")).await;
     assert!(reversed.contains("alpine-1.lan"), "{reversed}");
-    transfer(&mut first, &mut second, "alpine-2.lan", 4).await;
-    transfer(&mut second, &mut first, "alpine-1.lan", 4).await;
+    transfer(&mut first, &mut second, "alpine-2.lan", mib).await;
+    transfer(&mut second, &mut first, "alpine-1.lan", mib).await;
+    // A lease that is renewed is the same.
+    let renew = format!("kill -USR1 $(pidof udhcpc); {}", until("ping -c 1 -W 1 gateway.lan > /dev/null"));
+    assert_eq!(second.exec(&renew, SOON).await.unwrap().status, 0, "no DHCP client");
+    assert_eq!(address(&mut second).await, two);
+    let mut others = vec![];
+    for _ in 0..more {
+        others.push(launched(&workbench).await.1);
+    }
+    let count = others.len() + 2;
+    for (number, console) in [&mut first, &mut second].into_iter().chain(&mut others).enumerate() {
+        address(console).await;
+        for other in (1..=count).filter(|other| more > 0 && *other != number + 1) {
+            assert!(pings(console, &format!("alpine-{other}.lan")).await, "{number} and {other}");
+        }
+    }
 
     // It is asked to leave: nothing answers in its place, and its name is nobody's.
     stop(&workbench, &second_id).await;

@@ -4,49 +4,18 @@
 
 mod common;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use common::{BOOT, SOON, WORK, browser, launched, run, started, stop, text};
+use common::{BOOT, SOON, WORK, browser, exported, launched, run, started, stop, text};
 use driver::thirtyfour::By;
 use driver::{Browser, Kind};
 use e2e::{Error, Workbench};
 use protocol::{
-    ArchiveFormat, DiskFormat, DiskName, DiskRequest, ExportWhat, ImportWhat, InstanceId, JobId, JobStage, Outcome,
-    PageRequest, Problem, ProblemCode, State,
+    ArchiveFormat, DiskFormat, DiskName, DiskRequest, ExportWhat, ImportWhat, JobId, JobStage, Outcome, PageRequest,
+    Problem, ProblemCode, State,
 };
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// How much of an exported file is asked for at once, in bytes.
-const PIECE: u64 = 4 << 20;
-
-/// Writes what was exported to a file of the test.
-async fn exported(workbench: &Workbench<'_>, id: &InstanceId, what: ExportWhat, to: &Path) -> Outcome {
-    let request = DiskRequest::Export { id: id.clone(), snapshot: None, what };
-    let job = workbench.begin(request).await.unwrap();
-    let outcome = workbench.wait_for_job(&job, WORK).await.unwrap();
-    let file = outcome.file.clone().expect("a file");
-    let mut bytes = vec![];
-    while (bytes.len() as u64) < file.bytes {
-        let script = "
-            const [job, from, count] = arguments;
-            const root = await navigator.storage.getDirectory();
-            const file = await (await (await root.getDirectoryHandle('exports')).getFileHandle(job)).getFile();
-            const reader = new FileReader();
-            const read = new Promise((resolve) => (reader.onload = resolve));
-            reader.readAsDataURL(file.slice(from, from + count));
-            await read;
-            return reader.result.split(',')[1];";
-        let arguments = vec![json!(job), json!(bytes.len()), json!(PIECE)];
-        let piece = workbench.browser().eval_async(script, arguments).await.unwrap();
-        bytes.extend(STANDARD.decode(piece.as_str().unwrap()).unwrap());
-    }
-    fs::write(to, bytes).unwrap();
-    workbench.disks(DiskRequest::DismissJob(job)).await.unwrap();
-    outcome
-}
 
 /// Hands a file over as the pages do, with a picker that the test fills in.
 async fn begin_import(workbench: &Workbench<'_>, what: ImportWhat, file: &Path) -> JobId {

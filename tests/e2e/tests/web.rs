@@ -4,6 +4,7 @@
 
 mod common;
 #[path = "common/server.rs"]
+#[allow(dead_code, reason = "apk.rs uses the rest")]
 mod server;
 
 use common::{BOOT, SOON, Variant, WORK, launched, run, text};
@@ -63,7 +64,8 @@ async fn fetches(kind: Kind) {
     let site = format!("http://{}", server.host());
 
     // A file of some MiB, whole and from its middle.
-    let all = bytes(8 << 20);
+    let mib = std::env::var("WEB_MIB").map_or(8, |text| text.parse().unwrap());
+    let all = bytes(mib << 20);
     let got = text(&mut console, &format!("{PROXY} wget -q -O - {site}/bytes/{} | sha256sum", all.len())).await;
     assert_eq!(got.split(' ').next().unwrap(), sha256(&all));
     let rest = format!(
@@ -73,9 +75,9 @@ async fn fetches(kind: Kind) {
     assert_eq!(text(&mut console, &rest).await.split(' ').next().unwrap(), sha256(&all));
 
     // A body, a status, a redirect.
-    let prepare = "head -c 3000000 /dev/urandom > /tmp/body; sha256sum < /tmp/body";
-    let sent = text(&mut console, prepare).await;
-    let posted = post(&mut console, &format!("{site}/echo"), "cat /tmp/body", 3_000_000).await;
+    let length: usize = std::env::var("WEB_POST").map_or(3_000_000, |text| text.parse().unwrap());
+    let sent = text(&mut console, &format!("head -c {length} /dev/urandom > /tmp/body; sha256sum < /tmp/body")).await;
+    let posted = post(&mut console, &format!("{site}/echo"), "cat /tmp/body", length).await;
     assert!(posted.ends_with(sent.split(' ').next().unwrap()), "{posted}");
     let (said, status) = wget(&mut console, &format!("{site}/missing")).await;
     assert!(status != 0 && said.contains("404"), "{said}");

@@ -1,6 +1,8 @@
 //! The calls that wait for an answer, and what becomes of them when the connection is lost.
 
-use protocol::{DiskRequest, InstanceId, PageCall, PageRequest, Problem, ProblemCode, Reply, ShareWhat, State, World};
+use protocol::{
+    DiskRequest, InstanceId, PageCall, PageRequest, PeerRequest, Problem, ProblemCode, Reply, ShareWhat, State, World,
+};
 use std::collections::BTreeMap;
 
 /// What a call ends with.
@@ -104,7 +106,8 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
         PageRequest::RemoveTemplate(id) if world.template(id).is_none() => Fate::Ends(Ok(Reply::Machine(None))),
         PageRequest::BringBackTemplate(id) if world.template(id).is_some() => Fate::Ends(Ok(Reply::Machine(None))),
         PageRequest::Restart(_) => unknown("restart the machine"),
-        PageRequest::Start(id) | PageRequest::Boot(id) => {
+        PageRequest::Reset(_) => unknown("reset the machine"),
+        PageRequest::Start(id) | PageRequest::Boot(id) | PageRequest::GoBack(id) => {
             reached(id, |state| matches!(state, State::Starting | State::Running))
         }
         PageRequest::Stop(id) => reached(id, |state| !matches!(state, State::Starting | State::Running)),
@@ -122,6 +125,9 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
         | PageRequest::ShowsConsole(_)
         | PageRequest::Rename(..)
         | PageRequest::SetAccess(..)
+        | PageRequest::SetCare(..)
+        // One more does no harm.
+        | PageRequest::SaveCheckpoint(_)
         | PageRequest::SaveSettings(_)
         | PageRequest::SaveTemplate { .. }
         | PageRequest::RemoveTemplate(_)
@@ -129,6 +135,11 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
         // Asked twice it says the same twice.
         | PageRequest::Catalog(_) => Fate::Again,
         PageRequest::Disks(request) => disk_fate(request),
+        PageRequest::Peers(PeerRequest::Invite(_) | PeerRequest::Join(..) | PeerRequest::Answer(..)) => {
+            unknown("pair the browsers")
+        }
+        // What names a state that a pairing should be in does no harm twice.
+        PageRequest::Peers(_) => Fate::Again,
     }
 }
 

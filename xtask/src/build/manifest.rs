@@ -15,7 +15,8 @@ pub enum Browser {
 }
 
 /// Keys that Firefox does not know, and says so.
-const CHROME_ONLY: [&str; 3] = ["cross_origin_embedder_policy", "cross_origin_opener_policy", "minimum_chrome_version"];
+const CHROME_ONLY: [&str; 4] =
+    ["cross_origin_embedder_policy", "cross_origin_opener_policy", "minimum_chrome_version", "sandbox"];
 /// Keys that Chrome does not know.
 const FIREFOX_ONLY: [&str; 1] = ["browser_specific_settings"];
 
@@ -42,6 +43,7 @@ fn derive(mut manifest: Value, browser: Browser) -> Option<Value> {
         }
     };
     if browser == Browser::Firefox {
+        keys.get_mut("content_security_policy")?.as_object_mut()?.remove("sandbox");
         keys.get_mut("permissions")?.as_array_mut()?.retain(|permission| permission != "offscreen");
     }
     Some(manifest)
@@ -70,6 +72,17 @@ mod tests {
         assert!(manifest["background"]["page"].is_string());
         assert!(manifest["background"].get("service_worker").is_none());
         assert!(!manifest["permissions"].as_array().unwrap().iter().any(|permission| permission == "offscreen"));
+    }
+
+    #[test]
+    fn what_runs_apart_from_the_extension_in_chrome_reaches_nothing_and_is_not_in_firefox() {
+        let manifest = derived(Browser::Chrome);
+        assert_eq!(manifest["sandbox"]["pages"], serde_json::json!(["network/frame.html"]));
+        let policy = manifest["content_security_policy"]["sandbox"].as_str().unwrap();
+        assert!(policy.starts_with("sandbox allow-scripts allow-forms; default-src 'none';"), "{policy}");
+        assert!(!policy.contains("allow-same-origin") && !policy.contains("http"), "{policy}");
+        let manifest = derived(Browser::Firefox);
+        assert!(manifest.get("sandbox").is_none() && manifest["content_security_policy"].get("sandbox").is_none());
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub fn extension(root: &Path) -> Result<Dist> {
 }
 
 /// Copies a folder with all that is in it and that `wanted` lets through.
-fn copy_tree(from: &Path, to: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<()> {
+pub fn copy_tree(from: &Path, to: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from).with_context(|| format!("{} can't be read", from.display()))? {
         let path = entry?.path();

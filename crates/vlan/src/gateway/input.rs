@@ -18,6 +18,8 @@ const DHCP_SERVER: u16 = 67;
 const DHCP_CLIENT: u16 = 68;
 const DNS: u16 = 53;
 const NTP: u16 = 123;
+/// A name that a machine may not look up is told again after this time only.
+const SAME_NAME: Duration = Duration::from_secs(10);
 /// How much of a packet an ICMP error quotes: the header, and enough for its sender to find whose it was (RFC 1122, section 3.2.2).
 const QUOTE: usize = 64;
 
@@ -156,7 +158,7 @@ impl Gateway {
 
     /// The answer to a question of a machine to the name server.
     pub(super) fn names(&mut self, from: PortId, question: &[u8], now: Duration) -> Option<Vec<u8>> {
-        let Machine { outside, pool, .. } = self.machines.get_mut(&from)?;
+        let Machine { outside, pool, refused, .. } = self.machines.get_mut(&from)?;
         let mut context = dns::Context {
             plan: self.config.plan,
             domain: self.dhcp.domain(),
@@ -165,8 +167,17 @@ impl Gateway {
             outside,
             pool,
             now,
+            refused: None,
         };
-        dns::respond(&mut context, question)
+        let answer = dns::respond(&mut context, question);
+        // Clients ask several times, and some without end.
+        if let Some(name) = context.refused
+            && !refused.as_ref().is_some_and(|(known, at)| *known == name && now.saturating_sub(*at) < SAME_NAME)
+        {
+            *refused = Some((name.clone(), now));
+            self.events.push_back(Event::NameRefused { port: from, name });
+        }
+        answer
     }
 
     fn echo(&mut self, view: &View<'_>, packet: &Ipv4<'_>, whole: &Ipv4Packet<&[u8]>) {

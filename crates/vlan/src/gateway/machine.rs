@@ -6,6 +6,7 @@ use super::tcp::Stack;
 use crate::mac::Mac;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 /// How many pairs of addresses are remembered of one machine; several only if it has machines inside.
 const NEIGHBOURS_MAX: usize = 16;
@@ -26,6 +27,8 @@ pub(super) struct Machine {
     pub(super) stack: Stack,
     pub(super) outside: Outside,
     pub(super) pool: Pool,
+    /// The name that it was last told not to exist though it might, and when.
+    pub(super) refused: Option<(String, Duration)>,
     /// Where the machine's addresses are, as its own packets say; the switch has checked them.
     neighbours: Vec<(Ipv4Addr, Mac)>,
     /// What came of questions by TCP and is not whole yet, by connection.
@@ -40,6 +43,7 @@ impl Machine {
             stack,
             outside: Outside::default(),
             pool: Pool::default(),
+            refused: None,
             neighbours: Vec::new(),
             questions: BTreeMap::new(),
         }

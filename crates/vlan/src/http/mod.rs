@@ -2,6 +2,7 @@
 //! go in, bytes for the machine come out. Both as pieces, so a body of any length takes bounded memory.
 //!
 //! - [`Connection`] is one stream of a machine: its requests, one after the other.
+//! - [`Exchange`] is the other direction: one request to a server inside a machine, and its answer.
 //! - `head` reads what comes before a body, `body` takes bodies apart, `reply` writes.
 //!
 //! A machine can send anything. What could be read in two ways is refused: then nobody behind the gateway can read it in the other one.
@@ -11,6 +12,9 @@ mod answer_tests;
 mod answering;
 mod body;
 mod connection;
+mod exchange;
+#[cfg(test)]
+mod exchange_tests;
 mod head;
 mod reply;
 #[cfg(test)]
@@ -18,6 +22,7 @@ mod tests;
 
 pub use body::Length;
 pub use connection::{Connection, Event, Limits};
+pub use exchange::{AnswerHead, Exchange, ExchangeError, Part, Question};
 pub use head::{Request, Via};
 pub use reply::Response;
 

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -30,6 +31,15 @@ impl Server {
     }
 
     pub fn start_at(address: &'static str) -> Server {
+        Server::with(address, None)
+    }
+
+    /// One with the files of a folder at `/files/`.
+    pub fn of_folder(folder: &Path) -> Server {
+        Server::with("127.0.0.2", Some(folder.to_owned()))
+    }
+
+    fn with(address: &'static str, folder: Option<PathBuf>) -> Server {
         let listener = TcpListener::bind((address, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let (asked, gone) = (Arc::<Mutex<Vec<Asked>>>::default(), Arc::new(AtomicBool::new(false)));
@@ -37,11 +47,12 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (Ok(stream), seen, off) = (stream, seen.clone(), off.clone()) else { continue };
+                let folder = folder.clone();
                 // As if nobody were there: no byte is answered.
                 if off.load(Ordering::Relaxed) {
                     continue;
                 }
-                thread::spawn(move || serve(stream, &format!("{address}:{port}"), &seen));
+                thread::spawn(move || serve(stream, &format!("{address}:{port}"), folder.as_deref(), &seen));
             }
         });
         Server { address, port, asked, gone }
@@ -77,7 +88,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn serve(stream: TcpStream, own: &str, seen: &Mutex<Vec<Asked>>) -> Option<()> {
+fn serve(stream: TcpStream, own: &str, folder: Option<&Path>, seen: &Mutex<Vec<Asked>>) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
@@ -96,7 +107,28 @@ fn serve(stream: TcpStream, own: &str, seen: &Mutex<Vec<Asked>>) -> Option<()> {
     let mut words = line.split(' ').map(str::to_owned);
     let (method, path) = (words.next()?, words.next()?);
     seen.lock().unwrap().push(Asked { method, headers: headers.clone() });
-    answer(stream, own, &path, &headers, &body)
+    match (folder, path.strip_prefix("/files/")) {
+        (Some(folder), Some(file)) => file_of(stream, folder, file, &headers),
+        _ => answer(stream, own, &path, &headers, &body),
+    }
+}
+
+/// Answers with a file, or that it is as the one who asks knows it.
+fn file_of(mut stream: TcpStream, folder: &Path, file: &str, headers: &[String]) -> Option<()> {
+    let mut say = |status: &str, more: &str, body: &[u8]| {
+        let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n{more}\r\n", body.len());
+        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).ok()
+    };
+    let Some(content) =
+        Some(folder.join(file)).filter(|_| !file.contains("..")).and_then(|path| std::fs::read(path).ok())
+    else {
+        return say("404 Not Found", "", b"there is no such file\n");
+    };
+    let tag = format!("\"{}\"", &sha256(&content)[..16]);
+    match headers.contains(&format!("if-none-match: {tag}")) {
+        true => say("304 Not Modified", "", b""),
+        false => say("200 OK", &format!("etag: {tag}\r\n"), &content),
+    }
 }
 
 fn answer(mut stream: TcpStream, own: &str, path: &str, headers: &[String], body: &[u8]) -> Option<()> {

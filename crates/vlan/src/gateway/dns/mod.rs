@@ -42,6 +42,8 @@ pub(super) struct Context<'a> {
     pub(super) outside: &'a Outside,
     pub(super) pool: &'a mut Pool,
     pub(super) now: Duration,
+    /// A name of the outside world that was asked for and may not be looked up.
+    pub(super) refused: Option<String>,
 }
 
 /// The answer to a query; `None` if there is nothing to be said.
@@ -71,7 +73,11 @@ fn look_up(context: &mut Context<'_>, query: &Query) -> (Code, u32, Vec<Record>)
         Some(address) => (Some(Some(address)), TTL_LAN),
         None if name == "localhost" || name.ends_with(".localhost") => (Some(Some(Ipv4Addr::LOCALHOST)), TTL_LAN),
         None if context.outside.has(name) => (Some(context.pool.address(name, context.now)), pool::TTL),
-        None => (None, TTL_LAN),
+        None => {
+            let asked = matches!(query.kind, kind::A | kind::ANY) && public(name);
+            context.refused = asked.then(|| name.to_owned());
+            (None, TTL_LAN)
+        }
     };
     match found {
         // Of names that exist there are only IPv4 addresses: no error, and nothing to tell.

@@ -29,6 +29,7 @@ impl Names {
             others: &self.others,
             outside: &self.outside,
             pool: &mut self.pool,
+            refused: None,
             now: Duration::ZERO,
         };
         let bytes = query(1, name, kind);

@@ -1,0 +1,137 @@
+//! Hosts of their own for browsers: network namespaces (ip-netns(8)) on one virtual switch.
+//!
+//! A [`Network`] has no way to anywhere else. Programs in a namespace listen on its own loopback; a port of it is
+//! made one of this machine's, so that a driver in there is spoken to like any other.
+
+use crate::{Error, Result};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use std::fs::File;
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+/// Numbers networks within this process.
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// Hosts on one switch; they are gone when it is dropped.
+#[derive(Debug)]
+pub struct Network {
+    name: String,
+    hosts: usize,
+}
+
+impl Network {
+    /// So many hosts, `10.99.0.1` and up. Needs root.
+    ///
+    /// # Errors
+    /// If `ip` is missing and can't be installed, or the kernel refuses.
+    pub fn new(hosts: usize) -> Result<Self> {
+        setup::apt(&[("iproute2", "ip")])?;
+        let name = format!("vmw-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let network = Self { name, hosts };
+        let switch = network.switch();
+        ip(&["netns", "add", &switch])?;
+        // Snooping would want somebody who asks who listens to what: multicast DNS goes to all instead.
+        ip(&["-n", &switch, "link", "add", "switch", "type", "bridge", "mcast_snooping", "0"])?;
+        ip(&["-n", &switch, "link", "set", "switch", "up"])?;
+        for number in 1..=hosts {
+            let (host, port) = (network.host(number), format!("port{number}"));
+            ip(&["netns", "add", &host])?;
+            ip(&["-n", &switch, "link", "add", &port, "type", "veth", "peer", "name", "eth0", "netns", &host])?;
+            ip(&["-n", &switch, "link", "set", &port, "master", "switch", "up"])?;
+            ip(&["-n", &host, "link", "set", "lo", "up"])?;
+            ip(&["-n", &host, "addr", "add", &format!("10.99.0.{number}/24"), "dev", "eth0"])?;
+            ip(&["-n", &host, "link", "set", "eth0", "up"])?;
+            // Browsers ask for the address that leads to the internet: nobody is there, but there is a way.
+            ip(&["-n", &host, "route", "add", "default", "via", "10.99.0.254"])?;
+        }
+        Ok(network)
+    }
+
+    fn switch(&self) -> String {
+        format!("{}-switch", self.name)
+    }
+
+    /// The namespace of a host; the first is 1.
+    pub fn host(&self, number: usize) -> String {
+        format!("{}-{number}", self.name)
+    }
+
+    /// Pulls a host's cable out of the switch, or puts it back.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn plug(&self, number: usize, plugged: bool) -> Result<()> {
+        // At the switch's end the host sees its own interface go on, as behind a wall socket.
+        let master: &[&str] = if plugged { &["master", "switch"] } else { &["nomaster"] };
+        let (switch, port) = (self.switch(), format!("port{number}"));
+        ip(&[&["-n", &switch, "link", "set", &port], master].concat())
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let names = (1..=self.hosts).map(|number| self.host(number)).chain([self.switch()]);
+        for name in names {
+            // One that could not be made is not there.
+            let _ = ip(&["netns", "delete", &name]);
+        }
+    }
+}
+
+fn ip(arguments: &[&str]) -> Result<()> {
+    let what = format!("ip {}", arguments.join(" "));
+    let failed = |said: String| Error::Network { what: what.clone(), said };
+    let Output { status, stderr, .. } =
+        Command::new("ip").args(arguments).output().map_err(|error| failed(error.to_string()))?;
+    if status.success() { Ok(()) } else { Err(failed(String::from_utf8_lossy(&stderr).trim().to_owned())) }
+}
+
+/// The command that runs another one in a namespace.
+pub(crate) fn inside(namespace: &str, command: &Command) -> Command {
+    let mut outer = Command::new("ip");
+    outer.args(["netns", "exec", namespace]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    outer
+}
+
+/// Makes a port of this machine's loopback one of a namespace's; returns which. It has the same number on both, since geckodriver answers only those
+/// who name its own, and it lasts as long as this process.
+pub(crate) fn forward(namespace: &str) -> io::Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let port = listener.local_addr()?.port();
+    let there = File::open(format!("/run/netns/{namespace}"))?;
+    thread::spawn(move || {
+        // A socket belongs to the namespace of the thread that made it: the listener to ours, what is made from here on to the other.
+        if move_into_link_name_space(there.as_fd(), Some(LinkNameSpaceType::Network)).is_err() {
+            return;
+        }
+        for near in listener.incoming().flatten() {
+            if let Ok(far) = TcpStream::connect(("127.0.0.1", port)) {
+                join(near, far);
+            }
+        }
+    });
+    Ok(port)
+}
+
+fn join(near: TcpStream, far: TcpStream) {
+    let (Ok(near_too), Ok(far_too)) = (near.try_clone(), far.try_clone()) else { return };
+    let copy = |mut from: TcpStream, mut to: TcpStream| {
+        thread::spawn(move || {
+            // However it ends, the other side is told by the end of what comes.
+            let _ = io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Write);
+        });
+    };
+    copy(near, far);
+    copy(far_too, near_too);
+}

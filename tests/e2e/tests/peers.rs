@@ -1,0 +1,243 @@
+//! Two browsers on two hosts, paired by their users through the popup's and the network page's buttons: their machines find each other by name,
+//! and nothing flows before both have accepted.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure fails the test")]
+
+mod common;
+
+use common::{BOOT, SOON, dist, launched, run, text};
+use driver::{Browser, Kind, LaunchOptions, Network};
+use e2e::{Console, Workbench};
+use protocol::InstanceId;
+use serde_json::json;
+use std::time::Duration;
+
+/// Making a connection on a busy machine.
+const CONNECTED: Duration = Duration::from_secs(60);
+
+/// A browser on a host of its own, with a machine, and the page through which its user pairs.
+struct Side {
+    browser: Browser,
+    name: &'static str,
+    page: &'static str,
+}
+
+impl Side {
+    async fn new(kind: Kind, network: &Network, host: usize, name: &'static str, page: &'static str) -> Self {
+        let options = LaunchOptions { namespace: Some(network.host(host)), ..LaunchOptions::new(kind, dist(kind)) };
+        Self { browser: Browser::launch(options).await.unwrap(), name, page }
+    }
+
+    /// Shows the page in a new tab, as the popup is when it is opened: what came before is not there any more.
+    async fn open(&self) {
+        self.browser.open(self.page).await.unwrap();
+    }
+
+    /// What the host page says of the one pairing.
+    async fn view(&self) -> serde_json::Value {
+        let ask = "
+            return new Promise((resolve) => {
+                const channel = new BroadcastChannel('peers');
+                const timer = setTimeout(() => (channel.close(), resolve(null)), 5000);
+                channel.onmessage = ({ data }) => {
+                    if (!data.Peers) return;
+                    clearTimeout(timer);
+                    channel.close();
+                    resolve(JSON.parse(JSON.stringify(data.Peers.peers.at(-1) ?? null)));
+                };
+                channel.postMessage('ShowPeers');
+            });";
+        self.browser.eval_async(ask, vec![]).await.unwrap()
+    }
+
+    async fn wait_for_stage(&self, stage: &str) {
+        let there = async || {
+            let view = self.view().await;
+            Ok(view["stage"] == stage || view["stage"].get(stage).is_some())
+        };
+        let what = format!("{} to be {stage}", self.name);
+        if let Err(error) = self.browser.wait_until(&what, CONNECTED, there).await {
+            panic!("{error}\n{}", self.view().await);
+        }
+    }
+
+    /// Presses the button to invite; returns the code that is shown.
+    async fn invite(&self) -> String {
+        self.open().await;
+        self.browser.click("button", "Invite… another browser").await.unwrap();
+        self.browser.type_into("textbox", "What the other side calls this browser", self.name).await.unwrap();
+        self.browser.click("button", "Make a code").await.unwrap();
+        self.code("1. Give this code to the other side").await
+    }
+
+    /// Pastes an invitation; returns the answer that is shown.
+    async fn join(&self, code: &str, inviter: &str) -> String {
+        self.open().await;
+        self.browser.click("button", "Join… another browser with its code").await.unwrap();
+        self.paste("The other side’s code", code).await;
+        self.browser.type_into("textbox", "What the other side calls this browser", self.name).await.unwrap();
+        self.browser.click("button", "Make an answer").await.unwrap();
+        self.code(&format!("Give this answer to {inviter}, who pastes it")).await
+    }
+
+    async fn code(&self, label: &str) -> String {
+        // The browser makes keys and looks for its addresses first.
+        let made = async || Ok(self.view().await["stage"].get("Waiting").is_some());
+        self.browser.wait_until(&format!("the code of {}", self.name), CONNECTED, made).await.unwrap();
+        let field = self.browser.by_role("textbox", label).await.unwrap();
+        field.value().await.unwrap().unwrap_or_default()
+    }
+
+    /// Puts a text into a field as pasting does.
+    async fn paste(&self, label: &str, text: &str) {
+        let field = self.browser.by_role("textbox", label).await.unwrap();
+        let script = "
+            const field = arguments[0];
+            field.focus();
+            field.value = arguments[1];
+            field.dispatchEvent(new InputEvent('input', { bubbles: true, inputType: 'insertFromPaste' }));";
+        self.browser.driver().execute(script, vec![field.to_json().unwrap(), json!(text)]).await.unwrap();
+    }
+
+    async fn answer(&self, code: &str) {
+        // The popup was closed meanwhile: the pairing has gone on.
+        self.open().await;
+        self.paste("2. Paste what it answers", code).await;
+        let script =
+            "return [...document.querySelectorAll('button:enabled')].some((it) => it.innerText.trim() === 'Connect')";
+        let ready = async || Ok(self.browser.eval(script, vec![]).await? == true);
+        self.browser.wait_until("the answer to be taken", SOON, ready).await.unwrap();
+        self.browser.click("button", "Connect").await.unwrap();
+    }
+
+    async fn words(&self) -> Vec<String> {
+        self.wait_for_stage("Asking").await;
+        let words = self.view().await["words"].clone();
+        serde_json::from_value(words).unwrap()
+    }
+
+    async fn accept(&self, other: &str) {
+        self.browser.click("button", &format!("The words are the same: accept {other}")).await.unwrap();
+    }
+}
+
+/// Repeats a command of the guest until it succeeds, for a minute of the guest's.
+fn until(command: &str) -> String {
+    format!("n=0; until {command}; do n=$((n+1)); [ $n -gt 600 ] && break; usleep 100000; done 2> /dev/null")
+}
+
+async fn reaches(console: &mut Console<'_>, name: &str) -> bool {
+    let command = format!("{}; ping -c 3 -W 5 {name}", until(&format!("ping -c 1 -W 1 {name} > /dev/null")));
+    console.exec(&command, BOOT).await.unwrap().status == 0
+}
+
+/// Bytes of one machine reach another as they are.
+async fn transfer(from: &mut Console<'_>, to: &mut Console<'_>, name: &str, mib: u32) {
+    let listen = "rm -f /tmp/got /tmp/all; (nc -l -p 7000 -e sh -c 'cat > /tmp/got; touch /tmp/all' < /dev/null > /dev/null 2>&1 &)";
+    to.exec(listen, SOON).await.unwrap();
+    let send = format!(
+        "head -c {} /dev/urandom > /tmp/sent; {}; sha256sum < /tmp/sent",
+        mib << 20,
+        until(&format!("nc {name} 7000 < /tmp/sent"))
+    );
+    let sent = text(from, &send).await;
+    let got = text(to, &format!("{}; sha256sum < /tmp/got", until("[ -e /tmp/all ]"))).await;
+    assert_eq!(sent, got);
+    assert!(sent.len() > 64, "{sent}");
+}
+
+/// A machine that is on the LAN, and its address.
+async fn machine(side: &Side) -> (InstanceId, String) {
+    let workbench = Workbench::open(&side.browser).await.unwrap();
+    let (id, mut console) = launched(&workbench).await;
+    let show = "ip -4 -o address show dev eth0 | awk '{print $4}'";
+    let shown = text(&mut console, &format!("{}; {show}", until(&format!("[ -n \"$({show})\" ]")))).await;
+    let address = shown.trim().strip_suffix("/8").unwrap_or_else(|| panic!("no address: {shown:?}"));
+    (id, address.to_owned())
+}
+
+async fn paired(one: Kind, two: Kind) {
+    let network = Network::new(2).unwrap();
+    let ann = Side::new(one, &network, 1, "ann", "popup/index.html").await;
+    let bob = Side::new(two, &network, 2, "bob", "network/index.html").await;
+    let (ann_machine, _) = machine(&ann).await;
+    let (bob_machine, bob_address) = machine(&bob).await;
+
+    let code = ann.invite().await;
+    assert!(code.starts_with("VMW") && code.len() <= 350, "{code}");
+    let answer = bob.join(&code, "ann").await;
+    assert!(answer.starts_with("VMW") && answer.len() <= 350, "{answer}");
+    ann.answer(&answer).await;
+    let words = ann.words().await;
+    assert_eq!(words, bob.words().await);
+    assert_eq!(words.len(), 4);
+
+    // Connected, and not a frame flows: not before the one and not before the other has accepted.
+    ann.accept("bob").await;
+    let half = async || Ok(bob.view().await["stage"]["Asking"]["was_accepted"] == true);
+    bob.browser.wait_until("bob to see that ann has accepted", SOON, half).await.unwrap();
+    let (ann_page, bob_page) = (Workbench::here(&ann.browser), Workbench::here(&bob.browser));
+    let mut ann_console = ann_page.console(&ann_machine).await.unwrap();
+    let mut bob_console = bob_page.console(&bob_machine).await.unwrap();
+    let refused = ann_console.exec(&format!("ping -c 3 -W 1 {bob_address}"), SOON).await.unwrap();
+    assert_ne!(refused.status, 0, "{}", refused.text());
+    for side in [&ann, &bob] {
+        let traffic = side.view().await["traffic"].clone();
+        assert_eq!((&traffic["sent"], &traffic["received"]), (&json!([0, 0]), &json!([0, 0])), "{}", side.name);
+    }
+
+    bob.accept("ann").await;
+    ann.wait_for_stage("Joined").await;
+    bob.wait_for_stage("Joined").await;
+    assert!(reaches(&mut ann_console, "alpine-1.bob.lan").await);
+    assert!(reaches(&mut bob_console, "alpine-1.ann.lan").await);
+    transfer(&mut ann_console, &mut bob_console, "alpine-1.bob.lan", 2).await;
+    transfer(&mut bob_console, &mut ann_console, "alpine-1.ann.lan", 2).await;
+
+    // Neither the other's gateway nor its name server answers.
+    let gateway = bob.view().await["network"].as_str().unwrap().replace(".0/24", ".1");
+    let crossing = bob_console.exec(&format!("ping -c 2 -W 1 {gateway}"), SOON).await.unwrap();
+    assert_ne!(crossing.status, 0, "{}", crossing.text());
+
+    // A code is good for one connection.
+    ann.browser.click("button", "Join… another browser with its code").await.unwrap();
+    ann.paste("The other side’s code", &code).await;
+    ann.browser.click("button", "Make an answer").await.unwrap();
+    let told = async || {
+        let shown = ann.browser.eval("return document.querySelector('dialog')?.innerText ?? ''", vec![]).await?;
+        Ok(shown.as_str().is_some_and(|shown| shown.contains("own code")))
+    };
+    ann.browser.wait_until("the word that it is the own code", SOON, told).await.unwrap();
+    ann.browser.click("button", "Cancel").await.unwrap();
+
+    // A cable that is out for ten seconds: a connection in the guests goes on.
+    network.plug(2, false).unwrap();
+    ann.wait_for_stage("Broken").await;
+    network.plug(2, true).unwrap();
+    ann.wait_for_stage("Joined").await;
+    assert!(reaches(&mut ann_console, "alpine-1.bob.lan").await);
+
+    // One leaves: the other sees why, and reaches nobody any more.
+    bob.browser.click("button", "More about ann").await.unwrap();
+    bob.browser.click("menuitem", "Disconnect To join again takes a new code").await.unwrap();
+    ann.wait_for_stage("Over").await;
+    let gone = ann_console.exec("ping -c 2 -W 1 alpine-1.bob.lan", SOON).await.unwrap();
+    assert_ne!(gone.status, 0, "{}", gone.text());
+    ann.browser.close().await.unwrap();
+    bob.browser.close().await.unwrap();
+}
+
+#[test]
+fn two_chromiums_are_joined() {
+    run(paired(Kind::Chromium, Kind::Chromium));
+}
+
+#[test]
+fn two_firefoxes_are_joined() {
+    run(paired(Kind::Firefox, Kind::Firefox));
+}
+
+#[test]
+fn a_chromium_and_a_firefox_are_joined() {
+    run(paired(Kind::Chromium, Kind::Firefox));
+}
