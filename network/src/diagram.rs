@@ -1,9 +1,10 @@
 //! The LAN as a picture: the gateway, and every machine on it with what goes over its line.
 
 use crate::channel::Seen;
-use crate::rates::{rates, shown};
-use protocol::{Confined, LanLine, LanView, PeerStage, PeerView, World};
-use ui::{PeersSeen, StateGlyph};
+use crate::rates::{rates, shown, uplink_rates};
+use crate::uplinks::{host, state_class, state_words};
+use protocol::{Confined, LanLine, LanView, PeerStage, PeerView, UplinkView, World};
+use ui::{Icon, PeersSeen, StateGlyph};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -14,7 +15,7 @@ pub(crate) struct DiagramProps {
     pub(crate) peers: PeersSeen,
 }
 
-/// The picture. It is a list, too: the gateway first, then the machines.
+/// The picture. It is a list, too: the gateway first, then the machines, the peers, and the uplinks.
 #[component]
 pub(crate) fn Diagram(props: &DiagramProps) -> Html {
     let DiagramProps { view, .. } = props;
@@ -27,9 +28,10 @@ pub(crate) fn Diagram(props: &DiagramProps) -> Html {
                     <code>{ &view.gateway }</code>
                     <small>{ format!("{}, packets of {} bytes", view.gateway_mac, view.mtu) }</small>
                 </div>
-                <ul class="nodes" aria-label="Machines and peers on the LAN">
+                <ul class="nodes" aria-label="Machines, peers and uplinks on the LAN">
                     { for view.lines.iter().map(|line| node(props, line)) }
                     { for props.peers.now.iter().flat_map(|view| &view.peers).filter_map(|one| peer(props, one)) }
+                    { for view.uplinks.iter().map(|uplink| far(props, uplink)) }
                 </ul>
             </div>
         </section>
@@ -81,4 +83,24 @@ fn peer(props: &DiagramProps, peer: &PeerView) -> Option<Html> {
             if peer.rule.muted { <small class="warn">{ "Muted" }</small> }
         </li>
     })
+}
+
+/// LANs that are joined through an endpoint.
+fn far(props: &DiagramProps, uplink: &UplinkView) -> Html {
+    let rates = uplink_rates(&props.seen, uplink.id);
+    let busy = rates.sent + rates.received > 0;
+    let name = format!("{} at {}", uplink.settings.room, host(uplink));
+    let others = match uplink.members.len() {
+        1 => "1 other LAN".to_owned(),
+        count => format!("{count} other LANs"),
+    };
+    html! {
+        <li key={format!("uplink-{}", uplink.id.0)} class="node machine far" aria-label={name}>
+            <span class={classes!("cable", busy.then_some("busy"))} />
+            <strong>{ Html::from(Icon::Network) }{ &uplink.settings.room }</strong>
+            <code>{ host(uplink) }</code>
+            <small class={state_class(uplink)}>{ state_words(uplink) }</small>
+            <small class="number">{ format!("{others}, ↑ {}  ↓ {}", shown(rates.sent), shown(rates.received)) }</small>
+        </li>
+    }
 }

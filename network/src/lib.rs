@@ -7,12 +7,14 @@
 mod access;
 mod channel;
 mod diagram;
+mod join;
 mod leave;
 mod machines;
 mod page;
 mod port;
 mod rates;
 mod requests;
+mod uplinks;
 mod view;
 
 use wasm_bindgen::prelude::wasm_bindgen;

@@ -2,6 +2,7 @@ use crate::channel::use_lan;
 use crate::diagram::Diagram;
 use crate::machines::Machines;
 use crate::requests::Requests;
+use crate::uplinks::Uplinks;
 use ui::{EmptyState, Icon, Logo, Notice, Peers, Tellings, WorldProvider, use_peers, use_world};
 use yew::prelude::*;
 
@@ -17,7 +18,7 @@ fn Network() -> Html {
     let (seen, asker) = use_lan();
     let peers = use_peers();
     let view = seen.now.as_deref().cloned();
-    let on_lan = view.clone().filter(|view| !view.lines.is_empty());
+    let on_lan = view.clone().filter(|view| !(view.lines.is_empty() && view.uplinks.is_empty()));
     html! {
         <div class="page">
             <header class="head">
@@ -46,8 +47,9 @@ fn Network() -> Html {
                         <Help />
                     </div>
                     if !world.instances.is_empty() {
-                        <Machines view={view.clone()} world={world.clone()} {asker} />
+                        <Machines view={view.clone()} world={world.clone()} asker={asker.clone()} />
                     }
+                    <Uplinks {seen} view={view.clone()} world={world.clone()} {asker} />
                     <Requests requests={view.map(|view| view.requests).unwrap_or_default()} world={world.clone()} />
                 } else {
                     <div class="skeleton" role="status" aria-label="Loading"><div class="bone bone-section" /></div>

@@ -1,5 +1,6 @@
-//! What is kept of the LAN in the private file system: which addresses it has, and which machine has which.
+//! What is kept of the LAN in the private file system: which addresses it has, which machine has which, and the uplinks with their tokens.
 
+use super::uplink;
 use crate::bridge::log;
 use crate::disks::disk_problem;
 use crate::disks::opfs::{Directory, SharedFile};
@@ -24,6 +25,8 @@ const LONGEST: u64 = 256 * 1024;
 struct Stored {
     plan: Plan,
     leases: Vec<Lease>,
+    #[serde(default)]
+    uplinks: Vec<uplink::Stored>,
 }
 
 #[derive(Debug)]
@@ -54,7 +57,7 @@ impl Kept {
             }
         };
         let fresh = stored.is_none();
-        let draw = || Stored { plan: Plan::from_random((random() >> 16) as u32), leases: vec![] };
+        let draw = || Stored { plan: Plan::from_random((random() >> 16) as u32), leases: vec![], uplinks: vec![] };
         let stored = RefCell::new(stored.unwrap_or_else(draw));
         let kept = Self(Rc::new(State { stored, saving: Cell::new(false), changed: Cell::new(false) }));
         if fresh {
@@ -76,6 +79,17 @@ impl Kept {
     /// These are the leases from now on.
     pub fn keep(&self, leases: Vec<Lease>) {
         self.0.stored.borrow_mut().leases = leases;
+        self.save();
+    }
+
+    /// The uplinks.
+    pub fn uplinks(&self) -> Vec<uplink::Stored> {
+        self.0.stored.borrow().uplinks.clone()
+    }
+
+    /// These are the uplinks from now on.
+    pub fn keep_uplinks(&self, uplinks: Vec<uplink::Stored>) {
+        self.0.stored.borrow_mut().uplinks = uplinks;
         self.save();
     }
 

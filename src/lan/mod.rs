@@ -6,6 +6,7 @@
 mod kept;
 mod line;
 mod peers;
+mod uplink;
 mod view;
 mod visit;
 mod web;
@@ -19,8 +20,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
+use uplink::Uplinks;
 use visit::Visits;
-use vlan::gateway::{Event, GatewayConfig};
+use vlan::gateway::{Event, GatewayConfig, LanNames};
 use vlan::switch::{Addresses, Confinement, PortId, SwitchConfig};
 use vlan::{Lan, Mac};
 use wasm_bindgen::prelude::*;
@@ -96,6 +98,7 @@ struct Hub {
     peers: Peers,
     kept: Kept,
     web: Web,
+    uplinks: Uplinks,
     visits: Visits,
     /// When a timer will wake it, at the latest.
     wakes: Cell<Option<Duration>>,
@@ -116,18 +119,19 @@ impl Hub {
         let config = GatewayConfig::new(kept.plan(), kept::random());
         #[expect(clippy::expect_used, reason = "the one error is a full LAN, and this one is empty")]
         let lan = Lan::new(SwitchConfig::default(), config, kept.leases()).expect("a LAN with room for its gateway");
-        let (lan, web, visits) = (RefCell::new(lan), Web::default(), Visits::default());
         let hub = Rc::new(Self {
-            lan,
+            lan: RefCell::new(lan),
             lines: RefCell::default(),
             peers: Peers::default(),
+            uplinks: Uplinks::default(),
             kept,
-            web,
-            visits,
+            web: Web::default(),
+            visits: Visits::default(),
             wakes: Cell::new(None),
         });
         hub.look();
         hub.machines_changed();
+        hub.uplinks.begin(&hub);
         hub
     }
 
@@ -194,6 +198,21 @@ impl Hub {
         }
     }
 
+    /// What other LANs are called, whichever way they are joined.
+    fn lan_names(&self) -> LanNames {
+        let mut names = LanNames::default();
+        self.peers.want(&mut names);
+        self.uplinks.want(&mut names);
+        names
+    }
+
+    /// Tells the name server what machines of other LANs are called. A peer, whose words the user has compared, goes before whoever is at an endpoint.
+    fn name_others(&self) {
+        let mut names = self.peers.names();
+        names.extend(self.uplinks.names(self));
+        self.lan.borrow_mut().gateway().set_others(names);
+    }
+
     /// Something has come from a machine.
     fn hear(self: &Rc<Self>, at: PortId, event: line::Heard) {
         match event {
@@ -230,6 +249,7 @@ impl Hub {
                 break;
             }
         }
+        self.uplinks.pump(self);
         let wake_at = self.lan.borrow_mut().wake_at(now());
         if let Some(wake_at) = wake_at {
             self.wake(wake_at);
@@ -280,6 +300,7 @@ impl Hub {
         self.lan.borrow_mut().set_clock(unix, now());
         self.web.look(self);
         self.tell_traffic();
+        self.uplinks.look(self);
         self.visits.look(self);
         self.turn();
     }

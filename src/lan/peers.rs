@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 use vlan::gateway::dhcp::Lease;
-use vlan::gateway::label;
+use vlan::gateway::{LanNames, label};
 use vlan::plan::Plan;
 use vlan::switch::{Confinement, PortId};
 use web_sys::MessagePort;
@@ -17,6 +17,7 @@ use web_sys::MessagePort;
 /// A peer that is joined.
 struct Peer {
     line: Line<PeerId>,
+    plan: Plan,
     rule: PeerRule,
     /// The name of its LAN, and its machines.
     names: (String, Vec<(String, Ipv4Addr)>),
@@ -30,6 +31,22 @@ impl Peers {
     fn place(&self, id: &PeerId) -> Option<PortId> {
         self.0.borrow().iter().find(|(_, peer)| peer.line.id == *id).map(|(at, _)| *at)
     }
+
+    /// Says what the peers' LANs are called.
+    pub(super) fn want(&self, names: &mut LanNames) {
+        for peer in self.0.borrow().values().filter(|peer| !peer.names.0.is_empty()) {
+            names.want(&peer.names.0, peer.plan);
+        }
+    }
+
+    /// What the name service calls the peers' machines. The host page has seen to it that no two peers have one name, and shows it to the user: so it stays as it is.
+    pub(super) fn names(&self) -> Vec<(String, Ipv4Addr)> {
+        let of = |peer: &Peer| {
+            let (lan, machines) = peer.names.clone();
+            machines.into_iter().map(move |(name, address)| (format!("{name}.{lan}"), address))
+        };
+        self.0.borrow().values().flat_map(of).collect()
+    }
 }
 
 impl Hub {
@@ -40,11 +57,12 @@ impl Hub {
             Err(error) => log(&format!("a peer can’t be on the LAN: {error}")),
             Ok(at) => {
                 let (a, b) = numbers;
-                self.lan.borrow_mut().switch().set_network(at, Some(Plan { a, b }));
+                let plan = Plan { a, b };
+                self.lan.borrow_mut().switch().set_network(at, Some(plan));
                 let own = self.clone();
                 let line = Line::new(id.clone(), PEER_BATCH, port, move |event| own.hear_peer(at, event));
                 // Nothing goes to it or comes from it before its rule is known to the switch.
-                let peer = Peer { line, rule: PeerRule::default(), names: Default::default() };
+                let peer = Peer { line, plan, rule: PeerRule::default(), names: Default::default() };
                 self.peers.0.borrow_mut().insert(at, peer);
                 self.rule_peer(&id, rule);
             }
@@ -55,7 +73,7 @@ impl Hub {
         if let Some(at) = self.peers.place(id) {
             self.peers.0.borrow_mut().remove(&at);
             self.lan.borrow_mut().detach(at);
-            self.name_machines();
+            self.name_others();
             self.turn();
         }
     }
@@ -77,18 +95,7 @@ impl Hub {
         if let Some(peer) = self.peers.0.borrow_mut().get_mut(&at) {
             peer.names = (name.to_owned(), machines);
         }
-        self.name_machines();
-    }
-
-    /// Has the name server know the peers' machines.
-    fn name_machines(&self) {
-        let peers = self.peers.0.borrow();
-        let of = |peer: &Peer| {
-            let (lan, machines) = peer.names.clone();
-            machines.into_iter().map(move |(name, address)| (format!("{name}.{lan}"), address))
-        };
-        let names: Vec<(String, Ipv4Addr)> = peers.values().flat_map(of).collect();
-        self.lan.borrow_mut().gateway().set_others(names);
+        self.name_others();
     }
 
     /// Has the switch keep to the rules. A machine that is attached anew has another port.
@@ -107,6 +114,7 @@ impl Hub {
     /// Machines have come, gone, or got addresses.
     pub(super) fn machines_changed(&self) {
         self.enforce();
+        self.uplinks.admit(self);
         let plan = self.kept.plan();
         let mut lan = self.lan.borrow_mut();
         let leases: Vec<Lease> = lan.gateway().leases().collect();

@@ -52,6 +52,7 @@ fn answer(hub: &Rc<Hub>, ask: LanAsk) -> Option<LanTold> {
         LanAsk::Confine(id, confined) => {
             hub.confine(&id, confined);
         }
+        LanAsk::Uplink(ask) => hub.uplinks.carry_out(hub, ask),
     }
     Some(LanTold::View(view(hub)))
 }
@@ -65,11 +66,12 @@ fn view(hub: &Rc<Hub>) -> LanView {
         mtu: plan::MTU,
         now: now().as_millis() as u64,
         lines: lines.iter().map(|(at, line)| shown(hub, *at, &line.id)).collect(),
+        uplinks: hub.uplinks.view(hub),
         requests: hub.web.records.newest(REQUESTS),
     }
 }
 
-/// The word for a reason.
+/// Why frames were dropped, as a word.
 pub fn reason(why: DropReason) -> String {
     serde_json::to_value(why).ok().and_then(|why| why.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -47,6 +47,7 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
     let mut tests = native_cargo();
     tests.args(["test", "--workspace", "--exclude", "e2e", "--exclude", "driver"]).current_dir(root);
     succeed(&mut tests)?;
+    succeed(endpoint("test").current_dir(root))?;
     build::wasm_tests(root)?;
     if options.native {
         return Ok(());
@@ -66,10 +67,19 @@ fn browser_tests(root: &Path, package: &str, at_once: usize) -> Result<()> {
     succeed(&mut tests)
 }
 
+/// Cargo for the endpoint, which is a workspace of its own.
+fn endpoint(subcommand: &str) -> std::process::Command {
+    let mut cargo = native_cargo();
+    cargo.args([subcommand, "--manifest-path", "endpoint/Cargo.toml", "--target-dir", "target"]);
+    cargo
+}
+
 fn lint(root: &Path) -> Result<()> {
     succeed(native_cargo().args(["fmt", "--all", "--check"]).current_dir(root))?;
     let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     succeed(native_cargo().args(clippy).current_dir(root))?;
+    succeed(native_cargo().args(["fmt", "--manifest-path", "endpoint/Cargo.toml", "--check"]).current_dir(root))?;
+    succeed(endpoint("clippy").args(["--all-targets", "--", "-D", "warnings"]).current_dir(root))?;
     let mut wasm = setup::wasm_toolchain()?.cargo("clippy");
     for name in ["workbench", "popup", "console", "options", "storage", "history", "network", "templates"] {
         wasm.args(["--package", name]);

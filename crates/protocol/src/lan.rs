@@ -3,7 +3,7 @@
 //! Frames do not come this way: they go through a `MessagePort` for each machine, whose ends the machine's worker and the lan worker have.
 //! Either side sends batches of frames as `Uint8Array`s, and as numbers how many bytes of the other's batches it has dealt with.
 
-use crate::{InstanceId, LanMachine, LanTraffic, PeerId, PeerMachine, PeerRule, VisitRequest};
+use crate::{InstanceId, LanMachine, LanTraffic, PeerId, PeerMachine, PeerRule, UplinkAsk, UplinkView, VisitRequest};
 use serde::{Deserialize, Serialize};
 
 /// The most hosts that a machine is allowed by name.
@@ -116,6 +116,8 @@ pub enum LanAsk {
     Confine(InstanceId, Confined),
     /// Ask a web server inside a machine. Answered on the request's own channel.
     Visit(VisitRequest),
+    /// About uplinks.
+    Uplink(UplinkAsk),
 }
 
 /// What a machine may do on the LAN.
@@ -153,6 +155,8 @@ pub struct LanView {
     pub now: u64,
     /// The machines on it.
     pub lines: Vec<LanLine>,
+    /// The uplinks, joined or not.
+    pub uplinks: Vec<UplinkView>,
     /// What was asked for on the web, the newest first.
     pub requests: Vec<WebRequest>,
 }

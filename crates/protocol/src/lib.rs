@@ -34,6 +34,7 @@ mod profiles;
 mod share;
 mod task;
 mod template;
+mod uplink;
 mod visit;
 
 pub use care::{Care, Checkpoint, CheckpointUse, Minutes, MinutesError, PERIODS_MIN};
@@ -85,5 +86,9 @@ pub use task::{
 pub use template::{
     CMDLINE_MAX, DESCRIPTION_MAX, FIRST_SCRIPT_MAX, ImageChoice, Plan, PlanError, RemovedTemplate, Setup,
     TEMPLATE_FILE_MAX, TEMPLATE_PROFILES_MAX, TEMPLATES_MAX, TITLE_MAX, Template, TemplateFileError, check_cmdline,
+};
+pub use uplink::{
+    Reachable, UPLINK_ADDRESS_MAX, UPLINK_NAME_MAX, UPLINK_TOKEN_MAX, UPLINKS_MAX, UplinkAsk, UplinkError, UplinkId,
+    UplinkMember, UplinkSettings, UplinkState, UplinkView, certificate_hash,
 };
 pub use visit::{VISIT_BODY_MAX, VISIT_WINDOW, VisitAsk, VisitRequest, VisitTold, visit_channel};

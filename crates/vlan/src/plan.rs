@@ -56,6 +56,11 @@ impl Plan {
         address.octets()[0] == 10
     }
 
+    /// Whether the address is the gateway's of any browser's LAN.
+    pub fn is_gateway(address: Ipv4Addr) -> bool {
+        Plan::on_link(address) && address.octets()[3] == 1
+    }
+
     /// The netmask that machines are told.
     pub fn netmask() -> Ipv4Addr {
         Ipv4Addr::new(255, 0, 0, 0)

@@ -9,6 +9,7 @@ pub mod dhcp;
 pub mod dns;
 mod input;
 mod machine;
+mod names;
 mod ntp;
 mod packet;
 mod questions;
@@ -17,6 +18,7 @@ pub mod tcp;
 mod tests;
 
 pub use machine::Services;
+pub use names::LanNames;
 
 use crate::error::ConnectError;
 use crate::mac::Mac;
@@ -194,9 +196,12 @@ impl Gateway {
     }
 
     /// Names of machines elsewhere without `.lan`: a label, or a machine's and its LAN's with a dot between. A machine of this browser goes before
-    /// one with the same name elsewhere.
+    /// one with the same name elsewhere, and of two elsewhere the first.
     pub fn set_others(&mut self, names: impl IntoIterator<Item = (String, Ipv4Addr)>) {
-        self.others = names.into_iter().map(|(name, address)| (labels(&name), address)).collect();
+        self.others.clear();
+        for (name, address) in names {
+            self.others.entry(labels(&name)).or_insert(address);
+        }
     }
 
     /// To which ports machines can connect from now on.

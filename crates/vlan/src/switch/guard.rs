@@ -28,6 +28,7 @@ pub(super) fn may_send(
     match port.kind {
         Kind::Gateway => Ok(Scope::All),
         Kind::Outside => outside(view, plan, port.network, scope).map(|()| Scope::All),
+        Kind::Lan(own) => joined(view, own).map(|()| Scope::All),
         Kind::Machine { mac, addresses } => {
             if mac.is_some_and(|mac| mac != view.source) {
                 return Err(DropReason::SourceMac);
@@ -62,6 +63,20 @@ fn outside(view: &View<'_>, plan: Plan, network: Option<Plan>, scope: Scope) -> 
         _ => {}
     }
     if scope == Scope::Gateway { Err(DropReason::Crossing) } else { Ok(()) }
+}
+
+/// From a LAN, at a switch between LANs. What a LAN's own switch keeps in is not let through here either, should it come.
+fn joined(view: &View<'_>, own: Plan) -> Result<(), DropReason> {
+    let of_own = |address: Ipv4Addr| own.contains(address) && address != own.gateway();
+    let crossing = match view.body {
+        Body::Arp(arp) if arp.sender_mac != view.source || !of_own(arp.sender) => return Err(DropReason::ArpSpoof),
+        Body::Ipv4(packet) if packet.is_dhcp() => true,
+        Body::Ipv4(packet) if !of_own(packet.source) => return Err(DropReason::Ipv4Spoof),
+        Body::Arp(arp) => Plan::is_gateway(arp.target),
+        Body::Ipv4(packet) => Plan::is_gateway(packet.destination),
+        Body::Other(_) => false,
+    };
+    if crossing { Err(DropReason::Crossing) } else { Ok(()) }
 }
 
 fn machine(

@@ -58,7 +58,7 @@ impl Switch {
         let (mac, floods) = match kind {
             Kind::Gateway => (Some(self.plan.gateway_mac()), Rate { per_second: 10_000, burst: 10_000 }),
             Kind::Machine { mac, .. } => (mac, self.config.floods_machine),
-            Kind::Outside => (None, self.config.floods_outside),
+            Kind::Outside | Kind::Lan(_) => (None, self.config.floods_outside),
         };
         let id = PortId(self.next);
         if let Some(mac) = mac {
@@ -124,7 +124,7 @@ impl Switch {
     fn learn(&mut self, from: PortId, source: Mac, now: Duration) -> Result<(), DropReason> {
         let Some(port) = self.ports.get_mut(&from) else { return Ok(()) };
         let bounds = table::Bounds {
-            port: if port.is_outside() { self.config.stations_outside } else { self.config.stations_machine },
+            port: if port.is_wide() { self.config.stations_outside } else { self.config.stations_machine },
             total: self.config.stations,
         };
         match self.table.learn(source, from, now, bounds) {

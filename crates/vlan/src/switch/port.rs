@@ -29,6 +29,9 @@ pub enum Kind {
     },
     /// A peer or an uplink. All of these are one group: what comes from one of them never goes to another (split horizon).
     Outside,
+    /// A whole LAN with these addresses, at a switch between LANs, which has no gateway and no machines of its own. It speaks from its addresses only, and
+    /// neither as its gateway nor to another's.
+    Lan(Plan),
 }
 
 /// Which IPv4 addresses a machine's port may send from.
@@ -90,11 +93,16 @@ impl Port {
         self.reach.as_ref().is_none_or(|reach| reach.contains(&other))
     }
 
+    /// Whether there can be many stations behind this port.
+    pub(super) fn is_wide(&self) -> bool {
+        matches!(self.kind, Kind::Outside | Kind::Lan(_))
+    }
+
     /// The one hardware address behind this port, if it has only one.
     pub(super) fn mac(&self) -> Option<Mac> {
         match self.kind {
             Kind::Machine { mac, .. } => mac,
-            Kind::Gateway | Kind::Outside => None,
+            Kind::Gateway | Kind::Outside | Kind::Lan(_) => None,
         }
     }
 }

@@ -71,6 +71,25 @@ fn a_frame_for_a_known_station_reaches_only_that() {
 }
 
 #[test]
+fn at_a_switch_between_lans_each_speaks_from_its_own_addresses_only() {
+    let mut switch = Switch::new(Plan { a: 0, b: 0 }, SwitchConfig::default());
+    let other = Plan { a: 1, b: 2 };
+    let (one, two) = (switch.attach(Kind::Lan(PLAN)).unwrap(), switch.attach(Kind::Lan(other)).unwrap());
+    let from = |sender| testing::arp_request(mac(1).0, sender, other.host(10));
+    assert_eq!(receivers(&mut switch, one, &from(host(10))), [two.0]);
+    for liar in [other.host(10), PLAN.gateway(), [192, 168, 0, 1].into(), [0; 4].into()] {
+        assert_eq!(refused(&mut switch, one, &from(liar)), DropReason::ArpSpoof, "{liar}");
+    }
+    let to_gateway = testing::arp_request(mac(1).0, host(10), other.gateway());
+    assert_eq!(refused(&mut switch, one, &to_gateway), DropReason::Crossing);
+    let spoofed = udp((1, other.host(10)), (mac(2), other.host(11)), (5, 6));
+    assert_eq!(refused(&mut switch, one, &spoofed), DropReason::Ipv4Spoof);
+    let dhcp = udp((1, [0; 4].into()), (Mac::BROADCAST, [255; 4].into()), (68, 67));
+    assert_eq!(refused(&mut switch, one, &dhcp), DropReason::Crossing);
+    assert_eq!(receivers(&mut switch, two, &udp((2, other.host(11)), (mac(1), host(10)), (5, 6))), [one.0]);
+}
+
+#[test]
 fn nothing_goes_from_one_peer_to_another() {
     let (mut switch, ports) = lan();
     let peer: Ipv4Addr = [10, 1, 1, 20].into();
