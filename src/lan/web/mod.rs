@@ -5,8 +5,11 @@
 //!                                         ◄─────── answer, piece by piece ── packages (a cache)
 //! ```
 //!
+//! What a machine says by TLS is read here with certificates of an [`authority`] of its own, if the user wants that.
+//!
 //! Machines come to the proxy's port of the gateway, or to port 80 of whichever host they believe to speak with.
 
+mod authorities;
 mod fetching;
 mod packages;
 mod permit;
@@ -14,6 +17,7 @@ mod records;
 mod stream;
 
 use super::{Hub, now};
+use authority::{Authority, Tls};
 use js_sys::Uint8Array;
 use permit::Permit;
 use protocol::{Access, InstanceId};
@@ -21,44 +25,107 @@ use records::Records;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 use stream::Stream;
 use vlan::gateway::Services;
 use vlan::gateway::tcp::{ConnId, TcpEvent};
-use vlan::http::{Event, HttpError, Via};
+use vlan::http::{Event, HttpError, Response, Via};
 use vlan::switch::PortId;
 use wasm_bindgen_futures::spawn_local;
 
 /// Where the gateway is an HTTP proxy: the port that most people know for one.
 pub const PROXY_PORT: u16 = 3128;
-/// The ports of other hosts at which the gateway answers in their place: HTTP's two (RFC 9110, section 4.2.1, and custom).
-const CAUGHT: [u16; 2] = [80, 8080];
+/// The ports of other hosts at which the gateway answers in their place: HTTP's and HTTPS's (RFC 9110, sections 4.2.1 and 4.2.2), and one by custom.
+const CAUGHT: [u16; 3] = [80, 443, 8080];
 /// The largest body of a request, in bytes. It is held until it is whole: not every browser can send one that is still coming.
 const BODY_MAX: u64 = 512 << 20;
+
+/// Why HTTPS is refused.
+fn no_https(host: &str) -> String {
+    format!(
+        "HTTPS can't be passed through to {host}. Ask for it by http://: the gateway fetches it by HTTPS. Or turn on HTTPS for this machine on the network page."
+    )
+}
 
 /// All machines' ways out.
 #[derive(Default)]
 pub struct Web {
     streams: RefCell<BTreeMap<ConnId, Rc<Stream>>>,
     permits: RefCell<BTreeMap<PortId, Permit>>,
+    /// Of machines whose HTTPS is read.
+    authorities: RefCell<BTreeMap<PortId, Arc<Authority>>>,
     /// What was asked for.
     pub records: Records,
 }
 
 impl Web {
     /// A machine is there, or may reach something else than before.
-    pub fn admit(&self, hub: &Hub, at: PortId, id: &InstanceId, access: &Access) {
+    pub fn admit(&self, hub: &Rc<Hub>, at: PortId, id: &InstanceId, access: &Access) {
+        self.secure(hub, at, id, access.https);
         let permit = Permit::new(id.clone(), access);
         hub.lan.borrow_mut().gateway().set_outside(at, permit.names());
         self.permits.borrow_mut().insert(at, permit);
         let own = self.permits.borrow();
         let caught: BTreeSet<u16> = CAUGHT.into_iter().chain(own.values().flat_map(Permit::ports)).collect();
-        let services = Services { gateway: [80, PROXY_PORT].into(), caught };
+        let services = Services { gateway: [80, 443, PROXY_PORT].into(), caught };
         hub.lan.borrow_mut().gateway().set_services(services);
     }
 
     /// A machine has gone.
     pub fn leave(&self, at: PortId) {
         self.permits.borrow_mut().remove(&at);
+        self.authorities.borrow_mut().remove(&at);
+    }
+
+    /// A machine's HTTPS is read from now on, or not any more: then its authority is forgotten.
+    fn secure(&self, hub: &Rc<Hub>, at: PortId, id: &InstanceId, on: bool) {
+        let had = self.authorities.borrow_mut().remove(&at);
+        let (hub, id) = (hub.clone(), id.clone());
+        if on {
+            spawn_local(async move {
+                let loaded = match had {
+                    Some(authority) => Ok(authority),
+                    None => authorities::load(&id, id.as_str()).await,
+                };
+                match loaded {
+                    Ok(authority) if hub.place(&id) == Some(at) || hub.web.permits.borrow().contains_key(&at) => {
+                        hub.web.authorities.borrow_mut().insert(at, authority);
+                    }
+                    Ok(_) => {}
+                    Err(problem) => crate::bridge::log(&problem.message),
+                }
+            });
+        } else if had.is_some() {
+            spawn_local(async move { authorities::forget(&id).await });
+        }
+    }
+
+    /// TLS for a connection of a machine, in the place of a host.
+    pub fn tls(&self, conn: ConnId, host: &str) -> Result<Tls, String> {
+        let authorities = self.authorities.borrow();
+        let authority = authorities.get(&conn.port).ok_or_else(|| no_https(host))?;
+        Tls::new(authority, host, authorities::unix()).map_err(|error| error.to_string())
+    }
+
+    /// What the gateway itself serves: the certificate that a machine has to trust.
+    fn own(&self, hub: &Hub, stream: &Stream, request: &vlan::http::Request) -> bool {
+        let gateway = hub.kept.plan().gateway().to_string();
+        let host = request.url.host_str().unwrap_or_default();
+        if !(host == "gateway.lan" || host == "gateway" || host == gateway) {
+            return false;
+        }
+        let mut http = stream.http.borrow_mut();
+        match (request.url.path(), self.authorities.borrow().get(&stream.conn.port)) {
+            ("/ca.crt", Some(authority)) => {
+                let (response, body) = Response::sentence(200, authority.pem().trim_end());
+                http.respond(&response);
+                http.body(&body);
+                http.finish();
+            }
+            ("/ca.crt", None) => http.refuse(404, &no_https("this machine")),
+            _ => http.refuse(404, "The gateway has /ca.crt and nothing else."),
+        }
+        true
     }
 
     /// Something has happened to a connection.
@@ -66,10 +133,15 @@ impl Web {
         match event {
             TcpEvent::Accepted { conn, local, name, .. } => {
                 let via = match *local.ip() == hub.kept.plan().gateway() {
-                    true => Via::Proxy,
+                    true if local.port() == PROXY_PORT => Via::Proxy,
+                    // What the gateway has for its machines.
+                    true => {
+                        let (name, address) = (Some("gateway.lan".to_owned()), *local.ip());
+                        Via::Caught { name, address, port: local.port(), tls: false }
+                    }
                     false => Via::Caught { name, address: *local.ip(), port: local.port(), tls: false },
                 };
-                self.streams.borrow_mut().insert(conn, Rc::new(Stream::new(conn, via, BODY_MAX)));
+                self.streams.borrow_mut().insert(conn, Rc::new(Stream::new(conn, via)));
             }
             TcpEvent::Connected(_) => {}
             TcpEvent::Readable(conn) | TcpEvent::Writable(conn) => self.pump_one(hub, conn),
@@ -122,7 +194,8 @@ impl Web {
         stream.wake_if_room();
         let (over, cut) = {
             let http = stream.http.borrow();
-            (http.is_over(), http.is_cut())
+            let flushed = stream.is_flushed();
+            (http.is_over() && flushed, http.is_cut())
         };
         if over && !stream.closed.replace(true) {
             hub.lan.borrow_mut().gateway().close(stream.conn, now());
@@ -139,14 +212,9 @@ impl Web {
             let Some(event) = stream.http.borrow_mut().event() else { return some };
             some = true;
             match event {
+                Event::Request(request) if self.own(hub, stream, &request) => {}
                 Event::Request(request) => self.begin(stream, request),
-                Event::Connect(host, port) => {
-                    let sentence = format!(
-                        "HTTPS can't be passed through to {host}:{port}. Ask for it by http://: the gateway fetches it by HTTPS."
-                    );
-                    self.note(stream, "CONNECT", &format!("{host}:{port}"), Err(&sentence));
-                    stream.http.borrow_mut().refuse(501, &sentence);
-                }
+                Event::Connect(host, port) => self.connect(hub, stream, host, port),
                 Event::Body(bytes) => stream.body.borrow_mut().push(Uint8Array::from(&bytes[..])),
                 Event::BodyEnd => {
                     let request = stream.request.take();
@@ -156,6 +224,25 @@ impl Web {
                     }
                 }
                 Event::Broken(error) => self.broken(stream, &error),
+            }
+        }
+    }
+
+    /// A machine wants a tunnel to a host, for its own HTTPS.
+    fn connect(&self, hub: &Hub, stream: &Stream, host: String, port: u16) {
+        let place = format!("{host}:{port}");
+        let refused = match self.authorities.borrow().contains_key(&stream.conn.port) {
+            false => Some((501, no_https(&place))),
+            true => self
+                .check(stream.conn.port, &format!("https://{place}/"))
+                .err()
+                .map(|why| (403, format!("Not fetched: {why}."))),
+        };
+        match refused {
+            None => stream.tunnel(hub, host, port),
+            Some((status, sentence)) => {
+                self.note(stream, "CONNECT", &place, Err(&sentence));
+                stream.http.borrow_mut().refuse(status, &sentence);
             }
         }
     }
@@ -183,7 +270,7 @@ impl Web {
     }
 
     /// Keeps a record of a request, and what came of it.
-    fn note(&self, stream: &Stream, method: &str, url: &str, outcome: Result<u16, &str>) {
+    pub fn note(&self, stream: &Stream, method: &str, url: &str, outcome: Result<u16, &str>) {
         if let Some(permit) = self.permits.borrow().get(&stream.conn.port) {
             self.records.push(&permit.id, method, url, outcome);
         }

@@ -46,6 +46,8 @@ pub struct LaunchOptions {
     /// Whether tabs that the extension itself opens are among the tabs. In Chromium a debugger is attached to its service
     /// worker then, which keeps that from being ended.
     pub extension_tabs: bool,
+    /// Whether certificates that nobody trusts are taken, for servers of a test's own.
+    pub insecure: bool,
     /// Further arguments for the browser.
     pub extra_args: Vec<String>,
 }
@@ -62,6 +64,7 @@ impl LaunchOptions {
             dark: false,
             patience: Duration::from_secs(10),
             extension_tabs: false,
+            insecure: false,
             extra_args: Vec::new(),
         }
     }

@@ -1,0 +1,73 @@
+//! Certificates for the hosts in whose place the gateway answers.
+
+use crate::{Authority, AuthorityError, EARLY, Key, date, serial, written};
+use p256::ecdsa::SigningKey;
+use p256::elliptic_curve::rand_core::OsRng;
+use p256::pkcs8::EncodePrivateKey;
+use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyUsagePurpose};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::CertifiedKey;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How many are remembered. A machine that asks for more names makes its own requests slower, and nobody else's.
+const REMEMBERED: usize = 256;
+/// How long one holds.
+const DAYS: u64 = 90;
+/// A remembered one is used as long as this.
+const FRESH: Duration = Duration::from_secs(30 * 86_400);
+/// A common name is no longer (RFC 5280, appendix A.1, `ub-common-name`).
+const NAME_MAX: usize = 64;
+
+/// Those that were made, and their one key.
+pub(crate) struct Leaves {
+    key: Key,
+    pkcs8: Vec<u8>,
+    made: Mutex<BTreeMap<String, (Arc<CertifiedKey>, Duration)>>,
+}
+
+impl Leaves {
+    pub(crate) fn new() -> Result<Leaves, AuthorityError> {
+        let secret = SigningKey::random(&mut OsRng);
+        let pkcs8 = secret.to_pkcs8_der().map_err(|_| AuthorityError::Key)?.as_bytes().to_vec();
+        Ok(Leaves { key: Key::new(secret), pkcs8, made: Mutex::default() })
+    }
+}
+
+impl Authority {
+    /// A certificate for this host, a name or an address.
+    pub(crate) fn leaf(&self, host: &str, now: Duration) -> Result<Arc<CertifiedKey>, AuthorityError> {
+        let mut made = self.leaves.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, since)) = made.get(host)
+            && now.saturating_sub(*since) < FRESH
+        {
+            return Ok(known.clone());
+        }
+        if made.len() >= REMEMBERED {
+            made.clear();
+        }
+        let leaf = Arc::new(self.make(host, now)?);
+        made.insert(host.to_owned(), (leaf.clone(), now));
+        Ok(leaf)
+    }
+
+    fn make(&self, host: &str, now: Duration) -> Result<CertifiedKey, AuthorityError> {
+        let key = &self.leaves.key;
+        let mut parameters = CertificateParams::new(vec![host.to_owned()]).map_err(written)?;
+        let mut name = DistinguishedName::new();
+        name.push(DnType::CommonName, host.chars().take(NAME_MAX).collect::<String>());
+        parameters.distinguished_name = name;
+        parameters.not_before = date(now.saturating_sub(EARLY));
+        parameters.not_after = date(now + Duration::from_secs(DAYS * 86_400));
+        parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        parameters.use_authority_key_identifier_extension = true;
+        parameters.serial_number = Some(serial(format!("{host} {}", now.as_nanos()).as_bytes()));
+        let certificate = parameters.signed_by(key, &self.issuer).map_err(written)?;
+        let chain = vec![certificate.der().clone(), CertificateDer::from(self.kept.certificate.clone())];
+        let secret = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.leaves.pkcs8.clone()));
+        let signer = rustls_rustcrypto::provider().key_provider.load_private_key(secret);
+        signer.map(|signer| CertifiedKey::new(chain, signer)).map_err(|_| AuthorityError::Key)
+    }
+}
