@@ -301,6 +301,7 @@ function begin(port) {
       tell_title();
       return;
     }
+    if ("Still" in data) return say({ Here: true });
     if ("Cookies" in data) return void (cookies = data.Cookies);
     const [[, { n }]] = Object.entries(data);
     waiting.get(n)?.(data);

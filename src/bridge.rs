@@ -39,7 +39,8 @@ pub fn problem(code: ProblemCode, what: &str, error: &JsValue) -> Problem {
     Problem::new(code, format!("{message}."))
 }
 
-/// Writes to the context's console, for developers.
+/// Writes to the context's console, for developers, and to the log that people can read.
 pub fn log(text: &str) {
     web_sys::console::warn_1(&JsValue::from_str(text));
+    crate::journal::say(text);
 }

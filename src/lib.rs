@@ -10,6 +10,7 @@ mod bridge;
 mod catalog;
 mod disks;
 mod host;
+mod journal;
 mod lan;
 mod machine;
 mod package;

@@ -1,5 +1,5 @@
 use protocol::{Instance, PageRequest, Problem, State};
-use ui::{Button, Control, Kind, StateGlyph, StoppingNote, state_label, use_world};
+use ui::{Button, Control, Kind, StateGlyph, StoppingNote, lost_since, state_label, use_world};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -35,6 +35,12 @@ pub(crate) fn Cover(props: &CoverProps) -> Html {
             workbench.ask(request.clone(), move |_, _| busy.set(false));
         })
     };
+    let button = |control: Control, kind: Kind| {
+        html! {
+            <Button label={control.label()} name={format!("{} {}", control.label(), instance.name)} {kind}
+                icon={control.icon()} busy={*busy} onclick={act(control.request(instance.id.clone()))} />
+        }
+    };
     let problem = instance.problem.as_ref();
     html! {
         <div class={classes!("cover", props.has_output.then_some("low"))}>
@@ -43,16 +49,28 @@ pub(crate) fn Cover(props: &CoverProps) -> Html {
                 <div class="card-text">
                     <h2>{ &text.title }</h2>
                     if let Some(Problem { message, advice, .. }) = problem {
-                        <p class="card-message">{ message }</p>
-                        <p>{ advice }</p>
+                        <p class="card-message">
+                            { if instance.is_interrupted() { "The browser ended while it ran." } else { message } }
+                        </p>
+                        if instance.way_back().is_none() { <p>{ advice }</p> }
                     } else if !text.more.is_empty() {
                         <p>{ text.more }</p>
                     }
+                    if let Some(checkpoint) = instance.way_back() {
+                        <div class="card-choices">
+                            <div class="card-choice">
+                                <p>{ lost_since(checkpoint) }</p>
+                                { button(Control::GoBack, Kind::Primary) }
+                            </div>
+                            <div class="card-choice">
+                                <p>{ "Or boot it. Its disks have all that it has written; what was in its memory is lost." }</p>
+                                { button(Control::Start, Kind::Secondary) }
+                            </div>
+                        </div>
+                    }
                 </div>
-                if let Some(control) = text.control {
-                    <Button label={control.label()} name={format!("{} {}", control.label(), instance.name)}
-                        kind={Kind::Primary} icon={control.icon()} busy={*busy}
-                        onclick={act(control.request(instance.id.clone()))} />
+                if let Some(control) = text.control.filter(|_| instance.way_back().is_none()) {
+                    { button(control, Kind::Primary) }
                 }
             </section>
         </div>
@@ -70,6 +88,9 @@ fn text(instance: &Instance, has_output: bool) -> Option<Text> {
     let name = &instance.name;
     let text = |title: String, more, control| Some(Text { title, more, control });
     match instance.state {
+        State::Stopped if instance.is_interrupted() => {
+            text(format!("{name} was interrupted"), "", Some(Control::Start))
+        }
         State::Stopped => {
             text(format!("{name} is stopped"), "Its disk is kept. Start it to go on.", Some(Control::Start))
         }

@@ -299,6 +299,7 @@ impl Desk {
             Command::Files => self.listener.emit(Signal::ToggleFiles),
             Command::Profiles => self.listener.emit(Signal::ToggleProfiles),
             Command::Leave => leave_terminal(),
+            Command::Health => self.listener.emit(Signal::ToggleHealth),
             // The browser does it.
             Command::Paste => {}
         }

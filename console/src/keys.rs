@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Files,
     /// Opens the panel with the profiles, or closes it.
     Profiles,
+    /// Opens the panel with the machine's health, or closes it.
+    Health,
     /// Leaves the key to the browser, whose own paste needs no permission.
     Paste,
     /// Moves the focus out of the terminal, to the tool bar.
@@ -46,6 +48,7 @@ pub(crate) fn command(key: Key<'_>, searching: bool) -> Option<Command> {
         "D" | "d" if both => Some(Command::Disks),
         "E" | "e" if both => Some(Command::Files),
         "G" | "g" if both => Some(Command::Profiles),
+        "H" | "h" if both => Some(Command::Health),
         "V" | "v" if both => Some(Command::Paste),
         "ArrowUp" if both => Some(Command::Leave),
         "F3" if searching && plain && shift => Some(Command::FindBefore),
@@ -69,13 +72,14 @@ mod tests {
         assert_eq!(command(with_both("D"), false), Some(Command::Disks));
         assert_eq!(command(with_both("E"), false), Some(Command::Files));
         assert_eq!(command(with_both("G"), false), Some(Command::Profiles));
+        assert_eq!(command(with_both("H"), false), Some(Command::Health));
         assert_eq!(command(with_both("V"), false), Some(Command::Paste));
         assert_eq!(command(with_both("ArrowUp"), false), Some(Command::Leave));
     }
 
     #[test]
     fn what_a_shell_needs_stays_the_machines() {
-        for key in ["c", "d", "e", "g", "v", "f", "z", "ArrowUp", "Tab", "Escape"] {
+        for key in ["c", "d", "e", "g", "h", "v", "f", "z", "ArrowUp", "Tab", "Escape"] {
             assert_eq!(command(Key { key, ctrl: true, ..Key::default() }, true), None, "Ctrl+{key}");
             assert_eq!(command(Key { key, ..Key::default() }, true), None, "{key}");
         }

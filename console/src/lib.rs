@@ -14,6 +14,7 @@ mod disks;
 mod find;
 mod flow;
 mod gpu;
+mod health;
 mod input;
 mod js;
 mod keys;

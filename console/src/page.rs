@@ -2,6 +2,7 @@ use crate::{
     cover::Cover,
     disks::{Drop, Panel, use_intent},
     find::FindBar,
+    health::HealthPanel,
     profiles::ProfilesPanel,
     share::FilesPanel,
     stage::{DeskHandle, Stage},
@@ -130,6 +131,9 @@ fn Console(props: &ConsoleProps) -> Html {
             }
             if let (true, Some(instance)) = (view.profiles, instance.clone()) {
                 <ProfilesPanel {instance} on_close={close(Signal::HideProfiles)} />
+            }
+            if let (true, Some(instance)) = (view.health, instance.clone()) {
+                <HealthPanel {instance} desk={(*desk).clone()} on_close={close(Signal::HideHealth)} />
             }
             </div>
             // The panel with the shared files takes what is dropped itself.

@@ -107,6 +107,8 @@ pub(crate) fn Tools(props: &ToolsProps) -> Html {
                 onclick={signal.reform(|_| Signal::ToggleFiles)} />
             <Button label="Disks" icon={Icon::Disk} icon_only=true kind={Kind::Ghost} pressed={view.disks}
                 onclick={signal.reform(|_| Signal::ToggleDisks)} />
+            <Button label="Health" icon={Icon::Pulse} icon_only=true kind={Kind::Ghost} pressed={view.health}
+                onclick={signal.reform(|_| Signal::ToggleHealth)} />
         </div>
     }
 }

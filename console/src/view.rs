@@ -54,6 +54,10 @@ pub(crate) enum Signal {
     HideProfiles,
     /// The panel with the profiles is opened or closed.
     ToggleProfiles,
+    /// The panel with the machine's health is closed.
+    HideHealth,
+    /// The panel with the machine's health is opened or closed.
+    ToggleHealth,
     /// The font gets this size.
     Font(u32),
     /// The terminals are to be readable for a screen reader, or need not be.
@@ -87,6 +91,8 @@ pub(crate) struct View {
     pub(crate) files: bool,
     /// Whether the panel with the profiles is open; it too has that place.
     pub(crate) profiles: bool,
+    /// Whether the panel with the machine's health is open, in that place as well.
+    pub(crate) health: bool,
     /// Size of the font.
     pub(crate) font: u32,
     /// Whether the terminals are readable for a screen reader.
@@ -110,6 +116,7 @@ impl View {
             disks: false,
             files: false,
             profiles: false,
+            health: false,
             font: font.clamp(FONTS[0], FONTS[2]),
             spoken,
             hint: None,
@@ -132,6 +139,11 @@ impl View {
         self.guest.filter(|guest| self.tab() == Stream::Shell && self.size.is_some_and(|size| size != *guest))
     }
 
+    /// Which panel is open, at most one of them: disks, shared files, profiles, health.
+    fn show_panels(&mut self, open: [bool; 4]) {
+        [self.disks, self.files, self.profiles, self.health] = open;
+    }
+
     fn after(&mut self, signal: Signal) {
         match signal {
             Signal::NewRun => (self.printed, self.guest) = ([false; 2], None),
@@ -145,13 +157,15 @@ impl View {
             Signal::Found(found) => self.found = Some(found),
             Signal::Find => self.searching = true,
             Signal::EndSearch => (self.searching, self.found) = (false, None),
-            Signal::ShowDisks => (self.disks, self.files, self.profiles) = (true, false, false),
+            Signal::ShowDisks => self.show_panels([true, false, false, false]),
             Signal::HideDisks => self.disks = false,
-            Signal::ToggleDisks => (self.disks, self.files, self.profiles) = (!self.disks, false, false),
+            Signal::ToggleDisks => self.show_panels([!self.disks, false, false, false]),
             Signal::HideFiles => self.files = false,
-            Signal::ToggleFiles => (self.disks, self.files, self.profiles) = (false, !self.files, false),
+            Signal::ToggleFiles => self.show_panels([false, !self.files, false, false]),
             Signal::HideProfiles => self.profiles = false,
-            Signal::ToggleProfiles => (self.disks, self.files, self.profiles) = (false, false, !self.profiles),
+            Signal::ToggleProfiles => self.show_panels([false, false, !self.profiles, false]),
+            Signal::HideHealth => self.health = false,
+            Signal::ToggleHealth => self.show_panels([false, false, false, !self.health]),
             Signal::Font(font) => self.font = font.clamp(FONTS[0], FONTS[2]),
             Signal::Speak(spoken) => self.spoken = spoken,
             Signal::Say(hint) => self.hint = Some(hint),
@@ -216,6 +230,8 @@ mod tests {
         assert!(!view([Signal::ToggleFiles, Signal::ToggleFiles]).files);
         let profiles = view([Signal::ToggleFiles, Signal::ToggleProfiles]);
         assert!(profiles.profiles && !profiles.files);
+        let health = view([Signal::ToggleProfiles, Signal::ToggleHealth]);
+        assert!(health.health && !health.profiles);
     }
 
     #[test]

@@ -54,6 +54,14 @@ fn directory(root: &Path) -> PathBuf {
     root.join("images/tools")
 }
 
+/// Makes a program for the guests of one C file that needs no C library.
+///
+/// # Errors
+/// When there is no compiler for i386, or when it complains.
+pub fn compile(source: &Path, program: &Path) -> Result<()> {
+    run(tool("gcc", "gcc")?.args(FLAGS).arg("-o").arg(program).arg(source)).map(drop)
+}
+
 /// Builds the programs from source into `images/tools`.
 ///
 /// # Errors
@@ -65,7 +73,7 @@ pub fn build(root: &Path) -> Result<()> {
     let mut sha256 = BTreeMap::new();
     for name in TOOLS {
         let program = directory.join(name);
-        run(tool("gcc", "gcc")?.args(FLAGS).arg("-o").arg(&program).arg(directory.join(format!("{name}.c"))))?;
+        compile(&directory.join(format!("{name}.c")), &program)?;
         sha256.insert(name.to_owned(), digest::sha256_of_file(&program)?);
     }
     let record = directory.join("tools.toml");

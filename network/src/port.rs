@@ -39,7 +39,7 @@ pub(crate) fn PortDialog(props: &PortDialogProps) -> Html {
     html! {
         <FormDialog title={format!("Open which port of {name}?")} confirm="Open" blocked={chosen.is_none()} {on_confirm}
             on_cancel={props.on_close.clone()}
-            text="Shows the machine’s web site in a tab, apart from the extension. The site reaches nothing but the machine.">
+            text="Shows the machine’s web site in a tab, apart from the extension. All that the site loads comes from the machine.">
             <TextField id="port" label="Port" value={(*text).clone()} max={5} {objection} first=true number=true
                 hint="Where the machine’s web server listens, such as 80 or 8080"
                 oninput={Callback::from(move |now| on_text.set(now))} />

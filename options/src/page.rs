@@ -64,6 +64,13 @@ fn Options() -> Html {
                         <p><a href="../storage/index.html" target="_blank">{ "Open storage" }</a></p>
                     </div>
                 </section>
+                <section class="section">
+                    <h2>{ "Templates" }</h2>
+                    <div class="panel about">
+                        <p>{ "Make your own kinds of machines, and run scripts in machines that vanish afterwards." }</p>
+                        <p><a href="../templates/index.html" target="_blank">{ "Open templates" }</a></p>
+                    </div>
+                </section>
                 <About />
             </main>
         </div>
@@ -92,7 +99,7 @@ fn Form(props: &FormProps) -> Html {
     };
     let template = |template: &Template| {
         let to = Settings { template: template.id.clone(), ..settings.clone() };
-        choice(template.title.clone().into(), Some(template.description.clone().into()), Html::default(), to)
+        choice(template.plan.title.clone().into(), Some(template.plan.description.clone().into()), Html::default(), to)
     };
     let theme = |(theme, label, icon): (Theme, &'static str, Icon)| {
         choice(label.into(), None, icon.into(), Settings { theme, ..settings.clone() })

@@ -32,9 +32,9 @@ pub(crate) fn Launch(props: &LaunchProps) -> Html {
     let world = &props.world;
     let default = world.templates.iter().find(|template| template.id == world.settings.template);
     let entry = |template: &Template| MenuItem {
-        label: template.title.clone().into(),
-        detail: Some(template.description.clone().into()),
-        name: Some(format!("Launch {}", template.title).into()),
+        label: template.plan.title.clone().into(),
+        detail: Some(template.plan.description.clone().into()),
+        name: Some(format!("Launch {}", template.plan.title).into()),
         icon: None,
         danger: false,
         onselect: {
@@ -55,7 +55,10 @@ pub(crate) fn Launch(props: &LaunchProps) -> Html {
                 }
             </div>
             if let Some(template) = default {
-                <p class="launch-what">{ format!("{} · {}", template.title, ui::memory(world.settings.memory)) }</p>
+                <p class="launch-what">
+                    { format!("{} · {} · ", template.plan.title, ui::memory(template.plan.memory.unwrap_or(world.settings.memory))) }
+                    <a href="../templates/index.html" target="_blank">{ "Templates" }</a>
+                </p>
             }
         </div>
     }

@@ -1,8 +1,8 @@
 use crate::name::{objection, tidy};
-use protocol::{DiskReply, DiskRequest, Instance, PageRequest, State};
+use protocol::{DiskReply, DiskRequest, Instance, PageRequest, Problem, State};
 use ui::{
     Button, Icon, Kind, MachineControls, MenuItem, Notice, Remark, StateGlyph, StoppingNote, Tone, close_if_popup,
-    leave_disks_note, memory, state_label, uptime, use_asking, use_now, use_world,
+    leave_disks_note, memory, moment, state_label, uptime, use_asking, use_now, use_world,
 };
 use web_sys::{HtmlElement, HtmlInputElement};
 use yew::prelude::*;
@@ -105,7 +105,7 @@ pub(crate) fn Machine(props: &MachineProps) -> Html {
                 </div>
             }
             <StoppingNote instance={props.instance.clone()} />
-            if let Some(problem) = props.instance.problem.clone() {
+            if let Some(problem) = props.instance.problem.clone().map(|problem| with_choice(problem, &props.instance)) {
                 <div class="machine-problem"><Notice {problem} /></div>
             }
             if let Some(problem) = cloning.problem.clone() {
@@ -119,6 +119,16 @@ pub(crate) fn Machine(props: &MachineProps) -> Html {
             }
         </li>
     }
+}
+
+/// Where there is a choice how to go on, what each costs.
+fn with_choice(problem: Problem, instance: &Instance) -> Problem {
+    let Some(checkpoint) = instance.way_back() else { return problem };
+    let then = moment(checkpoint.at);
+    let advice = format!(
+        "Go back to its checkpoint ({then}): what it has done since is lost, on its disks too. Or start it: it boots with its disks as they are."
+    );
+    Problem { advice, ..problem }
 }
 
 #[derive(Properties, PartialEq)]
@@ -135,6 +145,8 @@ fn About(props: &AboutProps) -> Html {
     let mut words = vec![state_label(&props.instance).to_owned()];
     match (state, started) {
         (State::Running, Some(started)) => words.push(uptime(*started, now)),
+        // There are two controls beside it then, and no room.
+        _ if props.instance.way_back().is_some() => {}
         (State::Stopped | State::Suspended | State::Crashed, _) => words.extend(props.template.clone()),
         _ => {}
     }

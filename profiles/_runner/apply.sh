@@ -6,7 +6,7 @@
 # Either all of it is done, or the guest is as it was before and the log says why.
 
 catalog=${0%/*}
-for part in lib journal services packages profile; do
+for part in lib journal services packages sweep apt profile; do
     . "$catalog/$part.sh"
 done
 
@@ -40,30 +40,36 @@ check_conflicts() {
     done
 }
 
+# How many MiB are free on the machine's disk.
+free_room() {
+    set -- $(stat -f -c '%a %S' "$var")
+    echo $(($1 / (1048576 / $2)))
+}
+
 check_room() {
     room=0
     for one in $order; do
         room=$((room + $(words size "$catalog/$one/plan")))
     done
-    set -- $(stat -f -c '%a %S' "$var")
-    free=$(($1 / (1048576 / $2)))
+    free=$(free_room)
     [ "$room" -lt "$free" ] || die 1 "The profile needs $room MiB, and only $free MiB are free on the machine's disk."
 }
 
-# Applies what is in "$order", or takes it all back.
+# Applies what is in "$order", or takes it all back; "$taken_back" says whether that was possible.
 apply_order() {
+    taken_back=1
     for name in $order; do
         reason=dependency
         [ "$name" != "$wanted" ] || reason=$wanted_reason
-        echo "$name" >> "$var/.run" && durable || return 1
         version=$(words version "$catalog/$name/plan")
-        apply_one "$name" "$version" "$reason" "$catalog/$name" && continue
+        echo "$name" >> "$var/.run" && durable && apply_one "$name" "$version" "$reason" "$catalog/$name" && continue
+        [ "$(free_room)" -gt 0 ] || say "The machine's disk is full."
         calm
         [ -z "$was_canceled" ] || say "Canceled."
         say "Taking back what was done."
         { read -r _; begun=$(cat); } < "$var/.run"
         for name in $(reversed "$begun"); do
-            undo "$name" || say "$name could not be taken back whole."
+            undo "$name" || { say "$name could not be taken back whole."; taken_back=; }
         done
         return 1
     done
@@ -74,7 +80,7 @@ upgrade() {
     rm -rf "$old"
     mkdir -p "$old" && cp -r "$var/$wanted/bundle" "$old/bundle" && echo "$mark_version $mark_reason" > "$old/mark" && durable ||
         die 1 "There is no room to keep the version that is there."
-    write "upgrade $wanted" "$var/.run" || die 1 "The disk is full."
+    write "upgrade $wanted" "$var/.run" && put_aside || { rm -f "$var/.run"; die 1 "The disk is full."; }
     say "Taking back $mark_version."
     if undo "$wanted" && apply_order; then
         rm -f "$var/.run"
@@ -83,7 +89,8 @@ upgrade() {
     fi
     calm
     say "Putting back $(cut -d ' ' -f 1 "$old/mark")."
-    restore_old "$wanted" || say "It could not be put back."
+    # The next run tries again if this can't be done now.
+    restore_old "$wanted" || die 1 "It could not be put back: make room on the disk, and roll it back or apply it again."
     rm -f "$var/.run"
     return 1
 }
@@ -114,8 +121,10 @@ if [ "$mark_state" = applied ]; then
     wanted_reason=$mark_reason
     upgrade || die 1 "$wanted was not upgraded."
 else
-    write "apply $wanted" "$var/.run" || die 1 "The disk is full."
+    write "apply $wanted" "$var/.run" && put_aside || { rm -f "$var/.run"; die 1 "The disk is full."; }
     if ! apply_order; then
+        # What is still noted there is taken up by the next run.
+        [ -n "$taken_back" ] || die 1 "$wanted was not applied, and something of it is left: make room on the disk, and roll it back."
         rm -f "$var/.run"
         [ -z "$was_canceled" ] || die $CANCELED "$wanted was not applied. The machine is as it was before."
         write_mark "$wanted" failed "$wanted_version" user

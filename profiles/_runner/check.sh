@@ -4,7 +4,7 @@
 # sh /mnt/host/profiles/check.sh NAME
 
 catalog=${0%/*}
-for part in lib journal services packages profile; do
+for part in lib journal services packages sweep apt profile; do
     . "$catalog/$part.sh"
 done
 

@@ -122,9 +122,20 @@ owned() {
 
 drop_line() {
     [ -e "$root$1" ] || return 0
-    cp -a "$root$1" "$root$1.workbench-new" || return 1
-    grep -vxF -- "$2" "$root$1" > "$root$1.workbench-new"
-    mv -f "$root$1.workbench-new" "$root$1"
+    without "$root$1" -xF -- "$2"
+}
+
+# without FILE GREP'S ARGUMENTS: takes lines out of a file, all of them or none.
+without() {
+    from=$1
+    shift
+    # Status 1: no line is left.
+    if cp -a "$from" "$from.workbench-new" && { grep -v "$@" "$from" > "$from.workbench-new" || [ $? = 1 ]; }; then
+        mv -f "$from.workbench-new" "$from"
+    else
+        rm -f "$from.workbench-new"
+        return 1
+    fi
 }
 
 undo_file() {
@@ -171,10 +182,13 @@ undo() {
             [ "$kind" != service ] || stop_service "$1" "$path"
         done < "$journal"
         run_hook rollback.sh || say "rollback.sh of $1 ended with status $?; the rest is taken back all the same."
-        reversed "$(cat "$journal")" > "$work/reversed"
+        # Without a file, for which there may be no room.
+        entries=$(reversed "$(cat "$journal")")
         while read_entry <&8; do
             undo_entry || undone=1
-        done 8< "$work/reversed"
+        done 8<< END
+$entries
+END
     fi
     [ "$undone" = 0 ] || return 1
     rm -rf "${var:?}/$1"

@@ -9,6 +9,7 @@ root=${WORKBENCH_ROOT:-}
 var=$root/var/lib/workbench/profiles
 logs=$root/var/log/workbench
 pid_file=$root/run/workbench-profile.pid
+reserve=$var/.reserve
 
 # Exit statuses beside 0 and 1.
 NEEDED=3  # It stays, because others need it.
@@ -40,9 +41,12 @@ logged() {
     esac
     mkdir -p "$logs" "$root/run" "$var" || die 1 "There is no room for the log in $logs."
     ended=$root/run/workbench-profile.status.$$
-    { WORKBENCH_INNER=1 sh "$0" "$@" 2>&1; echo $? > "$ended"; } | tee "$logs/$1.log"
+    said=$root/run/workbench-profile.said.$$
+    { WORKBENCH_INNER=1 sh "$0" "$@" 2>&1; echo $? > "$ended"; } | tee "$logs/$1.log" "$said"
+    # A disk that was full for a while has lost the lines that say so.
+    cmp -s "$said" "$logs/$1.log" || cp "$said" "$logs/$1.log"
     read -r status < "$ended"
-    rm -f "$ended"
+    rm -f "$ended" "$said"
     exit "${status:-1}"
 }
 
@@ -54,7 +58,7 @@ lock() {
     canceled=
     child=
     trap 'canceled=1; [ -z "$child" ] || kill -TERM "-$child"' TERM INT HUP
-    trap 'rm -f "$pid_file"' EXIT
+    trap 'rm -f "$pid_file" "$reserve"' EXIT
 }
 
 # Runs a program in a session of its own, and ends all of that when the run is canceled.
@@ -78,8 +82,17 @@ run_hook() {
     run sh "$catalog/hook.sh" "$profile" "$1" 9>&-
 }
 
+# Puts room aside, so that what was done can be taken back though the disk has filled up meanwhile.
+put_aside() {
+    dd if=/dev/zero of="$reserve" bs=65536 count=16 2> /dev/null && durable && return 0
+    rm -f "$reserve"
+    return 1
+}
+
 # From now on nothing can be canceled: what is taken back is taken back to the end.
 calm() {
+    rm -f "$reserve"
+    durable
     was_canceled=$canceled
     canceled=
     trap : TERM INT HUP
@@ -154,6 +167,7 @@ dependents() {
 
 # What was begun and not ended: by a kill, a crash or a power cut.
 recover() {
+    rm -f "$reserve"
     [ -e "$var/.run" ] || return 0
     say "An earlier run was cut short: putting that right first."
     { read -r verb begun; left=$(cat); } < "$var/.run"

@@ -1,11 +1,38 @@
-# Packages, through the guest's own apk and its signatures. What comes for a profile hangs on one virtual package, so apk counts what several need.
+# Packages, through the guest's own apk and its signatures, or its apt (apt.sh). What comes for a profile hangs on one virtual package, so apk counts
+# what several need.
+
+if command -v apk > /dev/null; then
+    manager=apk
+elif command -v apt-get > /dev/null; then
+    manager=apt
+else
+    manager=
+fi
 
 # A repository that is laid here serves without a network. Its key is trusted only if somebody has put it into /etc/apk/keys.
 cache=/mnt/host/cache/alpine
 
 # The names of all installed packages.
 installed() {
-    apk info 2> /dev/null | sort
+    case $manager in
+        apk) apk info 2> /dev/null | sort ;;
+        apt) apt_installed ;;
+    esac
+}
+
+has_package() {
+    case $manager in
+        apk) apk info -e "$1" > /dev/null 2>&1 ;;
+        apt) apt_installed | grep -qxF "$1" ;;
+    esac
+}
+
+# What a profile's plan names for this machine.
+wanted_packages() {
+    case $manager in
+        apt) words debian "$1" ;;
+        *) words alpine "$1" ;;
+    esac
 }
 
 names_in() {
@@ -13,41 +40,45 @@ names_in() {
 }
 
 add_packages() {
-    packages=$(words alpine "$bundle/plan")
-    if [ -z "$packages" ]; then
-        return 0
-    fi
-    if ! command -v apk > /dev/null; then
-        say "This machine has no apk: profiles with packages are for Alpine."
+    [ -n "$(wanted_packages "$bundle/plan")" ] || return 0
+    if [ -z "$manager" ]; then
+        say "This machine has neither apk nor apt: only profiles without packages can be applied."
         return 1
     fi
     # What it was like before, for accounts and files that packages' scripts make.
-    installed > "$var/$profile/packages.before"
+    installed > "$var/$profile/packages.before" || return 1
     for file in passwd group; do
-        names_in "/etc/$file" > "$var/$profile/$file.before"
+        names_in "/etc/$file" > "$var/$profile/$file.before" || return 1
     done
     for file in passwd- group- shadow- gshadow-; do
         [ -e "/etc/$file" ] || echo "$file"
     done > "$var/$profile/backups.before"
-    find /etc -type f | sort > "$var/$profile/etc.before"
+    find /etc -type f | sort > "$var/$profile/etc.before" || return 1
     journal "packages .workbench-$profile" || return 1
-    install
+    case $manager in
+        apk) install ;;
+        apt) install_with_apt; result=$?; end_apt; return $result ;;
+    esac
 }
 
-# Installs what the profile's plan names, or completes what was begun.
-install() {
+# What the profile's plan names, in "$packages", and where it comes from, in "$sources".
+find_sources() {
     virtual=.workbench-$profile
     packages=$(words alpine "$bundle/plan")
     sources="--no-cache"
-    if [ -r "$cache/$(apk --print-arch)/APKINDEX.tar.gz" ]; then
-        offline="--no-network --repositories-file /dev/null -X $cache"
-        if run apk add --simulate --quiet $offline --virtual "$virtual" $packages > /dev/null 2>&1; then
-            say "All packages are in the cache."
-            sources=$offline
-        else
-            sources="--no-cache -X $cache"
-        fi
+    [ -r "$cache/$(apk --print-arch)/APKINDEX.tar.gz" ] || return 0
+    offline="--no-network --repositories-file /dev/null -X $cache"
+    if run apk add --simulate --quiet $offline --virtual "$virtual" $packages > /dev/null 2>&1; then
+        say "All packages are in the cache."
+        sources=$offline
+    else
+        sources="--no-cache -X $cache"
     fi
+}
+
+# Installs that, or completes what was begun.
+install() {
+    find_sources
     run apk add --no-progress $sources --virtual "$virtual" $packages
     result=$?
     # apk notes what it has installed at its end. Cut short, it leaves files that are nobody's.
@@ -61,7 +92,7 @@ install() {
 # whichever profile that is.
 note_accounts() {
     [ -r "$var/$profile/packages.before" ] || return 0
-    came=$(installed | comm -13 "$var/$profile/packages.before" - | tr '\n' ' ')
+    came=${1:-$(installed | comm -13 "$var/$profile/packages.before" - | tr '\n' ' ')}
     [ -n "$came" ] || return 0
     for file in passwd group; do
         for account in $(names_in "/etc/$file" | comm -13 "$var/$profile/$file.before" -); do
@@ -79,15 +110,24 @@ note() {
 }
 
 remove_packages() {
-    command -v apk > /dev/null || return 0
+    case $manager in
+        apk) remove_with_apk "$1" || return 1 ;;
+        apt) remove_with_apt || return 1 ;;
+    esac
+    sweep_accounts
+}
+
+remove_with_apk() {
     virtual=$1
     if [ ! -e "$var/$profile/complete" ]; then
         # Let it end first, so that all is known that it had begun to unpack.
         install > "$work/again" 2>&1 || say "What apk had begun could not be completed; files of packages may be left over."
     fi
     note_accounts
-    if apk info -e "$virtual" > /dev/null 2>&1; then
+    if has_package "$virtual"; then
         apk del --no-progress --no-network --repositories-file /dev/null --purge "$virtual" || return 1
+    else
+        remove_unnoted
     fi
     if [ -r "$var/$profile/etc.before" ]; then
         # Beside what an interrupted run had left, apk lays its own files under another name.
@@ -96,7 +136,15 @@ remove_packages() {
             rm -f "$file"
         done < "$work/new"
     fi
-    sweep_accounts
+}
+
+# apk ended without a note of what it has done: there was nothing that it could do, or the disk was too full for the note.
+remove_unnoted() {
+    find_sources > /dev/null
+    apk add --simulate --quiet $sources --virtual "$virtual" $packages > /dev/null 2>&1 || return 0
+    sweep $sources
+    # Accounts of no package at all.
+    note_accounts nothing
 }
 
 # Removes the accounts of which no package is left.
@@ -106,7 +154,7 @@ sweep_accounts() {
     while read -r file account of; do
         left=
         for package in $of; do
-            apk info -e "$package" > /dev/null 2>&1 && left=1 && break
+            has_package "$package" && left=1 && break
         done
         if [ -n "$left" ]; then
             echo "$file $account $of" >> "$work/accounts"
@@ -130,9 +178,7 @@ drop_account() {
     shift
     for file; do
         [ -e "$file" ] || continue
-        cp -a "$file" "$file.workbench-new" || return 1
-        grep -v "^$who:" "$file" > "$file.workbench-new"
-        mv -f "$file.workbench-new" "$file"
+        without "$file" "^$who:" || return 1
     done
 }
 
@@ -144,11 +190,26 @@ drop_member() {
         for (at = 1; at <= count; at++) if (members[at] != who) list = list (list == "" ? "" : ",") members[at]
         $4 = list; print
     }' /etc/group > /etc/group.workbench-new
-    mv -f /etc/group.workbench-new /etc/group
+    if [ "$(wc -l < /etc/group.workbench-new)" = "$(wc -l < /etc/group)" ]; then
+        mv -f /etc/group.workbench-new /etc/group
+    else
+        rm -f /etc/group.workbench-new
+        return 1
+    fi
 }
 
 # Whether all of a profile's packages are there.
 check_packages() {
-    [ -n "$(words alpine "$bundle/plan")" ] || return 0
-    apk info -e ".workbench-$profile" > /dev/null 2>&1 || { say "Its packages are not there any more."; return 1; }
+    case $manager in
+        apk)
+            [ -z "$(wanted_packages "$bundle/plan")" ] || has_package ".workbench-$profile" && return 0
+            say "Its packages are not there any more."
+            return 1
+            ;;
+        apt)
+            for package in $(asked_of_apt "$bundle/plan"); do
+                has_package "$package" || { say "The package $package is not there any more."; return 1; }
+            done
+            ;;
+    esac
 }

@@ -4,7 +4,7 @@
 # sh /mnt/host/profiles/rollback.sh NAME
 
 catalog=${0%/*}
-for part in lib journal services packages profile; do
+for part in lib journal services packages sweep apt profile; do
     . "$catalog/$part.sh"
 done
 
@@ -47,7 +47,7 @@ if [ -n "$needing" ]; then
 fi
 find_leaving
 # Undone in this order: the last line first, when it is taken up again.
-{ echo "rollback $wanted"; reversed "$(for name in $leaving; do echo "$name"; done)"; } > "$var/.run.new" && durable && mv -f "$var/.run.new" "$var/.run" || die 1 "The disk is full."
+{ echo "rollback $wanted"; reversed "$(for name in $leaving; do echo "$name"; done)"; } > "$var/.run.new" && durable && mv -f "$var/.run.new" "$var/.run" || die 1 "The disk is full: delete something, 100 KiB are enough."
 steps=$(echo "$leaving" | wc -w)
 for name in $leaving; do
     step "$name: taking back"

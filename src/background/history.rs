@@ -118,6 +118,14 @@ impl History {
         self.waiting.borrow_mut().add([found]);
     }
 
+    /// So many bytes were given back that nothing uses any more.
+    pub fn freed(&self, bytes: u64) {
+        if bytes > 0 {
+            let freed = Event { bytes: Some(bytes), ..event(EventKind::Freed, now(), random_bits()) };
+            self.waiting.borrow_mut().add([freed]);
+        }
+    }
+
     /// Whether the catalog was asked a moment ago, so that it may be asked again.
     pub fn is_in_use(&self) -> bool {
         js_sys::Date::now() - self.asked.get() < KEPT_MS

@@ -254,8 +254,9 @@ async fn host_notice(shared: &Rc<Shared>, carrier: &Carrier, message: JsValue) {
             shared.registry.borrow_mut().job_gone(&id);
             vec![]
         }
-        Notice::Tidied => {
+        Notice::Tidied { freed } => {
             shared.tidying.set(false);
+            shared.history.freed(freed);
             spawn_local(history::measure(shared.clone()));
             vec![]
         }

@@ -76,8 +76,8 @@ pub async fn save(stored: &Stored, waiting: Option<&str>) -> Result<(), Problem>
 
 /// What the package has.
 pub async fn package() -> Result<Package, Problem> {
-    let (templates, workspace) = try_join!(json("images/templates.json"), json("images/workspace.json"))?;
-    Ok(Package { templates, workspace })
+    let (images, workspace) = try_join!(json("images/templates.json"), json("images/workspace.json"))?;
+    Ok(Package { images, workspace })
 }
 
 async fn json<T: DeserializeOwned>(path: &str) -> Result<T, Problem> {

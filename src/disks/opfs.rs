@@ -101,7 +101,7 @@ impl Directory {
         let failed = |error: JsValue| storage_problem(&format!("The file {name} could not be opened"), &error);
         let handle = self.handle(name, true).await.map_err(failed)?;
         let access = JsFuture::from(handle.create_sync_access_handle()).await.map_err(failed)?;
-        Ok(LockedFile { access: access.unchecked_into() })
+        Ok(LockedFile { access: access.unchecked_into(), options: FileSystemReadWriteOptions::new() })
     }
 
     /// Gives the file of this name another one.
@@ -174,6 +174,8 @@ pub async fn remove_instance(id: &InstanceId) -> Result<(), Problem> {
 #[derive(Debug)]
 pub struct LockedFile {
     access: FileSystemSyncAccessHandle,
+    /// Where to read or write next; one object for all accesses.
+    options: FileSystemReadWriteOptions,
 }
 
 impl Drop for LockedFile {
@@ -185,15 +187,14 @@ impl Drop for LockedFile {
 impl LockedFile {
     /// Reads what there is from an offset on, as far as `buf` goes, and says how many bytes that were.
     pub fn read_some(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, BlockError> {
-        let read = self.access.read_with_u8_array_and_options(buf, &at(offset));
+        let read = self.access.read_with_u8_array_and_options(buf, self.at(offset));
         Ok(read.map_err(|error| block_error(&error))? as usize)
     }
-}
 
-fn at(offset: u64) -> FileSystemReadWriteOptions {
-    let options = FileSystemReadWriteOptions::new();
-    options.set_at(offset as f64);
-    options
+    fn at(&self, offset: u64) -> &FileSystemReadWriteOptions {
+        self.options.set_at(offset as f64);
+        &self.options
+    }
 }
 
 impl BlockFile for LockedFile {
@@ -203,7 +204,7 @@ impl BlockFile for LockedFile {
 
     fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<(), BlockError> {
         let wanted = buf.len();
-        let read = self.access.read_with_u8_array_and_options(buf, &at(offset));
+        let read = self.access.read_with_u8_array_and_options(buf, self.at(offset));
         let read = read.map_err(|error| block_error(&error))? as usize;
         if read != wanted {
             check_range(offset, wanted, self.len()?)?;
@@ -213,7 +214,7 @@ impl BlockFile for LockedFile {
     }
 
     fn write_at(&mut self, offset: u64, data: &[u8]) -> Result<(), BlockError> {
-        let written = self.access.write_with_u8_array_and_options(data, &at(offset));
+        let written = self.access.write_with_u8_array_and_options(data, self.at(offset));
         let written = written.map_err(|error| block_error(&error))? as usize;
         // A write that stops short is how a browser says that there is no room.
         if written == data.len() { Ok(()) } else { Err(BlockError::NoSpace) }

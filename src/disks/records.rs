@@ -19,7 +19,7 @@ const SLOT_MAX: u64 = 4 << 20;
 /// What a record that can't be changed so means to the user.
 pub fn record_problem(error: &RecordError) -> Problem {
     let code = match error {
-        RecordError::NoSnapshot => ProblemCode::NotFound,
+        RecordError::NoSnapshot | RecordError::NoCheckpoint => ProblemCode::NotFound,
         RecordError::TooManySnapshots => ProblemCode::Refused,
     };
     let text = error.to_string();

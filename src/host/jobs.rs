@@ -22,6 +22,8 @@ use wasm_bindgen_futures::spawn_local;
 const NOTICE_TRIES: u32 = 5;
 /// How often is looked whether there is time to tidy up.
 const TIDY_MS: i32 = 1_000;
+/// How long nothing has to happen before tidying up begins, in milliseconds.
+const QUIET_MS: f64 = 3_000.0;
 
 struct Work {
     job: Job,
@@ -42,6 +44,8 @@ pub struct Jobs {
     tidying: RefCell<Option<StorageWorker>>,
     /// What is to be tidied up when there is time for it.
     untidy: RefCell<Option<Inventory>>,
+    /// When tidying up may begin, in milliseconds since 1970.
+    quiet_from: Cell<f64>,
     own: RefCell<Weak<Self>>,
 }
 
@@ -62,6 +66,7 @@ impl Jobs {
             works: RefCell::default(),
             tidying: RefCell::default(),
             untidy: RefCell::default(),
+            quiet_from: Cell::new(0.0),
             own: RefCell::default(),
         });
         *jobs.own.borrow_mut() = Rc::downgrade(&jobs);
@@ -239,13 +244,13 @@ impl Jobs {
     /// Merges and removes what need not be there, when there is time for it.
     pub fn tidy(self: &Rc<Self>, inventory: Inventory) {
         *self.untidy.borrow_mut() = Some(inventory);
-        self.tidy_if_idle();
+        self.leave_quiet();
     }
 
     fn tidy_if_idle(self: &Rc<Self>) {
         let works = self.works.borrow().values().any(|work| work.worker.is_some());
         let busy = works || !self.waiting.borrow().is_empty() || !self.machines.is_settled();
-        if busy || self.tidying.borrow().is_some() {
+        if busy || self.tidying.borrow().is_some() || js_sys::Date::now() < self.quiet_from.get() {
             return;
         }
         let Some(inventory) = self.untidy.borrow().clone() else { return };
@@ -266,18 +271,30 @@ impl Jobs {
     }
 
     fn tidied(&self, message: FromWorker<StorageNotice>) {
-        if let FromWorker::Failed(problem) = &message {
-            log(&problem.message);
-        }
+        let freed = match message {
+            FromWorker::Notice(StorageNotice::Tidied(freed)) => freed,
+            FromWorker::Notice(_) => 0,
+            FromWorker::Failed(problem) => {
+                log(&problem.message);
+                0
+            }
+        };
         self.untidy.borrow_mut().take();
         let ended = self.tidying.borrow_mut().take();
         spawn_local(async move { drop(ended) });
-        tell_background(Notice::Tidied);
+        tell_background(Notice::Tidied { freed });
     }
 
     /// Something is to be done for which tidying up holds the locks. It is begun anew later.
     pub fn interrupt_tidying(&self) {
+        self.leave_quiet();
         self.tidying.borrow_mut().take();
+    }
+
+    /// Whoever has just stopped a machine or begun something often does the next thing at once; tidying up would only be begun to
+    /// be cut short.
+    fn leave_quiet(&self) {
+        self.quiet_from.set(js_sys::Date::now() + QUIET_MS);
     }
 }
 

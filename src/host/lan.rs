@@ -5,7 +5,7 @@
 
 use super::worker::{FromWorker, LanWorker};
 use crate::bridge::{log, problem};
-use protocol::{Access, InstanceId, LanCommand, LanNotice, Problem, ProblemCode};
+use protocol::{Access, Confined, InstanceId, LanCommand, LanNotice, Problem, ProblemCode};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -24,7 +24,13 @@ pub struct Lan {
 
 impl Lan {
     /// Puts a machine on the LAN; returns its end of the line.
-    pub fn attach(&self, id: &InstanceId, name: &str, access: &Access) -> Result<MessagePort, Problem> {
+    pub fn attach(
+        &self,
+        id: &InstanceId,
+        name: &str,
+        access: &Access,
+        confined: Confined,
+    ) -> Result<MessagePort, Problem> {
         self.members.borrow_mut().insert(id.clone());
         let failed = |error| problem(ProblemCode::Internal, "A machine could not be put on the LAN", &error);
         let line = MessageChannel::new().map_err(failed)?;
@@ -33,7 +39,7 @@ impl Lan {
             Some(worker) => worker,
             none => none.insert(self.start()?),
         };
-        let attach = LanCommand::Attach { id: id.clone(), name: name.to_owned(), access: access.clone() };
+        let attach = LanCommand::Attach { id: id.clone(), name: name.to_owned(), access: access.clone(), confined };
         worker.send_with(&attach, &line.port1())?;
         Ok(line.port2())
     }

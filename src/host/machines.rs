@@ -4,11 +4,12 @@ use super::engine::Engine;
 use super::lan::Lan;
 use super::worker::{FromWorker, MachineWorker, after, every};
 use crate::bridge::{log, text_of, to_js};
+use crate::journal;
 use crate::webext::send_message;
 use futures_channel::oneshot;
 use protocol::{
-    Access, Envelope, HostNotice, InstanceId, MachineEvent, MachineSpec, NewSnapshot, Notice, Point, Problem,
-    ProblemCode, RunningMachine, WorkerCommand, WorkerNotice,
+    Access, Care, Confined, Envelope, HostNotice, InstanceId, MachineEvent, MachineSpec, NewSnapshot, Notice, Point,
+    Problem, ProblemCode, RunningMachine, WorkerCommand, WorkerNotice,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ struct Machine {
     boot: u32,
     name: String,
     access: Access,
+    confined: Confined,
     /// `None` once the run is over and only the background's answer is waited for.
     worker: Option<MachineWorker>,
     last: Option<MachineEvent>,
@@ -57,7 +59,9 @@ impl Machine {
     /// Puts the machine on the LAN. Without it, it runs on all the same.
     fn connect(&self, id: &InstanceId, lan: &Lan) {
         let Some(worker) = &self.worker else { return };
-        if let Err(problem) = lan.attach(id, &self.name, &self.access).and_then(|port| worker.give_port(&port)) {
+        if let Err(problem) =
+            lan.attach(id, &self.name, &self.access, self.confined).and_then(|port| worker.give_port(&port))
+        {
             log(&problem.message);
         }
     }
@@ -100,7 +104,8 @@ impl Machines {
 
     /// Starts a worker with this machine.
     pub fn start(&self, spec: MachineSpec) -> Result<(), Problem> {
-        let (id, boot, name, access) = (spec.id.clone(), spec.boot, spec.name.clone(), spec.access.clone());
+        let (id, boot, name) = (spec.id.clone(), spec.boot, spec.name.clone());
+        let (access, confined) = (spec.access.clone(), spec.confined);
         if self.machines.borrow().get(&id).is_some_and(|machine| machine.worker.is_some()) {
             return Err(Problem::new(ProblemCode::DiskBusy, format!("{} has a worker already.", spec.name)));
         }
@@ -113,11 +118,13 @@ impl Machines {
                 own.receive(&from, boot, message);
             }
         });
-        worker.send(&WorkerCommand::Start(spec))?;
+        journal::say_of(Some(id.clone()), &format!("{name} is started (run {boot}, {} MiB)", spec.memory.mib()));
+        worker.send(&WorkerCommand::Start(Box::new(spec)))?;
         let machine = Machine {
             boot,
             name,
             access,
+            confined,
             worker: Some(worker),
             last: None,
             silent_looks: 0,
@@ -141,6 +148,16 @@ impl Machines {
     /// Has the machine save its memory and end.
     pub fn suspend(&self, id: &InstanceId) -> Result<(), Problem> {
         self.send(id, &WorkerCommand::Suspend)
+    }
+
+    /// Has the machine save a checkpoint.
+    pub fn checkpoint(&self, id: &InstanceId) -> Result<(), Problem> {
+        self.send(id, &WorkerCommand::Checkpoint)
+    }
+
+    /// Changes what is done for a running machine without being asked.
+    pub fn set_care(&self, id: &InstanceId, care: Care) -> Result<(), Problem> {
+        self.send(id, &WorkerCommand::Care(care))
     }
 
     /// Asks the guest to shut down, and ends the worker if it has not after a time.
@@ -267,8 +284,13 @@ impl Machines {
                 MachineEvent::Running { .. } | MachineEvent::Paused(_) | MachineEvent::StaysUp { .. } => {
                     self.tell(id, boot, event);
                 }
-                // It says nothing of the machine's state.
-                MachineEvent::Unpacked(_) => {
+                // These say nothing of the machine's state.
+                MachineEvent::Unpacked(_)
+                | MachineEvent::SetUp(_)
+                | MachineEvent::Checkpointed(_)
+                | MachineEvent::NotCheckpointed(_)
+                | MachineEvent::Idle => {
+                    journal::say_of(Some(id.clone()), &words(&event));
                     let own = self.own.clone();
                     spawn_local(tell_background(own, HostNotice { id: id.clone(), boot, event }));
                 }
@@ -297,6 +319,7 @@ impl Machines {
     }
 
     fn tell(&self, id: &InstanceId, boot: u32, event: MachineEvent) {
+        journal::say_of(Some(id.clone()), &words(&event));
         self.with_run(id, boot, |machine| machine.last = Some(event.clone()));
         let own = self.own.clone();
         spawn_local(tell_background(own, HostNotice { id: id.clone(), boot, event }));
@@ -336,6 +359,30 @@ impl Machines {
     fn with_run<T>(&self, id: &InstanceId, boot: u32, work: impl FnOnce(&mut Machine) -> T) -> Option<T> {
         let mut machines = self.machines.borrow_mut();
         machines.get_mut(id).filter(|machine| machine.boot == boot).map(work)
+    }
+}
+
+/// What happened, for the log.
+fn words(event: &MachineEvent) -> String {
+    match event {
+        MachineEvent::Running { .. } => "the processor runs".to_owned(),
+        MachineEvent::Paused(None) => "paused".to_owned(),
+        MachineEvent::Paused(Some(problem)) => format!("paused: {}", problem.message),
+        MachineEvent::Unpacked(None) => "archives were unpacked into the workspace".to_owned(),
+        MachineEvent::Unpacked(Some(problem)) => format!("archives were not unpacked: {}", problem.message),
+        MachineEvent::SetUp(None) => "what its template asks for at its first start is done".to_owned(),
+        MachineEvent::SetUp(Some(problem)) => format!("its first start is not complete: {}", problem.message),
+        MachineEvent::Suspended => "suspended; the worker ends".to_owned(),
+        MachineEvent::StaysUp { problem, .. } => format!("could not be suspended: {}", problem.message),
+        MachineEvent::Checkpointed(checkpoint) => {
+            format!("checkpoint saved: {} bytes, the machine stood still for {} ms", checkpoint.bytes, checkpoint.pause)
+        }
+        MachineEvent::NotCheckpointed(problem) => problem.message.clone(),
+        MachineEvent::Idle => "idle for as long as was chosen".to_owned(),
+        MachineEvent::Halted => "ended; the worker ends".to_owned(),
+        MachineEvent::Reset => "the guest asked for a reset; the worker ends".to_owned(),
+        MachineEvent::Forced => "did not shut down in time; the worker is ended".to_owned(),
+        MachineEvent::Crashed(problem) => format!("crashed: {}", problem.message),
     }
 }
 

@@ -7,6 +7,7 @@
 mod catalog;
 mod engine;
 mod jobs;
+mod journal;
 mod keep_alive;
 mod lan;
 mod machines;
@@ -38,6 +39,7 @@ impl Host {
     #[wasm_bindgen(constructor)]
     pub fn new() -> Result<Self, JsValue> {
         keep_alive::start_if_asked()?;
+        journal::keep()?;
         let machines = Machines::watched()?;
         let jobs = Jobs::new(machines.clone())?;
         let catalog = Catalog::new()?;
@@ -69,7 +71,7 @@ async fn answer(machines: &Machines, jobs: &Rc<Jobs>, catalog: &Catalog, call: H
         HostCall::Start(spec) => {
             jobs.interrupt_tidying();
             catalog.give_way();
-            machines.start(spec)?;
+            machines.start(*spec)?;
         }
         HostCall::Disks(order) => return jobs.answer(*order).await.map(HostReply::Disks),
         HostCall::Catalog(order) => {
@@ -81,6 +83,8 @@ async fn answer(machines: &Machines, jobs: &Rc<Jobs>, catalog: &Catalog, call: H
         HostCall::Suspend(id) => machines.suspend(&id)?,
         HostCall::Shutdown(id, force_after_ms) => machines.shutdown(&id, force_after_ms)?,
         HostCall::Kill(id) => machines.kill(&id)?,
+        HostCall::Checkpoint(id) => machines.checkpoint(&id)?,
+        HostCall::Care(id, care) => machines.set_care(&id, care)?,
         HostCall::Access(id, access) => machines.set_access(&id, access)?,
     }
     Ok(HostReply::Done)

@@ -12,14 +12,14 @@ mod web;
 use crate::bridge::{from_js, log, text_of, to_js};
 use kept::Kept;
 use line::Line;
-use protocol::{Access, InstanceId, LanCommand, LanNotice};
+use protocol::{Access, Confined, InstanceId, LanCommand, LanNotice};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 use visit::Visits;
 use vlan::gateway::{Event, GatewayConfig};
-use vlan::switch::{Addresses, PortId, SwitchConfig};
+use vlan::switch::{Addresses, Confinement, PortId, SwitchConfig};
 use vlan::{Lan, Mac};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -121,7 +121,10 @@ impl Hub {
 
     fn carry_out(self: &Rc<Self>, command: LanCommand, port: Option<MessagePort>) {
         match (command, port) {
-            (LanCommand::Attach { id, name, access }, Some(port)) => self.attach(id, &name, &access, port),
+            (LanCommand::Attach { id, name, access, confined }, Some(port)) => {
+                self.attach(id.clone(), &name, &access, port);
+                self.confine(&id, confined);
+            }
             (LanCommand::Access(id, access), _) => {
                 if let Some(at) = self.place(&id) {
                     self.web.admit(self, at, &id, &access);
@@ -145,6 +148,15 @@ impl Hub {
                 self.lines.borrow_mut().insert(at, line);
                 self.turn();
             }
+        }
+    }
+
+    /// Says what a machine may do on the LAN.
+    fn confine(&self, id: &InstanceId, confined: Confined) {
+        if let Some(at) = self.place(id) {
+            let confinement =
+                Confinement { blocked: confined == Confined::Blocked, isolated: confined == Confined::Isolated };
+            self.lan.borrow_mut().switch().confine(at, confinement);
         }
     }
 

@@ -50,10 +50,7 @@ fn answer(hub: &Rc<Hub>, ask: LanAsk) -> Option<LanTold> {
             return None;
         }
         LanAsk::Confine(id, confined) => {
-            let at = hub.place(&id)?;
-            let confinement =
-                Confinement { blocked: confined == Confined::Blocked, isolated: confined == Confined::Isolated };
-            hub.lan.borrow_mut().switch().confine(at, confinement);
+            hub.confine(&id, confined);
         }
     }
     Some(LanTold::View(view(hub)))

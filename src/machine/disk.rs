@@ -5,8 +5,8 @@
 //! be done is never answered with other bytes: the machine ends.
 
 use block::{BlockError, Disk};
-use js_sys::{Function, Object, Reflect, Uint8Array};
-use std::cell::RefCell;
+use js_sys::{Function, Object, Reflect, Uint8Array, WebAssembly};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
@@ -25,24 +25,30 @@ struct State {
     dirty: bool,
 }
 
-/// Where bytes stay for a moment on their way to the guest. It is kept, since making room for each read anew takes longer
-/// than the reading. ATA's longest read is 32 MiB, Linux' 1.25 MiB.
-struct Passage {
-    bytes: Vec<u8>,
-    js: Uint8Array,
+impl State {
+    fn new(disk: Box<dyn Disk>) -> Self {
+        Self { disk, waiting: vec![], dirty: false }
+    }
 }
 
-impl Passage {
-    fn new() -> Self {
-        Self { bytes: vec![], js: Uint8Array::new_with_length(0) }
-    }
+/// Where bytes stay for a moment on their way to the guest or from it. It is kept, since making room for each access anew takes
+/// longer than the access. ATA's longest is 32 MiB, Linux' 1.25 MiB.
+#[derive(Default)]
+struct Passage(Vec<u8>);
 
-    fn set_len(&mut self, count: usize) {
-        if self.bytes.len() < count {
-            self.bytes.resize(count, 0);
-            self.js = Uint8Array::new_with_length(count as u32);
+impl Passage {
+    fn room(&mut self, count: usize) -> &mut [u8] {
+        if self.0.len() < count {
+            self.0.resize(count, 0);
         }
+        &mut self.0[..count]
     }
+}
+
+/// Bytes of this module's memory as JavaScript sees them. It is for those who look at once: the view is gone when the memory grows.
+fn seen_from_outside(bytes: &[u8]) -> Uint8Array {
+    let memory: WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
+    Uint8Array::new_with_byte_offset_and_length(&memory.buffer(), bytes.as_ptr().addr() as u32, bytes.len() as u32)
 }
 
 /// A machine's disk, shared by v86's object and the machine.
@@ -53,6 +59,8 @@ pub struct GuestDisk {
     passage: Rc<RefCell<Passage>>,
     trouble: Rc<dyn Fn(DiskTrouble)>,
     size: u64,
+    /// Bytes that the guest has read, and written.
+    moved: Rc<Cell<[f64; 2]>>,
 }
 
 impl State {
@@ -69,16 +77,16 @@ impl State {
         Ok(())
     }
 
-    fn write(&mut self, offset: u64, bytes: Vec<u8>) -> Result<(), BlockError> {
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<(), BlockError> {
         self.dirty = true;
         // What came first must reach the disk first.
         if !self.waiting.is_empty() {
-            self.waiting.push((offset, bytes));
+            self.waiting.push((offset, bytes.to_vec()));
             return Ok(());
         }
-        let written = self.disk.write(offset, &bytes);
+        let written = self.disk.write(offset, bytes);
         if written.is_err() {
-            self.waiting.push((offset, bytes));
+            self.waiting.push((offset, bytes.to_vec()));
         }
         written
     }
@@ -100,13 +108,23 @@ impl GuestDisk {
     /// Takes a disk; `trouble` is told what goes wrong.
     pub fn new(disk: Box<dyn Disk>, trouble: impl Fn(DiskTrouble) + 'static) -> Self {
         let size = disk.size();
-        let state = State { disk, waiting: vec![], dirty: false };
         Self {
-            state: Rc::new(RefCell::new(Some(state))),
-            passage: Rc::new(RefCell::new(Passage::new())),
+            state: Rc::new(RefCell::new(Some(State::new(disk)))),
+            passage: Rc::default(),
             trouble: Rc::new(trouble),
             size,
+            moved: Rc::default(),
         }
+    }
+
+    /// Bytes that the guest has read, and written.
+    pub fn moved(&self) -> [f64; 2] {
+        self.moved.get()
+    }
+
+    fn count(&self, read: usize, written: usize) {
+        let [before_read, before_written] = self.moved.get();
+        self.moved.set([before_read + read as f64, before_written + written as f64]);
     }
 
     /// Makes everything that was written durable. A failure is trouble, and is tried again by [`Self::retry`].
@@ -133,28 +151,31 @@ impl GuestDisk {
 
     /// Goes on with this disk, which holds the same bytes.
     pub fn put_in(&self, disk: Box<dyn Disk>) {
-        *self.state.borrow_mut() = Some(State { disk, waiting: vec![], dirty: false });
+        *self.state.borrow_mut() = Some(State::new(disk));
     }
 
-    /// The bytes stand there until the next read.
+    /// The bytes stand there until the next access: v86 copies them where the guest wants them, once.
     fn read(&self, offset: u64, count: usize) -> Option<Uint8Array> {
+        self.count(count, 0);
         let mut passage = self.passage.borrow_mut();
-        passage.set_len(count);
-        let Passage { bytes, js } = &mut *passage;
-        let bytes = &mut bytes[..count];
+        let bytes = passage.room(count);
         let read = self.state.borrow_mut().as_mut()?.read(offset, bytes);
         if let Err(error) = read {
             (self.trouble)(DiskTrouble::Unreadable(error));
             return None;
         }
-        let js = js.subarray(0, count as u32);
-        js.copy_from(bytes);
-        Some(js)
+        Some(seen_from_outside(bytes))
     }
 
     fn write(&self, offset: u64, bytes: &Uint8Array) {
+        self.count(0, bytes.length() as usize);
         let result = match self.state.borrow_mut().as_mut() {
-            Some(state) => state.write(offset, bytes.to_vec()),
+            Some(state) => {
+                let mut passage = self.passage.borrow_mut();
+                let copied = passage.room(bytes.length() as usize);
+                bytes.copy_to(copied);
+                state.write(offset, copied)
+            }
             None => Ok(()),
         };
         if let Err(error) = result {

@@ -3,16 +3,18 @@
 use super::disk::{DiskTrouble, GuestDisk};
 use super::memory::{NewMemory, SavedMemory};
 use crate::bridge::log;
+use crate::disks::images::base_image;
 use crate::disks::locks::{Lock, Structure};
 use crate::disks::opfs::Directory;
 use crate::disks::{layers, records};
 use crate::package;
+use crate::storage::{merge_below, patiently};
 use ::layers::slots::Stored;
 use ::layers::{Memory, Record};
 use block::{BlockError, Disk};
 use futures_util::{TryFutureExt, try_join};
 use js_sys::Uint8Array;
-use protocol::{ImageFile, LayerId, MachineSpec, NewSnapshot, Point, Problem};
+use protocol::{CheckpointUse, ImageFile, InstanceId, LayerId, MachineSpec, NewSnapshot, Point, Problem};
 use qcow2::{BackingFormat, BackingRef};
 use std::cell::RefCell;
 
@@ -31,8 +33,9 @@ pub struct Drives {
     pub workspace: Option<GuestDisk>,
 }
 
+/// A layer that was just being tidied up is soon free: the browser gives a file free at some time after it has ended the worker.
 async fn open_disk(id: &LayerId, images: &[ImageFile]) -> Result<Box<dyn Disk>, Problem> {
-    Ok(Box::new(layers::open(id, images).await?))
+    Ok(Box::new(patiently(async || layers::open(id, images).await).await?))
 }
 
 /// The first layer of a new machine's disk, an overlay on its template's image.
@@ -54,8 +57,47 @@ async fn make(right: &Structure, directory: &Directory, spec: &MachineSpec) -> R
             layers::create(&layer, image.disk_bytes, Some(backing)).await?;
         }
     }
-    let stored = records::store(right, directory, None, Record::new(layer)).await?;
+    let mut record = Record::new(layer);
+    if let Some((empty, bytes)) = &spec.workspace {
+        base_image(empty).await?;
+        let layer = layers::fresh();
+        let backing = BackingRef { name: empty.name(), format: Some(BackingFormat::Qcow2) };
+        layers::create(&layer, *bytes, Some(backing)).await?;
+        record.current.workspace = Some(layer);
+    }
+    let stored = records::store(right, directory, None, record).await?;
     Ok((stored, written.is_some()))
+}
+
+/// Does with the checkpoint what is to be done with it at a start.
+async fn begin_with(
+    right: &Structure,
+    directory: &Directory,
+    stored: Stored,
+    what: CheckpointUse,
+) -> Result<Stored, Problem> {
+    match (what, &stored.record.checkpoint) {
+        (CheckpointUse::Keep, _) | (CheckpointUse::Drop, None) => Ok(stored),
+        (CheckpointUse::Drop, Some(checkpoint)) => {
+            let file = checkpoint.memory.file.clone();
+            let stored = records::store(right, directory, Some(&stored), stored.record.without_checkpoint()).await?;
+            remove_if_unused(directory, &stored, &file).await?;
+            Ok(stored)
+        }
+        (CheckpointUse::GoBack, _) => {
+            let change = stored.record.back_to_checkpoint(layers::fresh);
+            let change = change.map_err(|error| records::record_problem(&error))?;
+            layers::create_overlays(right, &change.overlays).await?;
+            records::store(right, directory, Some(&stored), change.record).await
+        }
+    }
+}
+
+async fn remove_if_unused(directory: &Directory, stored: &Stored, file: &str) -> Result<(), Problem> {
+    match stored.record.memories().any(|kept| kept.file == file) {
+        true => Ok(()),
+        false => directory.remove(file).await,
+    }
 }
 
 impl Drives {
@@ -68,11 +110,12 @@ impl Drives {
     ) -> Result<Self, Problem> {
         let named = |problem: Problem| Problem { message: format!("{}: {}", spec.name, problem.message), ..problem };
         let (lock, directory) = try_join!(Lock::instance(&spec.id), records::directory(&spec.id))?;
-        let images = vec![spec.image.clone()];
+        let images: Vec<_> =
+            std::iter::once(&spec.image).chain(spec.workspace.as_ref().map(|(empty, _)| empty)).cloned().collect();
         let open = async {
             let right = Structure::take().await?;
             let (stored, warm) = match records::load(&right, &directory).await? {
-                Some(stored) => (stored, false),
+                Some(stored) => (begin_with(&right, &directory, stored, spec.checkpoint).await?, false),
                 None => make(&right, &directory, spec).await?,
             };
             let Point { system, workspace } = &stored.record.current;
@@ -142,10 +185,7 @@ impl Drives {
         let right = Structure::take().await?;
         let stored = records::existing(&right, &self.directory).await?;
         let stored = records::store(&right, &self.directory, Some(&stored), stored.record.resumed()).await?;
-        if stored.record.memories().all(|kept| kept.file != memory.file) {
-            self.directory.remove(&memory.file).await?;
-        }
-        Ok(())
+        remove_if_unused(&self.directory, &stored, &memory.file).await
     }
 
     /// Writes a memory to be kept with the snapshot.
@@ -176,15 +216,45 @@ impl Drives {
         let change = stored.record.freeze(snapshot, memory, layers::fresh);
         let change = change.map_err(|error| keep(records::record_problem(&error)))?;
         layers::create_overlays(&right, &change.overlays).await.map_err(keep)?;
-        let current = change.record.current.clone();
-        records::store(&right, &self.directory, Some(&stored), change.record).await.map_err(keep)?;
-        let lost = |problem| (problem, true);
-        let tops = std::iter::once(&current.system).chain(&current.workspace);
-        for (disk, top) in self.all().zip(tops) {
-            disk.take_out();
-            disk.put_in(open_disk(top, &self.images).await.map_err(lost)?);
-        }
+        let stored = records::store(&right, &self.directory, Some(&stored), change.record).await.map_err(keep)?;
+        self.all().for_each(GuestDisk::take_out);
+        self.go_on_upon(&stored.record.current).await.map_err(|problem| (problem, true))?;
         drop(right);
         Ok(frozen)
+    }
+
+    /// Writes a memory to which the machine can go back, with its disks as they are now, in place of the one before; and merges what
+    /// that one kept apart. The disks as in [`Self::freeze`]. Returns the memory's size in bytes.
+    pub async fn checkpoint(&self, id: &InstanceId, at: u64, memory: &NewMemory) -> Result<u64, (Problem, bool)> {
+        let keep = |problem| (problem, false);
+        let saved = memory.save(&self.directory, format!("memory-checkpoint-{at}")).await.map_err(keep)?;
+        let bytes = saved.bytes;
+        let right = Structure::take().await.map_err(keep)?;
+        let stored = records::existing(&right, &self.directory).await.map_err(keep)?;
+        let change = stored.record.check_point(saved, at, layers::fresh);
+        layers::create_overlays(&right, &change.overlays).await.map_err(keep)?;
+        let before = stored.record.checkpoint.as_ref().map(|before| before.memory.file.clone());
+        let stored = records::store(&right, &self.directory, Some(&stored), change.record).await.map_err(keep)?;
+        self.all().for_each(GuestDisk::take_out);
+        // What can't be merged or removed now is when the machine has ended.
+        if let Err(problem) = merge_below(&right, id, &self.images).await {
+            log(&problem.message);
+        }
+        self.go_on_upon(&stored.record.current).await.map_err(|problem| (problem, true))?;
+        if let Some(file) = before
+            && let Err(problem) = remove_if_unused(&self.directory, &stored, &file).await
+        {
+            log(&problem.message);
+        }
+        drop(right);
+        Ok(bytes)
+    }
+
+    async fn go_on_upon(&self, current: &Point) -> Result<(), Problem> {
+        let tops = std::iter::once(&current.system).chain(&current.workspace);
+        for (disk, top) in self.all().zip(tops) {
+            disk.put_in(open_disk(top, &self.images).await?);
+        }
+        Ok(())
     }
 }

@@ -8,15 +8,18 @@ mod agent;
 mod console;
 mod disk;
 mod drives;
+mod health;
 mod inbox;
 mod memory;
 mod network;
 mod prepared;
 mod profiles;
 mod run;
+mod setup;
 mod share;
 mod state_maker;
 mod supplies;
+mod task;
 mod v86;
 mod warm_up;
 
@@ -111,13 +114,15 @@ impl Machine {
             (WorkerCommand::Start(spec), None) => {
                 let waiting = matches!(*self.stage.borrow(), Stage::Waiting);
                 if waiting {
-                    self.start(spec).await;
+                    self.start(*spec).await;
                 }
             }
             (WorkerCommand::Unpack, Some(run)) => run.unpack_soon(),
             (WorkerCommand::Pause, Some(run)) => run.pause().await,
             (WorkerCommand::Resume, Some(run)) => run.resume().await,
             (WorkerCommand::Suspend, Some(run)) => self.suspend(&run).await,
+            (WorkerCommand::Checkpoint, Some(run)) => run.save_checkpoint().await,
+            (WorkerCommand::Care(care), Some(run)) => run.set_care(care),
             (WorkerCommand::Shutdown, Some(run)) => run.shutdown().await,
             // A machine that has not begun to run has nothing to shut down.
             (WorkerCommand::Shutdown, None) => self.over(MachineEvent::Halted),
@@ -137,8 +142,15 @@ impl Machine {
                 tell(&WorkerNotice::Frozen { call, result });
             }
             (WorkerCommand::Start(_), Some(_))
-            | (WorkerCommand::Pause | WorkerCommand::Resume | WorkerCommand::Suspend | WorkerCommand::Unpack, None) => {
-            }
+            | (
+                WorkerCommand::Pause
+                | WorkerCommand::Resume
+                | WorkerCommand::Suspend
+                | WorkerCommand::Checkpoint
+                | WorkerCommand::Care(_)
+                | WorkerCommand::Unpack,
+                None,
+            ) => {}
         }
     }
 
@@ -153,6 +165,7 @@ impl Machine {
 
     async fn start(&self, spec: protocol::MachineSpec) {
         *self.stage.borrow_mut() = Stage::Starting;
+        crate::journal::is_about(&spec.id);
         self.warm_up.end();
         let own = self.clone();
         let prepared = self.preparation.take(spec.warm.as_ref()).await;

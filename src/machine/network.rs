@@ -59,6 +59,8 @@ pub struct Network {
     scheduled: Cell<bool>,
     /// The kernel has another address than this machine's: it was saved in another machine.
     strange: Cell<bool>,
+    /// Bytes that the card has received, and sent.
+    moved: Cell<[f64; 2]>,
 }
 
 impl Network {
@@ -75,7 +77,18 @@ impl Network {
             incoming: RefCell::default(),
             scheduled: Cell::new(false),
             strange: Cell::new(false),
+            moved: Cell::default(),
         })
+    }
+
+    /// Bytes that the card has received, and sent.
+    pub fn moved(&self) -> [f64; 2] {
+        self.moved.get()
+    }
+
+    fn count(&self, received: u32, sent: u32) {
+        let [before_received, before_sent] = self.moved.get();
+        self.moved.set([before_received + f64::from(received), before_sent + f64::from(sent)]);
     }
 
     /// The machine is there. Its card has the machine's own address from now on, also where its kernel knows another one.
@@ -117,6 +130,7 @@ impl Network {
 
     /// The card has sent a frame.
     pub fn frame(self: &Rc<Self>, frame: &Uint8Array) {
+        self.count(0, frame.length());
         self.ask();
         let most = if self.port.borrow().is_some() { BATCH_MAX } else { WAITING_MAX };
         if self.outgoing.borrow().len() + frame.length() as usize > most {
@@ -176,6 +190,7 @@ impl Network {
                 break;
             }
             emulator.receive_frame(&frame);
+            self.count(frame.length(), 0);
             first.at += batch::PREFIX as u32 + frame.length();
         }
         let waits = !incoming.is_empty();

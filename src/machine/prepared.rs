@@ -14,7 +14,7 @@ use block::{BlockError, Disk, check_range};
 use futures_channel::oneshot::{self, Receiver, Sender};
 use js_sys::Uint8Array;
 use protocol::{Problem, ProblemCode, WarmState};
-use registry::TemplateEntry;
+use registry::BaseImage;
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
@@ -100,10 +100,9 @@ impl Preparation {
 /// Gives up where nobody wants it any more.
 async fn prepare(supplies: &Order, wanted: &Sender<Prepared>) -> Result<Option<Prepared>, Problem> {
     let templates = package::file("images/templates.json").await?;
-    let templates: Vec<TemplateEntry> =
-        serde_json::from_slice(&Uint8Array::new(&templates).to_vec()).map_err(|error| {
-            Problem::new(ProblemCode::ImageDamaged, format!("The list of templates can’t be read: {error}."))
-        })?;
+    let templates: Vec<BaseImage> = serde_json::from_slice(&Uint8Array::new(&templates).to_vec()).map_err(|error| {
+        Problem::new(ProblemCode::ImageDamaged, format!("The list of templates can’t be read: {error}."))
+    })?;
     let entry = templates.into_iter().find_map(|entry| Some((entry.warm?, entry.image.disk_bytes)));
     let Some((warm, disk_bytes)) = entry else { return Ok(None) };
     let (mut supplies, saved) = futures_util::try_join!(supplies.delivery(), SavedMemory::packaged(&warm))?;

@@ -8,10 +8,10 @@ use crate::disks::opfs::{Directory, SharedFile};
 use crate::package;
 use agent::AgentError;
 use block::BlockFile as _;
-use profile::{ARCHIVE_MAX, Bundle, Line, Name, Report, from_catalog, marks, runner_from_tar};
+use profile::{ARCHIVE_MAX, Bundle, Line, Name, PackageKey, Report, from_catalog, keys, marks, runner_from_tar};
 use protocol::{
     InstanceId, OWN_PROFILES, PROFILE_LOG_MAX, Problem, ProblemCode, ProfileAsk, ProfileLog, ProfileNews, ProfileRun,
-    ProfilesNow, profiles_channel,
+    ProfileVerb, ProfilesNow, profiles_channel,
 };
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -119,24 +119,20 @@ impl Profiles {
                 if self.is_running() {
                     return self.changed();
                 }
-                let run = ProfileRun {
-                    verb,
-                    name,
-                    step: 0,
-                    steps: 0,
-                    doing: String::new(),
-                    log: vec![],
-                    canceled: false,
-                    ended: None,
-                };
+                let run = ProfileRun::new(verb, name);
                 self.now.borrow_mut().run = Some(run.clone());
                 self.changed();
                 let own = self.clone();
-                spawn_local(async move { own.run(run).await });
+                // How it ended is told to pages.
+                spawn_local(async move { drop(own.run(run).await) });
             }
             ProfileAsk::Log(name) => {
                 let own = self.clone();
                 spawn_local(async move { own.read_log(name).await });
+            }
+            ProfileAsk::Trust(key) => {
+                let own = self.clone();
+                spawn_local(async move { own.trust(key).await });
             }
             ProfileAsk::Cancel => self.cancel(),
             ProfileAsk::Dismiss => {
@@ -147,6 +143,21 @@ impl Profiles {
                 }
             }
         }
+    }
+
+    /// Applies a profile, as a page does that asks for it; pages see how it goes.
+    ///
+    /// # Errors
+    /// With why it is not applied, or if something else is under way.
+    pub async fn apply(self: &Rc<Self>, name: Name) -> Result<(), Problem> {
+        if self.is_running() {
+            let message = format!("{name} was not applied: something else is being done with profiles.");
+            return Err(Problem::new(ProblemCode::Refused, message));
+        }
+        let run = ProfileRun::new(ProfileVerb::Apply, name);
+        self.now.borrow_mut().run = Some(run.clone());
+        self.changed();
+        self.run(run).await
     }
 
     fn is_running(&self) -> bool {
@@ -203,13 +214,35 @@ impl Profiles {
         match listed {
             Ok(0) => {
                 self.listings.set(0);
-                self.now.borrow_mut().marks = marks(&String::from_utf8_lossy(&said)).ok();
+                let said = String::from_utf8_lossy(&said);
+                let mut now = self.now.borrow_mut();
+                now.marks = marks(&said).ok();
+                now.keys = keys(&said).unwrap_or_default();
             }
             // The shared files are mounted behind the first prompt.
             Ok(_) => {}
             Err(error) => log(&format!("the guest’s profiles were not listed: {error}")),
         }
         self.changed();
+    }
+
+    /// Has the guest trust a key. Both words are such that a shell takes them as they are.
+    async fn trust(self: &Rc<Self>, key: PackageKey) {
+        let title = format!("{key} is not trusted");
+        let mut said = vec![];
+        let command = format!("sh {FOLDER}/trust.sh {} {}", key.name(), key.sha256());
+        let done = self.agent.exec(&command, &[], LIST_MAX, QUICK_MS, |_, bytes| said.extend_from_slice(bytes)).await;
+        let trouble = match done {
+            Ok(0) => None,
+            Ok(_) => Some(Problem {
+                code: ProblemCode::Refused,
+                message: format!("{title}: {}", String::from_utf8_lossy(&said).trim()),
+                advice: "Look whether the file is still the one that you want, then try again.".to_owned(),
+            }),
+            Err(error) => Some(agent_problem(&title, &error)),
+        };
+        self.now.borrow_mut().trouble = trouble;
+        self.list().await;
     }
 
     async fn read_log(self: &Rc<Self>, name: Name) {
@@ -229,14 +262,15 @@ impl Profiles {
         self.changed();
     }
 
-    async fn run(self: &Rc<Self>, run: ProfileRun) {
+    async fn run(self: &Rc<Self>, run: ProfileRun) -> Result<(), Problem> {
         let ended = self.run_now(&run).await;
         // First, so that who hears that it has ended hears what there is now.
         self.list().await;
         if let Some(run) = &mut self.now.borrow_mut().run {
-            run.ended = Some(ended);
+            run.ended = Some(ended.clone());
         }
         self.changed();
+        ended
     }
 
     async fn run_now(self: &Rc<Self>, run: &ProfileRun) -> Result<(), Problem> {
@@ -329,9 +363,9 @@ async fn packaged(path: &str) -> Result<Vec<u8>, Problem> {
 /// What is being done, for a sentence that says why it was not.
 fn title(run: &ProfileRun) -> String {
     let what = match run.verb {
-        protocol::ProfileVerb::Apply => "was not applied",
-        protocol::ProfileVerb::Rollback => "was not rolled back",
-        protocol::ProfileVerb::Check => "is not as it should be",
+        ProfileVerb::Apply => "was not applied",
+        ProfileVerb::Rollback => "was not rolled back",
+        ProfileVerb::Check => "is not as it should be",
     };
     format!("{} {what}", run.name)
 }

@@ -10,6 +10,7 @@ mod tidy;
 mod work;
 
 pub use report::{estimate, readable_records};
+pub use tidy::merge_below;
 
 use crate::bridge::{from_js, log, text_of, to_js};
 use protocol::{DiskReply, Problem, ProblemCode, StorageCommand, StorageNotice};

@@ -120,9 +120,15 @@ pub async fn storage(order: &DiskOrder) -> Result<StorageReport, Problem> {
     // Before the next lock: it takes those of instances.
     let shared = share_items(&order.inventory).await?;
     let right = Structure::take().await?;
-    let graph = layers::graph(&right).await?;
+    let mut graph = layers::graph(&right).await?;
     let records = readable_records(&right).await?;
     let mut items = vec![];
+    // As below.
+    let lost = super::tidy::leaking(&right).await.unwrap_or_default();
+    for (id, bytes) in &lost {
+        graph.take_off(id, *bytes);
+    }
+    let lost: u64 = lost.iter().map(|(_, bytes)| bytes).sum();
     for (id, record) in records.iter().filter(|(id, _)| order.inventory.known.contains(id)) {
         instance_items(&graph, id, record, &mut items);
     }
@@ -131,8 +137,8 @@ pub async fn storage(order: &DiskOrder) -> Result<StorageReport, Problem> {
     export_items(&mut items).await?;
     // With a record that can't be read nobody knows what is unused.
     let unused = super::tidy::unused_bytes(&right, &order.inventory).await.unwrap_or(0);
-    if unused > 0 {
-        items.push(item(StorageKind::Leftover, "", None, unused, Some(Removable::Leftovers)));
+    for bytes in [unused, lost].into_iter().filter(|bytes| *bytes > 0) {
+        items.push(item(StorageKind::Leftover, "", None, bytes, Some(Removable::Leftovers)));
     }
     let unlisted = super::tidy::unlisted_bytes(&right, &order.inventory).await.unwrap_or(0);
     if unlisted > 0 {

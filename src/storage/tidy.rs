@@ -1,10 +1,11 @@
-//! Merging layers that need not be apart, and removing what nothing refers to.
+//! Merging layers that need not be apart, giving back what a kill has lost in them, and removing what nothing refers to.
 //!
 //! All of it happens under the right to change the structure, so nothing else may begin meanwhile; the host page ends the
 //! worker as soon as anything else is to be done. Every step leaves all disks as they were, and is done again next time.
 
 use super::patiently;
 use super::report::{self, all_records};
+use crate::bridge::log;
 use crate::disks::locks::{Lock, Structure, busy_instances};
 use crate::disks::opfs::{self, Directory};
 use crate::disks::{disk_problem, image_problem, layers, records};
@@ -14,6 +15,9 @@ use protocol::{ImageFile, InstanceId, Inventory, JobId, LayerId, Problem};
 use qcow2::Qcow2;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+
+/// A larger layer is not merged while its machine has to stand still for it, in bytes.
+const MERGE_STANDING_MAX: u64 = 64 << 20;
 
 /// As [`tidy`], once the workers of all machines but the running ones have let go of their disks. The browser gives locks and
 /// files free at some time after it has ended a worker.
@@ -36,6 +40,7 @@ pub async fn tidy(inventory: &Inventory) -> Result<u64, Problem> {
         super::share::clean_up(&jobs.directory(&entry.name).await?).await?;
     }
     let right = Structure::take().await?;
+    let repaired = repair_leaks(&right, inventory).await?;
     let before = bytes(&right).await?;
     loop {
         let graph = layers::graph(&right).await?;
@@ -43,12 +48,68 @@ pub async fn tidy(inventory: &Inventory) -> Result<u64, Problem> {
         let tops: BTreeSet<LayerId> = records.iter().flat_map(|(_, record)| record.tops()).cloned().collect();
         let busy = busy_layers(&graph, &records).await?;
         match graph.merge(&tops, &busy) {
-            Some(step) => merge(&right, &step, &records, inventory).await?,
+            Some(step) => merge(&right, &step, &records, &packaged(inventory)).await?,
             None => break,
         }
     }
     remove_unused(&right, inventory).await?;
-    Ok(before.saturating_sub(bytes(&right).await?))
+    Ok(repaired + before.saturating_sub(bytes(&right).await?))
+}
+
+/// The layers in which clusters are lost, with how many bytes: those of machines that were killed. What running machines have
+/// open is not looked at, and one that can't be read is left to whoever opens it.
+pub async fn leaking(right: &Structure) -> Result<Vec<(LayerId, u64)>, Problem> {
+    let graph = layers::graph(right).await?;
+    let records = all_records(right).await?;
+    let kept = graph.reach(records.iter().flat_map(|(_, record)| record.tops()));
+    let busy = busy_layers(&graph, &records).await?;
+    let mut leaking = vec![];
+    for id in kept.difference(&busy) {
+        match qcow2::leaked_bytes(layers::shared(id).await?) {
+            Ok(0) => {}
+            Ok(bytes) => leaking.push((id.clone(), bytes)),
+            Err(error) => log(&format!("the layer {id} was not looked through: {error}")),
+        }
+    }
+    Ok(leaking)
+}
+
+/// Gives back clusters that a kill has lost; returns how many bytes that were. It can be cut short at any moment, like a
+/// flush: only counts of what nothing refers to change.
+async fn repair_leaks(right: &Structure, inventory: &Inventory) -> Result<u64, Problem> {
+    let packaged = packaged(inventory);
+    let mut repaired = 0;
+    for (id, bytes) in leaking(right).await? {
+        let mut image = patiently(async || layers::open(&id, &packaged).await).await?;
+        match image.repair_leaks() {
+            Ok(_) => repaired += bytes,
+            Err(error) => log(&format!("the layer {id} was not repaired: {error}")),
+        }
+    }
+    Ok(repaired)
+}
+
+/// Merges what the checkpoints of a running machine have left apart. The machine stands still, and has closed its disks.
+pub async fn merge_below(right: &Structure, of: &InstanceId, packaged: &[ImageFile]) -> Result<(), Problem> {
+    // As for all tidying up; the next checkpoint sees to it.
+    let Some(_no_jobs) = Lock::try_take("jobs").await? else { return Ok(()) };
+    let mut large = BTreeSet::new();
+    loop {
+        let graph = layers::graph(right).await?;
+        let records = all_records(right).await?;
+        let tops: BTreeSet<LayerId> = records.iter().flat_map(|(_, record)| record.tops()).cloned().collect();
+        let (own, others): (Vec<_>, Vec<_>) = records.iter().cloned().partition(|(id, _)| id == of);
+        let own = graph.reach(own.iter().flat_map(|(_, record)| record.tops()));
+        let mut busy = busy_layers(&graph, &others).await?;
+        busy.extend(graph.garbage(&own));
+        busy.extend(large.iter().cloned());
+        let Some(step) = graph.merge(&tops, &busy) else { return Ok(()) };
+        if graph.get(&step.layer).is_some_and(|layer| layer.bytes > MERGE_STANDING_MAX) {
+            large.insert(step.layer);
+        } else {
+            merge(right, &step, &records, packaged).await?;
+        }
+    }
 }
 
 async fn bytes(right: &Structure) -> Result<u64, Problem> {
@@ -67,17 +128,16 @@ async fn merge(
     right: &Structure,
     step: &Merge,
     records: &[(InstanceId, Record)],
-    inventory: &Inventory,
+    packaged: &[ImageFile],
 ) -> Result<(), Problem> {
-    let packaged = packaged(inventory);
     let failed = |error| image_problem("Two layers of a disk could not be merged", &error);
-    let mut into = patiently(async || layers::open(&step.into, &packaged).await).await?;
+    let mut into = patiently(async || layers::open(&step.into, packaged).await).await?;
     let layer = layers::shared(&step.layer).await?;
     qcow2::merge_down(layer, &mut into, &mut |_, _| ControlFlow::Continue(())).map_err(failed)?;
     into.flush().map_err(|error| disk_problem("Two layers of a disk could not be merged", &error))?;
     drop(into);
     for child in &step.children {
-        let below = layers::below(&layers::header(child).await?, &packaged).await?;
+        let below = layers::below(&layers::header(child).await?, packaged).await?;
         let directory = layers::directory().await?;
         let file = patiently(async || directory.locked(&layers::file_name(child)).await).await?;
         let mut image = Qcow2::open(file, below).map_err(failed)?;
@@ -116,7 +176,9 @@ async fn unused(right: &Structure, inventory: &Inventory) -> Result<Vec<Unused>,
         let bytes = graph.get(&id).map_or(0, |layer| layer.bytes);
         unused.push(Unused { directory: directory.clone(), name: layers::file_name(&id), bytes });
     }
-    for (id, record) in &records {
+    // A running machine writes a memory before its record names it.
+    let busy = busy_instances().await?;
+    for (id, record) in records.iter().filter(|(id, _)| !busy.contains(id)) {
         let directory = records::directory(id).await?;
         let memories: BTreeSet<_> = record.memories().map(|memory| &memory.file).collect();
         for entry in directory.entries().await? {
@@ -162,7 +224,7 @@ async fn remove_unused(right: &Structure, inventory: &Inventory) -> Result<(), P
     Ok(())
 }
 
-/// What nothing refers to takes up, in bytes.
+/// What files that nothing refers to take up, in bytes.
 pub async fn unused_bytes(right: &Structure, inventory: &Inventory) -> Result<u64, Problem> {
     Ok(unused(right, inventory).await?.iter().map(|file| file.bytes).sum())
 }

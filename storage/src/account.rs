@@ -133,6 +133,8 @@ mod tests {
         World {
             instances: names.iter().enumerate().map(instance).collect(),
             templates: vec![],
+            images: vec![],
+            removed_templates: vec![],
             settings: Settings { memory: MemoryMib::DEFAULT, template: template.clone(), theme: Theme::System },
             jobs: vec![],
             removed: vec![],

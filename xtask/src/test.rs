@@ -66,7 +66,7 @@ fn lint(root: &Path) -> Result<()> {
     let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     succeed(native_cargo().args(clippy).current_dir(root))?;
     let mut wasm = setup::wasm_toolchain()?.cargo("clippy");
-    for name in ["workbench", "popup", "console", "options", "storage", "history", "network"] {
+    for name in ["workbench", "popup", "console", "options", "storage", "history", "network", "templates"] {
         wasm.args(["--package", name]);
     }
     succeed(wasm.args(["--target-dir", "target/wasm", "--", "-D", "warnings"]).current_dir(root))

@@ -10,9 +10,10 @@ enum Thing {
     Machine,
 }
 
-const DISK_FORMATS: [(DiskFormat, &str, &str); 5] = [
+const DISK_FORMATS: [(DiskFormat, &str, &str); 6] = [
     (DiskFormat::Qcow2, "qcow2", "For QEMU, UTM and virt-manager; only what is in use."),
-    (DiskFormat::Qcow2Compressed, "qcow2, compressed", "The same, smaller; takes longer."),
+    (DiskFormat::Qcow2Deflate, "qcow2, deflate", "The same, compressed: small, and every QEMU reads it."),
+    (DiskFormat::Qcow2Zstd, "qcow2, zstd", "The same, compressed, in less time; for QEMU 5.1 and newer."),
     (DiskFormat::Raw, "Raw (.img)", "Every byte of the disk: as large as the disk itself."),
     (DiskFormat::RawGzip, "Raw, gzip (.img.gz)", "Every byte, compressed."),
     (DiskFormat::RawZstd, "Raw, zstd (.img.zst)", "Every byte, compressed: faster than gzip."),
@@ -131,8 +132,8 @@ mod tests {
     fn the_format_that_is_shown_is_the_one_that_is_written() {
         assert_eq!(formats(Thing::Files)[2].0, "zip");
         assert_eq!(what(Thing::Files, 2), ExportWhat::Workspace(ArchiveFormat::Zip));
-        assert_eq!(formats(Thing::Disk(DiskName::System))[2].0, "Raw (.img)");
-        assert_eq!(what(Thing::Disk(DiskName::System), 2), ExportWhat::Disk(DiskName::System, DiskFormat::Raw));
+        assert_eq!(formats(Thing::Disk(DiskName::System))[3].0, "Raw (.img)");
+        assert_eq!(what(Thing::Disk(DiskName::System), 3), ExportWhat::Disk(DiskName::System, DiskFormat::Raw));
         assert_eq!(what(Thing::Machine, 7), ExportWhat::Machine);
     }
 }

@@ -7,6 +7,7 @@ mod card;
 mod catalog;
 mod editor;
 mod import;
+mod keys;
 mod panel;
 mod run;
 mod store;
@@ -34,4 +35,6 @@ enum Question {
     Delete(Rc<Bundle>),
     /// Whether to take a profile back.
     Rollback(profile::Name),
+    /// Whether the machine may trust a key.
+    Trust(profile::PackageKey),
 }

@@ -4,6 +4,7 @@ use super::{
     catalog::use_catalog,
     editor::Editor,
     import::Own,
+    keys::{Keys, TrustDialog},
     run::{LogCard, RunCard},
     talk::use_talk,
 };
@@ -159,12 +160,14 @@ pub(crate) fn ProfilesPanel(props: &ProfilesPanelProps) -> Html {
                 } else if catalog.problem.is_none() {
                     <div class="skeleton" role="status" aria-label="Loading"><div class="bone bone-side" /></div>
                 }
+                // In a place of its own, as above.
+                <div><Keys keys={now.keys.clone()} {idle} pose={pose.clone()} /></div>
                 <div class="profiles-own">
                     <Button label="New profile…" icon={Icon::FolderPlus} onclick={pose.reform(|_| Question::Edit(None))} />
                     <FilePicker label="Import a profile" hint="A tar or zip file. Read its scripts before you apply it." accept=".zip,.tar,.gz,.tgz"
                         on_file={Callback::from({ let own = own.clone(); move |file: File| own.import(file) })} />
                 </div>
-                { asked(&question, &own, &problem, &leave, &act) }
+                { asked(&question, &own, &problem, &leave, &act, &talk.ask) }
             </div>
         </aside>
     }
@@ -177,6 +180,7 @@ fn asked(
     problem: &Option<Problem>,
     leave: &Callback<()>,
     act: &Callback<(ProfileVerb, Name)>,
+    ask: &Callback<ProfileAsk>,
 ) -> Html {
     match question.clone() {
         None => html! {},
@@ -198,6 +202,16 @@ fn asked(
                 <ConfirmDialog title={format!("Delete {name}?")} confirm="Delete" {on_confirm} on_cancel={leave.clone()}
                     text="It goes from your profiles. Machines where it is applied keep it, and can still roll it back. Export it first if you may want it again." />
             }
+        }
+        Some(Question::Trust(key)) => {
+            let on_confirm = Callback::from({
+                let (ask, leave, key) = (ask.clone(), leave.clone(), key.clone());
+                move |()| {
+                    leave.emit(());
+                    ask.emit(ProfileAsk::Trust(key.clone()));
+                }
+            });
+            html! { <TrustDialog key_asked={key} {on_confirm} on_cancel={leave.clone()} /> }
         }
         Some(Question::Rollback(name)) => {
             let on_confirm = Callback::from({

@@ -45,6 +45,7 @@ fn at_rest(instance: Instance) -> Instance {
         restarting: false,
         problem: None,
         disks: 0,
+        checkpoint: None,
         ..instance
     }
 }

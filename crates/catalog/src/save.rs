@@ -4,7 +4,8 @@ use crate::open::about;
 use crate::schema::{set_about, transaction};
 use crate::{Catalog, Engine, EngineError, Value};
 use layers::Record;
-use protocol::{Event, InstanceId, Mirror};
+use protocol::{Confined, Event, ImageFile, InstanceId, Mirror, Plan, Template};
+use std::collections::BTreeMap;
 
 /// Most events that are kept: a year of a busy workbench, and some megabytes.
 pub const EVENTS_MAX: u32 = 50_000;
@@ -75,25 +76,15 @@ fn write_mirror(
     for table in MIRRORED {
         engine.run(&format!("DELETE FROM {table}"), &[])?;
     }
-    let templates: Vec<Vec<Value>> = mirror
-        .templates
+    let templates: Vec<Vec<Value>> =
+        mirror.templates.iter().map(|(template, cmdline, image)| write_template(template, cmdline, image)).collect();
+    engine.run_each("INSERT INTO templates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &templates)?;
+    let images: BTreeMap<&str, &ImageFile> =
+        mirror.templates.iter().map(|(_, _, image)| (image.sha256.as_str(), image)).collect();
+    let images: Vec<Vec<Value>> = images
         .iter()
-        .map(|(template, cmdline, image)| {
-            vec![
-                template.id.as_str().into(),
-                template.title.as_str().into(),
-                template.description.as_str().into(),
-                cmdline.as_str().into(),
-                image.sha256.as_str().into(),
-            ]
-        })
-        .collect();
-    engine.run_each("INSERT INTO templates VALUES (?, ?, ?, ?, ?)", &templates)?;
-    let images: Vec<Vec<Value>> = mirror
-        .templates
-        .iter()
-        .map(|(_, _, image)| {
-            vec![image.sha256.as_str().into(), image.path.as_str().into(), image.bytes.into(), image.disk_bytes.into()]
+        .map(|(sha256, image)| {
+            vec![(*sha256).into(), image.path.as_str().into(), image.bytes.into(), image.disk_bytes.into()]
         })
         .collect();
     engine.run_each("INSERT INTO images VALUES (?, ?, ?, ?)", &images)?;
@@ -101,6 +92,36 @@ fn write_mirror(
     write_records(engine, records)?;
     let settings = serde_json::to_string(&mirror.settings).unwrap_or_default();
     engine.run("INSERT INTO ui_state VALUES ('settings', ?)", &[settings.as_str().into()]).map(drop)
+}
+
+fn write_template(template: &Template, cmdline: &str, image: &ImageFile) -> Vec<Value> {
+    let plan = &template.plan;
+    let profiles: Vec<&str> = plan.profiles.iter().map(profile::Name::as_str).collect();
+    vec![
+        template.id.as_str().into(),
+        plan.title.as_str().into(),
+        plan.description.as_str().into(),
+        cmdline.into(),
+        image.sha256.as_str().into(),
+        Value::from(u32::from(template.packaged)),
+        plan.memory.map(protocol::MemoryMib::mib).into(),
+        profiles.join(" ").as_str().into(),
+        access(plan).as_str().into(),
+        plan.workspace.into(),
+        Value::from(u32::from(plan.ephemeral)),
+        plan.script.as_str().into(),
+    ]
+}
+
+/// What its machines may reach, in a word or as a list of hosts.
+fn access(plan: &Plan) -> String {
+    let web = if plan.access.web { "web".to_owned() } else { plan.access.hosts.join(" ") };
+    match plan.confined {
+        Confined::Free if web.is_empty() => "mirrors".to_owned(),
+        Confined::Free => web,
+        Confined::Isolated => format!("isolated {web}").trim_end().to_owned(),
+        Confined::Blocked => "none".to_owned(),
+    }
 }
 
 fn write_instances(engine: &mut impl Engine, mirror: &Mirror) -> Result<(), EngineError> {
@@ -114,7 +135,7 @@ fn write_instances(engine: &mut impl Engine, mirror: &Mirror) -> Result<(), Engi
                 instance.name.as_str().into(),
                 instance.template.as_str().into(),
                 instance.memory.mib().into(),
-                mirror.cmdline(&instance.template).into(),
+                mirror.cmdline(instance).as_deref().into(),
                 instance.created.into(),
                 state_word(instance).as_str().into(),
                 instance.boot.into(),

@@ -6,7 +6,7 @@
 use crate::{Engine, EngineError};
 
 /// The statements that lead from each version to the next; the first from nothing to version 1.
-pub const MIGRATIONS: &[&[&str]] = &[V1];
+pub const MIGRATIONS: &[&[&str]] = &[V1, V2];
 
 /// The newest version.
 pub const VERSION: usize = MIGRATIONS.len();
@@ -80,6 +80,17 @@ const V1: &[&str] = &[
         bytes BIGINT,
         details VARCHAR NOT NULL
     )",
+];
+
+/// Templates of the user's, and what a template says of its machines.
+const V2: &[&str] = &[
+    "ALTER TABLE templates ADD COLUMN packaged BOOLEAN",
+    "ALTER TABLE templates ADD COLUMN memory_mib INTEGER",
+    "ALTER TABLE templates ADD COLUMN profiles VARCHAR",
+    "ALTER TABLE templates ADD COLUMN access VARCHAR",
+    "ALTER TABLE templates ADD COLUMN workspace_bytes BIGINT",
+    "ALTER TABLE templates ADD COLUMN ephemeral BOOLEAN",
+    "ALTER TABLE templates ADD COLUMN script VARCHAR",
 ];
 
 /// The tables that are read whole when a catalog is opened, to see that they can be.

@@ -132,6 +132,10 @@ impl Watch {
         if before.started.is_none() {
             self.booted(after, seen);
         }
+        if let Some(checkpoint) = after.checkpoint.filter(|_| before.checkpoint != after.checkpoint) {
+            let event = seen.add(EventKind::Checkpointed, after);
+            (event.duration, event.bytes) = (Some(checkpoint.pause), Some(checkpoint.bytes));
+        }
         match (before.state, after.state) {
             (was, State::Paused) if was != State::Paused => {
                 seen.add(EventKind::Paused, after).details = words(after.problem.as_ref());

@@ -21,9 +21,20 @@ fn instance(bits: u64, name: &str) -> Instance {
 fn mirror(instances: Vec<Instance>) -> Mirror {
     let template = TemplateId::try_from("alpine".to_owned()).unwrap();
     let image = ImageFile { path: "images/a".to_owned(), sha256: "a".repeat(64), bytes: 5, disk_bytes: 6 };
-    let entry = Template { id: template.clone(), title: "Alpine".to_owned(), description: "Small.".to_owned() };
+    let entry =
+        Template { id: template.clone(), packaged: true, plan: Plan::plain("Alpine", "Small.", template.clone()) };
+    let plan = Plan {
+        memory: Some(MemoryMib::DEFAULT),
+        cmdline: "quiet".to_owned(),
+        access: Access { web: true, hosts: vec![] },
+        workspace: Some(1 << 30),
+        ..Plan::plain("Mine", "", template.clone())
+    };
+    let own = Template { id: "own-1".to_owned().try_into().unwrap(), packaged: false, plan };
+    let both = |template: Template, cmdline: &str| (template, cmdline.to_owned(), image.clone());
+    let templates = vec![both(entry, "root=/dev/sda"), both(own, "root=/dev/sda quiet")];
     let settings = Settings { memory: MemoryMib::DEFAULT, template, theme: Theme::Dark };
-    Mirror { instances, templates: vec![(entry, "root=/dev/sda".to_owned(), image)], settings }
+    Mirror { instances, templates, settings }
 }
 
 fn booted(id: u64, time: u64, of: &Instance, duration: u64) -> Event {
@@ -70,7 +81,14 @@ fn everything_that_is_saved_can_be_asked_for() {
     );
     assert_eq!(rows(&mut catalog, "SELECT machine, name, created::VARCHAR FROM snapshots")[0][1], "a; DROP'");
     assert_eq!(rows(&mut catalog, "SELECT count(*) FROM disks"), [["1"]]);
-    assert_eq!(rows(&mut catalog, "SELECT title FROM templates"), [["Alpine"]]);
+    assert_eq!(
+        rows(&mut catalog, "SELECT title, cmdline, packaged, memory_mib, access, workspace_bytes FROM templates"),
+        [
+            ["Alpine", "root=/dev/sda", "true", "NULL", "mirrors", "NULL"],
+            ["Mine", "root=/dev/sda quiet", "false", "256", "web", "1073741824"]
+        ]
+    );
+    assert_eq!(rows(&mut catalog, "SELECT count(*) FROM images"), [["1"]]);
     assert_eq!(rows(&mut catalog, "SELECT disk_bytes FROM images"), [["6"]]);
     assert!(rows(&mut catalog, "SELECT value FROM ui_state")[0][0].contains("dark"));
     // Twice saved is once there; what is gone from the list is gone from the table, its history is not.

@@ -85,6 +85,13 @@ impl Graph {
         layers.into_iter().filter_map(|id| self.layers.get(id)).map(|layer| layer.bytes).sum()
     }
 
+    /// Counts so many bytes of a layer's file as not its own.
+    pub fn take_off(&mut self, id: &LayerId, bytes: u64) {
+        if let Some(layer) = self.layers.get_mut(id) {
+            layer.bytes = layer.bytes.saturating_sub(bytes);
+        }
+    }
+
     /// The layers that no record reaches.
     pub fn garbage(&self, kept: &BTreeSet<LayerId>) -> Vec<LayerId> {
         self.layers.keys().filter(|id| !kept.contains(*id)).cloned().collect()

@@ -22,7 +22,7 @@ pub mod saved;
 pub mod slots;
 
 pub use graph::{Base, Graph, Layer, Merge};
-pub use record::{Change, Memory, Overlay, Record, RecordError, Snapshot};
+pub use record::{Change, Checkpoint, Memory, Overlay, Record, RecordError, Snapshot};
 
 #[cfg(test)]
 mod model;

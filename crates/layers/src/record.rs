@@ -32,6 +32,17 @@ pub struct Snapshot {
     pub memory: Option<Memory>,
 }
 
+/// A state of a running machine to which it can go back if its run is cut short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The disks' topmost layers.
+    pub point: Point,
+    /// What was in the memory.
+    pub memory: Memory,
+    /// When it was saved, in milliseconds since 1970.
+    pub at: u64,
+}
+
 /// What an instance's disks and snapshots are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -44,6 +55,9 @@ pub struct Record {
     pub memory: Option<Memory>,
     /// Oldest first.
     pub snapshots: Vec<Snapshot>,
+    /// The last checkpoint. It outlives the run that it is of, until that is over in good order or another one is saved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// Why a record can't be changed so.
@@ -52,6 +66,9 @@ pub enum RecordError {
     /// There is no snapshot of that identifier.
     #[error("this snapshot does not exist any more")]
     NoSnapshot,
+    /// None was saved, or the one that was is out of date.
+    #[error("the machine has no checkpoint to go back to")]
+    NoCheckpoint,
     /// There are [`SNAPSHOTS_MAX`] of them.
     #[error("there are {SNAPSHOTS_MAX} snapshots already: delete some first")]
     TooManySnapshots,
@@ -87,7 +104,11 @@ fn on_top(point: &Point, fresh: &mut impl FnMut() -> LayerId) -> (Vec<Overlay>, 
 impl Record {
     /// A new instance's, whose first disk is this layer.
     pub fn new(system: LayerId) -> Self {
-        Self { current: Point { system, workspace: None }, parent: None, memory: None, snapshots: vec![] }
+        Self::at(Point { system, workspace: None })
+    }
+
+    fn at(current: Point) -> Self {
+        Self { current, parent: None, memory: None, snapshots: vec![], checkpoint: None }
     }
 
     /// The snapshot of this identifier.
@@ -98,12 +119,15 @@ impl Record {
     /// All topmost layers that must be kept, with those below them.
     pub fn tops(&self) -> impl Iterator<Item = &LayerId> {
         let points = std::iter::once(&self.current).chain(self.snapshots.iter().map(|snapshot| &snapshot.point));
+        let points = points.chain(self.checkpoint.iter().map(|checkpoint| &checkpoint.point));
         points.flat_map(|point| std::iter::once(&point.system).chain(&point.workspace))
     }
 
     /// The names of the memory files that must be kept.
     pub fn memories(&self) -> impl Iterator<Item = &Memory> {
-        self.memory.iter().chain(self.snapshots.iter().filter_map(|snapshot| snapshot.memory.as_ref()))
+        let of_snapshots = self.snapshots.iter().filter_map(|snapshot| snapshot.memory.as_ref());
+        let of_checkpoint = self.checkpoint.iter().map(|checkpoint| &checkpoint.memory);
+        self.memory.iter().chain(of_snapshots).chain(of_checkpoint)
     }
 
     /// Freezes the present layers, under a snapshot if one is given, and goes on upon new ones. `memory` is what
@@ -126,18 +150,40 @@ impl Record {
         Ok(Change { overlays, record })
     }
 
-    /// Goes back to a snapshot, upon new layers. What was written since is not reached any more.
+    /// Freezes the present layers under a checkpoint, in place of the one before, and goes on upon new ones. `memory` is what was
+    /// saved for it.
+    pub fn check_point(&self, memory: Memory, at: u64, mut fresh: impl FnMut() -> LayerId) -> Change {
+        let (overlays, current) = on_top(&self.current, &mut fresh);
+        let checkpoint = Some(Checkpoint { point: self.current.clone(), memory, at });
+        Change { overlays, record: Self { current, checkpoint, ..self.clone() } }
+    }
+
+    /// Goes back to the checkpoint, upon new layers. What was written since is not reached any more; the checkpoint stays, should this
+    /// run be cut short as well.
+    pub fn back_to_checkpoint(&self, mut fresh: impl FnMut() -> LayerId) -> Result<Change, RecordError> {
+        let checkpoint = self.checkpoint.as_ref().ok_or(RecordError::NoCheckpoint)?;
+        let (overlays, current) = on_top(&checkpoint.point, &mut fresh);
+        let memory = Some(checkpoint.memory.clone());
+        Ok(Change { overlays, record: Self { current, memory, ..self.clone() } })
+    }
+
+    /// Without a checkpoint: the run that it was of is over in good order.
+    pub fn without_checkpoint(&self) -> Self {
+        Self { checkpoint: None, ..self.clone() }
+    }
+
+    /// Goes back to a snapshot, upon new layers. What was written since is not reached any more, and a checkpoint of it is none.
     pub fn restore(&self, id: &SnapshotId, mut fresh: impl FnMut() -> LayerId) -> Result<Change, RecordError> {
         let snapshot = self.snapshot(id)?;
         let (overlays, current) = on_top(&snapshot.point, &mut fresh);
         let memory = snapshot.memory.clone();
-        Ok(Change { overlays, record: Self { current, parent: Some(id.clone()), memory, ..self.clone() } })
+        Ok(Change { overlays, record: Self { current, parent: Some(id.clone()), memory, ..self.without_checkpoint() } })
     }
 
     /// The record of a new instance whose disks begin as `point`, without snapshots.
     pub fn cloned(point: &Point, mut fresh: impl FnMut() -> LayerId) -> Change {
         let (overlays, current) = on_top(point, &mut fresh);
-        Change { overlays, record: Self { current, parent: None, memory: None, snapshots: vec![] } }
+        Change { overlays, record: Self::at(current) }
     }
 
     /// Gives a snapshot another name.
@@ -169,14 +215,15 @@ impl Record {
 
     /// The machine stands still and goes on with this memory at its next start.
     pub fn suspended(&self, memory: Memory) -> Self {
-        Self { memory: Some(memory), ..self.clone() }
+        Self { memory: Some(memory), ..self.without_checkpoint() }
     }
 
     /// With `to` wherever `from` was, after the one was merged into the other.
     pub fn replaced(&self, from: &LayerId, to: &LayerId) -> Self {
         let mut record = self.clone();
         let snapshots = record.snapshots.iter_mut().map(|snapshot| &mut snapshot.point);
-        for point in snapshots.chain([&mut record.current]) {
+        let of_checkpoint = record.checkpoint.iter_mut().map(|checkpoint| &mut checkpoint.point);
+        for point in snapshots.chain([&mut record.current]).chain(of_checkpoint) {
             if point.system == *from {
                 point.system = to.clone();
             }
@@ -231,6 +278,47 @@ mod tests {
         let record = record.without(&id(3)).unwrap();
         assert_eq!(record.parent, Some(id(1)));
         assert_eq!(record.without(&id(3)), Err(RecordError::NoSnapshot));
+    }
+
+    fn memory(file: &str) -> Memory {
+        Memory { file: file.to_owned(), memory: MemoryMib::DEFAULT, bytes: 5 }
+    }
+
+    #[test]
+    fn a_checkpoint_takes_the_place_of_the_one_before() {
+        let record = Record::new(layer(1)).check_point(memory("a"), 5, counter(10)).record;
+        let record = record.check_point(memory("b"), 6, counter(20)).record;
+        assert_eq!(record.current.system, layer(21));
+        assert_eq!(record.memory, None, "the machine itself goes on running");
+        let files: Vec<_> = record.memories().map(|memory| memory.file.as_str()).collect();
+        assert_eq!(files, ["b"]);
+        assert_eq!(record.tops().collect::<Vec<_>>(), [&layer(21), &layer(11)]);
+        let merged = record.replaced(&layer(11), &layer(1));
+        assert_eq!(merged.checkpoint.unwrap().point.system, layer(1));
+    }
+
+    #[test]
+    fn a_machine_goes_back_to_its_checkpoint_as_often_as_it_is_cut_short() {
+        assert_eq!(Record::new(layer(1)).back_to_checkpoint(counter(1)), Err(RecordError::NoCheckpoint));
+        let record = Record::new(layer(1)).check_point(memory("a"), 5, counter(10)).record;
+        for round in 1..=2 {
+            let change = record.back_to_checkpoint(counter(20 * round)).unwrap();
+            assert_eq!(change.overlays, [Overlay { layer: layer(20 * round + 1), on: layer(1) }]);
+            assert_eq!(change.record.memory, Some(memory("a")));
+            let again = change.record.resumed();
+            assert_eq!(again.memories().collect::<Vec<_>>(), [&memory("a")], "the file is kept");
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_ends_with_what_makes_it_old() {
+        let record = Record::new(layer(1)).freeze(new_snapshot(1, "s"), None, counter(30)).unwrap().record;
+        let record = record.check_point(memory("a"), 5, counter(10)).record;
+        assert_eq!(record.suspended(memory("b")).checkpoint, None);
+        assert_eq!(record.restore(&SnapshotId::from_random(1), counter(20)).unwrap().record.checkpoint, None);
+        assert_eq!(Record::cloned(&record.current, counter(20)).record.checkpoint, None);
+        let frozen = record.freeze(new_snapshot(2, "t"), None, counter(40)).unwrap().record;
+        assert_eq!(frozen.checkpoint, record.checkpoint, "a snapshot changes nothing of it");
     }
 
     #[test]

@@ -143,8 +143,13 @@ fn plausible() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(kind, words)| message(kind, 1, &[&Raw(&words.concat())]))
 }
 
+/// How many runs of up to 80 messages there are: a million messages with `NINEP_CASES=25000`.
+fn cases() -> u32 {
+    std::env::var("NINEP_CASES").map_or(150, |text| text.parse().unwrap())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_comes_is_answered_and_leaves_a_whole_tree(

@@ -12,6 +12,7 @@
 
 mod archive;
 mod bundle;
+mod key;
 mod mark;
 mod name;
 mod order;
@@ -20,6 +21,7 @@ mod report;
 
 pub use archive::{ARCHIVE_MAX, ArchiveError, RUNNER_BYTES_MAX, runner_from_tar, runner_to_tar};
 pub use bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError, FILES_MAX, PATH_MAX, REQUIRED, from_catalog, to_catalog};
+pub use key::{KeyError, PackageKey, keys};
 pub use mark::{Mark, MarkError, MarkState, Reason, Standing, marks};
 pub use name::{NAME_MAX, Name, NameError, Version, VersionError};
 pub use order::{OrderError, order};

@@ -7,7 +7,7 @@ mod common;
 use apkrepo::{Key, Package};
 use common::alpine::Alpine;
 use common::{assert_same, catalog, lay, profile};
-use profile::{MarkState, Reason, marks};
+use profile::{MarkState, PackageKey, Reason, keys, marks};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 
@@ -152,7 +152,14 @@ fn apk_refuses_what_was_changed_after_it_was_signed_and_keys_that_nobody_trusts(
     alpine.text("mv /etc/apk/keys/test.rsa.pub /root/");
     let done = alpine.sh(&format!("{RUN}/apply.sh one"));
     assert!(done.status == 1 && done.text.contains("UNTRUSTED"), "{}", done.text);
-    alpine.text("mv /root/test.rsa.pub /etc/apk/keys/");
+    // The user says that it is to be trusted, and means this one.
+    alpine.text("mkdir /mnt/host/cache/keys; mv /root/test.rsa.pub /mnt/host/cache/keys/");
+    let waiting = keys(&alpine.text(&format!("{RUN}/list.sh"))).unwrap();
+    assert_eq!(waiting.iter().map(PackageKey::name).collect::<Vec<_>>(), ["test.rsa.pub"]);
+    let trust = format!("{RUN}/trust.sh test.rsa.pub");
+    assert_eq!(alpine.sh(&format!("{trust} {}", "0".repeat(64))).status, 1);
+    alpine.text(&format!("{trust} {}", waiting[0].sha256()));
+    assert_eq!(alpine.text(&format!("{RUN}/trust.sh")), "No key waits.\n");
     assert_same(&alpine.everything(), &before, &done.text);
     alpine.text(&format!("{RUN}/apply.sh one"));
 }

@@ -3,7 +3,7 @@
 //! A page's [`CatalogRequest`] goes to the background, which sends it on with what has not been saved yet, as a
 //! [`CatalogOrder`], through the host page to the catalog's worker.
 
-use crate::{Event, EventFilter, ImageFile, Instance, Problem, Settings, Template, TemplateId};
+use crate::{Event, EventFilter, ImageFile, Instance, Problem, Settings, Template};
 use serde::{Deserialize, Serialize};
 
 /// Most rows of one answer.
@@ -74,9 +74,10 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// The kernel's command line of machines of a template.
-    pub fn cmdline(&self, template: &TemplateId) -> Option<&str> {
-        self.templates.iter().find(|(known, ..)| known.id == *template).map(|(_, cmdline, _)| cmdline.as_str())
+    /// The kernel's command line of a machine.
+    pub fn cmdline(&self, instance: &Instance) -> Option<String> {
+        let (_, cmdline, _) = self.templates.iter().find(|(known, ..)| known.id == *instance.image())?;
+        Some(format!("{cmdline} {}", instance.cmdline).trim_end().to_owned())
     }
 }
 

@@ -10,7 +10,7 @@ pub fn console_channel(id: &InstanceId) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stream {
-    /// The first serial port, `ttyS0`: boot messages and a shell without resize.
+    /// The first serial port, `ttyS0`: boot messages and a shell, which hears of sizes by the agent.
     Serial,
     /// The virtio console, `hvc0`: a shell with resize.
     Shell,

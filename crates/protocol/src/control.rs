@@ -1,6 +1,6 @@
 use crate::{
-    Access, CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, Job, JobId, Problem, Settings,
-    TemplateId, World,
+    Access, Care, CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, Job, JobId, Plan, Problem,
+    Settings, TemplateId, World,
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,22 @@ pub enum PageRequest {
         /// The template, or the default one.
         template: Option<TemplateId>,
     },
+    /// Makes a machine that vanishes when it ends, and starts it, without its console: a script is to be run in it.
+    LaunchForTask {
+        /// The template.
+        template: TemplateId,
+    },
+    /// Makes a template of the user's (`None`), or changes one.
+    SaveTemplate {
+        /// Which one, or a new one.
+        id: Option<TemplateId>,
+        /// How it is to be.
+        plan: Box<Plan>,
+    },
+    /// Deletes a template of the user's, so that it can be brought back for a while.
+    RemoveTemplate(TemplateId),
+    /// Brings back a template that was removed.
+    BringBackTemplate(TemplateId),
     /// Starts a stopped or crashed machine; a suspended one goes on from where it was.
     Start(InstanceId),
     /// Gives up the memory of a suspended machine, and starts it as one whose plug was pulled.
@@ -25,12 +41,20 @@ pub enum PageRequest {
     ForceStop(InstanceId),
     /// Shuts the guest down and starts it again.
     Restart(InstanceId),
+    /// Starts the machine anew at once, as pressing its reset button does.
+    Reset(InstanceId),
     /// Stops the processor and keeps the memory.
     Pause(InstanceId),
     /// Lets a paused machine go on.
     Resume(InstanceId),
     /// Saves the machine's memory and ends it; [`PageRequest::Start`] goes on from there, also after the browser was closed.
     Suspend(InstanceId),
+    /// Saves a checkpoint of a running machine now; told by the instance's [`Checkpoint`](crate::Checkpoint).
+    SaveCheckpoint(InstanceId),
+    /// Starts a machine whose run was cut short from its last checkpoint: disks and memory are as they were then.
+    GoBack(InstanceId),
+    /// Changes what is done for the machine without being asked.
+    SetCare(InstanceId, Care),
     /// Shows the machine's console tab, opening it if there is none.
     OpenConsole(InstanceId),
     /// Says that this page is the console of the machine, so that it is found again.
@@ -110,7 +134,10 @@ pub enum Notice {
     /// A job was cancelled or dismissed.
     JobGone(JobId),
     /// What [`crate::HostCall::Tidy`] asked for is done, as far as it can be.
-    Tidied,
+    Tidied {
+        /// How many bytes that freed.
+        freed: u64,
+    },
 }
 
 /// Runtime messages reach every page of the extension: the envelope says whom one is for.

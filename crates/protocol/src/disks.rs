@@ -40,7 +40,9 @@ pub enum DiskFormat {
     /// qcow2, clusters as they are.
     Qcow2,
     /// qcow2 with deflated clusters: smaller, slower to make.
-    Qcow2Compressed,
+    Qcow2Deflate,
+    /// qcow2 with clusters through zstd, which QEMU reads since version 5.1.
+    Qcow2Zstd,
     /// Every byte of the disk.
     Raw,
     /// Every byte, through gzip.
@@ -371,10 +373,10 @@ mod tests {
         let request = DiskRequest::Export {
             id,
             snapshot: Some(SnapshotId::from_random(2)),
-            what: ExportWhat::Disk(DiskName::System, DiskFormat::Qcow2Compressed),
+            what: ExportWhat::Disk(DiskName::System, DiskFormat::Qcow2Deflate),
         };
         let json = serde_json::to_string(&request).unwrap();
-        assert!(json.contains("qcow2-compressed"), "{json}");
+        assert!(json.contains("qcow2-deflate"), "{json}");
         assert_eq!(serde_json::from_str::<DiskRequest>(&json).unwrap(), request);
     }
 

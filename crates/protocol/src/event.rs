@@ -47,6 +47,8 @@ kinds! {
     Resumed = "resumed", "Resumed";
     /// Its memory was saved; the duration is how long it ran.
     Suspended = "suspended", "Suspended";
+    /// A checkpoint was saved; the duration is how long the machine stood still for it.
+    Checkpointed = "checkpointed", "Checkpoint saved";
     /// It has shut down; the duration is how long it ran.
     Stopped = "stopped", "Stopped";
     /// It did not shut down in time.
@@ -79,6 +81,8 @@ kinds! {
     Exported = "exported", "Exported";
     /// An import or export failed.
     WorkFailed = "work-failed", "Import or export failed";
+    /// Room was given back that nothing uses any more: of layers that became one, of deleted machines, or lost when one was killed.
+    Freed = "freed", "Room freed";
     /// How much storage is in use.
     Storage = "storage", "Storage measured";
     /// The catalog was damaged or missing, and was made anew.

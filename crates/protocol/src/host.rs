@@ -1,6 +1,6 @@
 use crate::{
-    Access, CatalogAnswer, CatalogOrder, DiskReply, DiskRequest, Instance, InstanceId, Job, JobId, JobStage, MemoryMib,
-    Point, Problem, SnapshotId, StartFrom, TemplateId,
+    Access, Care, CatalogAnswer, CatalogOrder, Checkpoint, CheckpointUse, Confined, DiskReply, DiskRequest, Instance,
+    InstanceId, Job, JobId, JobStage, MemoryMib, Point, Problem, Setup, SnapshotId, StartFrom, TemplateId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,21 @@ pub struct MachineSpec {
     /// What it goes on from if it has no disk yet.
     #[serde(default)]
     pub warm: Option<WarmState>,
+    /// What is done for it without being asked.
+    #[serde(default)]
+    pub care: Care,
+    /// What becomes of its checkpoint.
+    #[serde(default)]
+    pub checkpoint: CheckpointUse,
+    /// What it may do on the LAN.
+    #[serde(default)]
+    pub confined: Confined,
+    /// The workspace that it is given if it has no disk yet: an empty one's file system, and the size in bytes.
+    #[serde(default)]
+    pub workspace: Option<(ImageFile, u64)>,
+    /// What is to be done in it when its agent is there; told by [`MachineEvent::SetUp`].
+    #[serde(default)]
+    pub setup: Option<Setup>,
 }
 
 /// A [`DiskRequest`] with what is needed to carry it out.
@@ -143,7 +158,7 @@ pub enum HostCall {
     /// Which machines run?
     List,
     /// Starts a worker with this machine.
-    Start(MachineSpec),
+    Start(Box<MachineSpec>),
     /// Stops the machine's processor.
     Pause(InstanceId),
     /// Lets the machine's processor go on.
@@ -154,6 +169,10 @@ pub enum HostCall {
     Shutdown(InstanceId, u32),
     /// Ends the worker now, as pulling the plug does.
     Kill(InstanceId),
+    /// Has the machine save a checkpoint.
+    Checkpoint(InstanceId),
+    /// What is done for the machine without being asked, from now on.
+    Care(InstanceId, Care),
     /// What the machine may reach on the web from now on.
     Access(InstanceId, Access),
     /// Does something with disks, snapshots or storage.
@@ -213,6 +232,8 @@ pub enum MachineEvent {
     Paused(Option<Problem>),
     /// Archives that waited were unpacked into the workspace, or could not be.
     Unpacked(Option<Problem>),
+    /// What was to be done at its first start is done, or could not be.
+    SetUp(Option<Problem>),
     /// Its memory is saved and durable; the worker is ended.
     Suspended,
     /// It could not be suspended, for this reason, and goes on as before.
@@ -222,6 +243,12 @@ pub enum MachineEvent {
         /// Why.
         problem: Problem,
     },
+    /// A checkpoint is saved and durable, in place of the one before.
+    Checkpointed(Checkpoint),
+    /// A checkpoint could not be saved, for this reason. The one before is still there.
+    NotCheckpointed(Problem),
+    /// Nothing was typed, and there was next to nothing to do, for as long as the machine's care says.
+    Idle,
     /// The guest has shut down; the worker is ended.
     Halted,
     /// The guest asked for a reset; the worker is ended.
@@ -236,13 +263,17 @@ pub enum MachineEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WorkerCommand {
     /// Starts the machine: a worker's first command, and given once.
-    Start(MachineSpec),
+    Start(Box<MachineSpec>),
     /// Stops the processor.
     Pause,
     /// Lets the processor go on.
     Resume,
     /// Saves the memory and ends the run; told by [`MachineEvent::Suspended`] or [`MachineEvent::StaysUp`].
     Suspend,
+    /// Saves a checkpoint and goes on; told by [`MachineEvent::Checkpointed`] or [`MachineEvent::NotCheckpointed`].
+    Checkpoint,
+    /// What is done without being asked, from now on.
+    Care(Care),
     /// Presses Ctrl-Alt-Del, which the guest's init takes as “shut down”.
     Shutdown,
     /// Freezes the disks, without or with a snapshot; answered with [`WorkerNotice::Frozen`].

@@ -65,6 +65,9 @@ pub enum LanCommand {
         name: String,
         /// What it may reach.
         access: Access,
+        /// What it may do on the LAN.
+        #[serde(default)]
+        confined: Confined,
     },
     /// What a machine may reach from now on.
     Access(InstanceId, Access),

@@ -8,18 +8,21 @@
 //!  host page ── LanCommand / LanNotice over postMessage ──► lan worker
 //!  pages ── ConsoleRequest / ConsoleEvent over BroadcastChannel ──► machine worker
 //!  pages ── ProfileAsk / ProfileNews over BroadcastChannel ──► machine worker
+//!  pages ── TaskAsk / TaskNews over BroadcastChannel ──► machine worker
 //!  storage worker ── ShareAsk / ShareAnswer over BroadcastChannel ──► machine worker
 //! ```
 //!
 //! Control messages are JSON; console bytes travel as typed arrays. A message that is added here and not handled
 //! somewhere does not compile. This crate knows no browser.
 
+mod care;
 mod catalog;
 mod console;
 mod control;
 mod disks;
 mod event;
 mod file_name;
+mod health;
 mod host;
 mod ids;
 mod lan;
@@ -27,8 +30,11 @@ mod model;
 mod problem;
 mod profiles;
 mod share;
+mod task;
+mod template;
 mod visit;
 
+pub use care::{Care, Checkpoint, CheckpointUse, Minutes, MinutesError, PERIODS_MIN};
 pub use catalog::{
     CatalogAnswer, CatalogCommand, CatalogFailure, CatalogLoss, CatalogNotice, CatalogOrder, CatalogReply,
     CatalogRequest, Column, Mirror, ROWS_MAX, SQL_MAX, Table, Telling,
@@ -42,6 +48,10 @@ pub use disks::{
 };
 pub use event::{EVENT_COLUMNS, Event, EventFilter, EventKind};
 pub use file_name::{FileName, FileNameError, FilePath};
+pub use health::{
+    GuestHealth, HealthAsk, HealthSample, HealthTold, LOG_CHANNEL, LOG_KEY, LOG_LINES_MAX, LOG_TEXT_MAX, LogLine,
+    LogPart, health_channel,
+};
 pub use host::{
     DiskOrder, Fresh, HostCall, HostNotice, HostReply, ImageFile, Inventory, MachineEvent, MachineSpec, NewSnapshot,
     RunningMachine, StorageCommand, StorageNotice, Subject, WarmState, WorkerCommand, WorkerNotice,
@@ -51,7 +61,7 @@ pub use lan::{
     Access, AccessError, Confined, LAN_CHANNEL, LanAsk, LanCommand, LanLine, LanNotice, LanTold, LanView, WebRequest,
 };
 pub use model::{
-    Instance, MEMORY_CHOICES_MIB, MemoryError, MemoryMib, Removed, Settings, StartFrom, State, Template, Theme, World,
+    Instance, MEMORY_CHOICES_MIB, MemoryError, MemoryMib, Removed, Settings, StartFrom, State, Theme, World,
 };
 pub use problem::{Problem, ProblemCode};
 pub use profiles::{
@@ -61,5 +71,13 @@ pub use profiles::{
 pub use share::{
     LISTING_MAX, SHARE_PIECE, ShareAnswer, ShareAsk, ShareDone, ShareEntry, ShareKind, ShareListing, ShareOp,
     ShareRequest, ShareStat, ShareWhat, UNFINISHED, is_unfinished, share_channel, share_news_channel,
+};
+pub use task::{
+    TASK_ARTIFACTS, TASK_INPUT, TASK_KEPT_MAX, TASK_SCRIPT_MAX, TASK_SECONDS_MAX, Task, TaskAsk, TaskEnd, TaskNews,
+    TaskStage, task_channel,
+};
+pub use template::{
+    CMDLINE_MAX, DESCRIPTION_MAX, FIRST_SCRIPT_MAX, ImageChoice, Plan, PlanError, RemovedTemplate, Setup,
+    TEMPLATE_FILE_MAX, TEMPLATE_PROFILES_MAX, TEMPLATES_MAX, TITLE_MAX, Template, TemplateFileError, check_cmdline,
 };
 pub use visit::{VISIT_BODY_MAX, VISIT_WINDOW, VisitAsk, VisitRequest, VisitTold, visit_channel};

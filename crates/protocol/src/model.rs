@@ -1,4 +1,7 @@
-use crate::{Access, InstanceId, Job, Problem, Telling, TemplateId};
+use crate::{
+    Access, Care, Checkpoint, Confined, ImageChoice, InstanceId, Job, Problem, ProblemCode, RemovedTemplate, Setup,
+    Telling, Template, TemplateId,
+};
 use serde::{Deserialize, Serialize};
 
 /// Memory sizes that a machine can have, in MiB: v86 takes powers of two, and 2 GiB is the most that it can address.
@@ -120,6 +123,30 @@ pub struct Instance {
     /// What it may reach on the web.
     #[serde(default)]
     pub access: Access,
+    /// What is done for it without being asked.
+    #[serde(default)]
+    pub care: Care,
+    /// The last state to which it can go back if its run is cut short, or was.
+    #[serde(default)]
+    pub checkpoint: Option<Checkpoint>,
+    /// What it may do on the LAN, until a page says otherwise.
+    #[serde(default)]
+    pub confined: Confined,
+    /// The packaged image under its first disk; `None` where the template has the image's name.
+    #[serde(default)]
+    pub image: Option<TemplateId>,
+    /// What is added to the kernel's command line.
+    #[serde(default)]
+    pub cmdline: String,
+    /// The size of the workspace, in bytes, that it is given at its first start.
+    #[serde(default)]
+    pub workspace: Option<u64>,
+    /// What is yet to be done in it, at its first start.
+    #[serde(default)]
+    pub setup: Option<Setup>,
+    /// Whether it vanishes, with its disks, when it ends.
+    #[serde(default)]
+    pub ephemeral: bool,
 }
 
 impl Instance {
@@ -140,7 +167,31 @@ impl Instance {
             start_from: StartFrom::Disk,
             disks: 0,
             access: Access::default(),
+            care: Care::default(),
+            checkpoint: None,
+            confined: Confined::default(),
+            image: None,
+            cmdline: String::new(),
+            workspace: None,
+            setup: None,
+            ephemeral: false,
         }
+    }
+
+    /// The packaged image under its first disk.
+    pub fn image(&self) -> &TemplateId {
+        self.image.as_ref().unwrap_or(&self.template)
+    }
+
+    /// Whether its run was cut short by the browser's end, and nobody has decided yet how it goes on.
+    pub fn is_interrupted(&self) -> bool {
+        let code = self.problem.as_ref().map(|problem| problem.code);
+        self.state == State::Stopped && code == Some(ProblemCode::Interrupted)
+    }
+
+    /// The checkpoint to which it can go back now.
+    pub fn way_back(&self) -> Option<Checkpoint> {
+        self.checkpoint.filter(|_| matches!(self.state, State::Stopped | State::Crashed))
     }
 }
 
@@ -151,17 +202,6 @@ pub struct Removed {
     pub instance: Instance,
     /// When it was deleted, in milliseconds since 1970.
     pub at: u64,
-}
-
-/// What an instance can be made from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Template {
-    /// Its identifier, such as `alpine-3.20`.
-    pub id: TemplateId,
-    /// What people call it, such as “Alpine Linux 3.20”.
-    pub title: String,
-    /// A sentence on what is in it.
-    pub description: String,
 }
 
 /// How the pages look.
@@ -193,8 +233,11 @@ pub struct Settings {
 pub struct World {
     /// All instances, oldest first.
     pub instances: Vec<Instance>,
-    /// All templates, the packaged default first.
+    /// All templates, the packaged ones first.
     pub templates: Vec<Template>,
+    /// The packaged images that a template can have.
+    #[serde(default)]
+    pub images: Vec<ImageChoice>,
     /// What the user chose.
     pub settings: Settings,
     /// Long work that goes on, or is over and not dismissed, oldest first.
@@ -203,12 +246,20 @@ pub struct World {
     /// Machines that were deleted and can still be brought back, oldest first.
     #[serde(default)]
     pub removed: Vec<Removed>,
+    /// Templates that were deleted and can still be brought back, oldest first.
+    #[serde(default)]
+    pub removed_templates: Vec<RemovedTemplate>,
     /// What the user has to know, oldest first.
     #[serde(default)]
     pub tellings: Vec<Telling>,
 }
 
 impl World {
+    /// The template with this identifier.
+    pub fn template(&self, id: &TemplateId) -> Option<&Template> {
+        self.templates.iter().find(|template| template.id == *id)
+    }
+
     /// The instance with this identifier.
     pub fn instance(&self, id: &InstanceId) -> Option<&Instance> {
         self.instances.iter().find(|instance| instance.id == *id)

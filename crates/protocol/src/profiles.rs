@@ -1,5 +1,5 @@
 use crate::{InstanceId, Problem};
-use profile::{Mark, Name};
+use profile::{Mark, Name, PackageKey};
 use serde::{Deserialize, Serialize};
 
 /// Name of the `BroadcastChannel` between pages and the machine worker about what is applied in the machine: [`ProfileAsk`], [`ProfileNews`].
@@ -29,6 +29,8 @@ pub enum ProfileAsk {
     },
     /// What the newest run with this profile said, as the guest has kept it; told as [`ProfilesNow::log`].
     Log(Name),
+    /// Has the guest trust a key, if it still is what was shown. The user has said so.
+    Trust(PackageKey),
     /// Ends the run that is under way; it takes back what it has done.
     Cancel,
     /// What was said of the last run, or the log, has been read.
@@ -72,11 +74,13 @@ pub struct ProfilesNow {
     pub ready: bool,
     /// What the guest says of its profiles; none while it has not said.
     pub marks: Option<Vec<Mark>>,
+    /// The keys of packages that wait for somebody to trust them.
+    pub keys: Vec<PackageKey>,
     /// The run that is under way, or the last one.
     pub run: Option<ProfileRun>,
     /// The log that was asked for last.
     pub log: Option<ProfileLog>,
-    /// Why profiles can't be applied here.
+    /// Why profiles can't be applied here, or a key can't be trusted.
     pub trouble: Option<Problem>,
 }
 
@@ -108,4 +112,11 @@ pub struct ProfileRun {
     pub canceled: bool,
     /// How it ended; none while it is under way.
     pub ended: Option<Result<(), Problem>>,
+}
+
+impl ProfileRun {
+    /// A run before its first step.
+    pub fn new(verb: ProfileVerb, name: Name) -> Self {
+        Self { verb, name, step: 0, steps: 0, doing: String::new(), log: vec![], canceled: false, ended: None }
+    }
 }

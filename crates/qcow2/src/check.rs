@@ -182,6 +182,14 @@ impl<F: BlockFile> Qcow2<F> {
     }
 }
 
+/// How many bytes of an image's file are lost: clusters that are counted, and that nothing refers to. It looks at the tables
+/// only, so the layers below need not be there. In a corrupt image nothing counts as lost, as in [`Qcow2::repair_leaks`].
+pub fn leaked_bytes<F: BlockFile>(file: F) -> Result<u64, Error> {
+    let mut image = Qcow2::open_detached(file)?;
+    let report = image.check()?;
+    Ok(if report.corruptions == 0 { report.leaks << image.geometry().cluster_bits } else { 0 })
+}
+
 /// How often each cluster of the file is referred to.
 struct References {
     counts: Vec<u16>,

@@ -7,6 +7,7 @@ use crate::header::Compression;
 use block::{BlockError, BlockFile};
 use flate2::{Compress, Decompress, FlushCompress, FlushDecompress};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use std::io::Read;
 
 /// Memory for unpacked clusters: guests read 4 KiB at a time, and unpacking all of a cluster for each would hurt.
@@ -89,28 +90,54 @@ fn unzstd(mut packed: &[u8], cluster: &mut [u8]) -> Option<usize> {
     Some(written)
 }
 
-/// Packs a cluster with deflate, or says that it does not get smaller.
-pub(crate) fn pack(cluster: &[u8], level: u32) -> Option<Vec<u8>> {
+/// How an export packs its clusters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClusterPacking {
+    /// With deflate of this level, 1 to 9.
+    Deflate(u32),
+    /// With Zstandard, as fast as it gets. QEMU reads it since version 5.1.
+    Zstd,
+}
+
+impl ClusterPacking {
+    /// What the header says of it.
+    pub(crate) fn compression(self) -> Compression {
+        match self {
+            Self::Deflate(_) => Compression::Zlib,
+            Self::Zstd => Compression::Zstd,
+        }
+    }
+}
+
+/// Packs a cluster, or says that it does not get smaller.
+pub(crate) fn pack(cluster: &[u8], packing: ClusterPacking) -> Option<Vec<u8>> {
+    let packed = match packing {
+        ClusterPacking::Deflate(level) => deflate(cluster, level)?,
+        ClusterPacking::Zstd => compress_to_vec(cluster, CompressionLevel::Fastest),
+    };
+    (packed.len() < cluster.len()).then_some(packed)
+}
+
+fn deflate(cluster: &[u8], level: u32) -> Option<Vec<u8>> {
     let mut deflater = Compress::new_with_window_bits(flate2::Compression::new(level), false, WINDOW_BITS);
     let mut packed = Vec::with_capacity(cluster.len());
     let status = deflater.compress_vec(cluster, &mut packed, FlushCompress::Finish).ok()?;
-    (status == flate2::Status::StreamEnd && packed.len() < cluster.len()).then_some(packed)
+    (status == flate2::Status::StreamEnd).then_some(packed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
     #[test]
     fn what_was_packed_is_unpacked_and_what_follows_is_ignored() {
         let cluster: Vec<u8> = (0..65536u32).map(|at| (at / 100) as u8).collect();
         for level in 1..=9 {
-            let mut packed = pack(&cluster, level).unwrap();
+            let mut packed = pack(&cluster, ClusterPacking::Deflate(level)).unwrap();
             packed.extend_from_slice(&[0xff; 300]);
             assert!(unpack(&packed, cluster.len(), Compression::Zlib).unwrap() == cluster, "level {level}");
         }
-        let mut packed = compress_to_vec(&cluster[..], CompressionLevel::Fastest);
+        let mut packed = pack(&cluster, ClusterPacking::Zstd).unwrap();
         packed.extend_from_slice(&[0xff; 300]);
         assert!(unpack(&packed, cluster.len(), Compression::Zstd).unwrap() == cluster);
     }
@@ -124,7 +151,9 @@ mod tests {
         })
         .take(65536)
         .collect();
-        assert_eq!(pack(&noise, 9), None);
+        for packing in [ClusterPacking::Deflate(9), ClusterPacking::Zstd] {
+            assert_eq!(pack(&noise, packing), None, "{packing:?}");
+        }
     }
 
     #[test]
@@ -134,7 +163,7 @@ mod tests {
             let frame = compress_to_vec(&zeros[..], CompressionLevel::Fastest);
             assert!(unpack(&frame, 65536, Compression::Zstd).is_err(), "zstd, {len}");
         }
-        let short = pack(&vec![0; 65535], 6).unwrap();
+        let short = pack(&vec![0; 65535], ClusterPacking::Deflate(6)).unwrap();
         assert!(unpack(&short, 65536, Compression::Zlib).is_err());
         assert!(unpack(&[], 65536, Compression::Zlib).is_err());
     }

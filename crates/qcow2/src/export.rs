@@ -6,9 +6,10 @@
 
 use crate::backing::Backing;
 use crate::bytes::entries_to_bytes;
-use crate::compressed::pack;
+use crate::compressed::{ClusterPacking, pack};
 use crate::error::{Error, Progress};
 use crate::geometry::Geometry;
+use crate::header::{Compression, Header};
 use crate::layout::Layout;
 use crate::tables::COPIED;
 use block::{BlockError, BlockFile};
@@ -77,13 +78,13 @@ impl<F: BlockFile + ?Sized> Sink for FileSink<'_, F> {
 pub struct ExportOptions {
     /// Clusters have `1 << cluster_bits` bytes; 64 KiB unless there is a reason.
     pub cluster_bits: u32,
-    /// Packs clusters with deflate of this level (1 to 9). Each is packed twice, once to learn its length.
-    pub compression_level: Option<u32>,
+    /// Packs clusters that get smaller by it. Each is packed twice, once to learn its length.
+    pub packing: Option<ClusterPacking>,
 }
 
 impl Default for ExportOptions {
     fn default() -> Self {
-        Self { cluster_bits: Geometry::default().cluster_bits, compression_level: None }
+        Self { cluster_bits: Geometry::default().cluster_bits, packing: None }
     }
 }
 
@@ -146,7 +147,7 @@ impl ExportPlan {
                     limit: MAX_CLUSTERS as u64,
                 });
             }
-            let packed = options.compression_level.and_then(|level| pack(&buf, level)).map_or(0, |bytes| bytes.len());
+            let packed = options.packing.and_then(|packing| pack(&buf, packing)).map_or(0, |bytes| bytes.len());
             let at = if packed == 0 { end.next_multiple_of(geometry.cluster_size()) } else { end };
             end = at + if packed == 0 { geometry.cluster_size() } else { packed as u64 };
             placed.push(Placed { cluster: start >> geometry.cluster_bits, offset: at, packed: packed as u32 });
@@ -163,7 +164,8 @@ impl ExportPlan {
 
     /// Writes the image, reading the data once more.
     pub fn write(&self, disk: &mut dyn Backing, sink: &mut dyn Sink) -> Result<(), Error> {
-        let header = self.layout.header(None).to_bytes()?;
+        let compression = self.options.packing.map_or(Compression::Zlib, ClusterPacking::compression);
+        let header = Header { compression, ..self.layout.header(None) }.to_bytes()?;
         self.write_padded(sink, &header, self.layout.geometry.cluster_len())?;
         self.write_padded(sink, &entries_to_bytes(&self.layout.table_entries()), self.layout.table_len())?;
         self.write_refcounts(sink)?;
@@ -228,9 +230,9 @@ impl ExportPlan {
         for placed in &self.placed {
             sink.write_zeros(placed.offset - at)?;
             read_cluster(disk, placed.cluster << bits, &mut buf)?;
-            at = match (placed.packed, self.options.compression_level) {
-                (1.., Some(level)) => {
-                    let bytes = pack(&buf, level).filter(|bytes| bytes.len() == placed.packed as usize);
+            at = match (placed.packed, self.options.packing) {
+                (1.., Some(packing)) => {
+                    let bytes = pack(&buf, packing).filter(|bytes| bytes.len() == placed.packed as usize);
                     sink.write(&bytes.ok_or_else(|| Error::Invalid("the disk changed while it was exported".into()))?)?;
                     placed.offset + u64::from(placed.packed)
                 }

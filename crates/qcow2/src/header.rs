@@ -12,6 +12,8 @@ const MAGIC: u32 = 0x5146_49fb;
 const V2_LENGTH: usize = 72;
 /// A version 3 header up to and with the compression type, padded to a multiple of 8.
 const V3_LENGTH: usize = 112;
+/// Where version 3 says how clusters are compressed.
+const COMPRESSION_TYPE: usize = 104;
 /// The longest name of a backing file that the format allows.
 pub const MAX_BACKING_NAME: usize = 1023;
 
@@ -188,6 +190,10 @@ impl Header {
         put32(&mut bytes, 20, self.geometry.cluster_bits);
         put32(&mut bytes, 96, self.geometry.refcount_order);
         put32(&mut bytes, 100, V3_LENGTH as u32);
+        if self.compression == Compression::Zstd {
+            put64(&mut bytes, 72, INCOMPATIBLE_COMPRESSION);
+            bytes[COMPRESSION_TYPE] = 1;
+        }
         if let Some(format) = self.backing.as_ref().and_then(|backing| backing.format) {
             put_extension(&mut bytes, EXT_BACKING_FORMAT, format.name().as_bytes());
         }
@@ -261,7 +267,7 @@ fn backing_ref(bytes: &[u8], format: Option<BackingFormat>) -> Result<Option<Bac
 }
 
 fn compression(bytes: &[u8], header_len: usize, features: u64) -> Result<Compression, Error> {
-    let kind = if header_len > 104 { bytes[104] } else { 0 };
+    let kind = if header_len > COMPRESSION_TYPE { bytes[COMPRESSION_TYPE] } else { 0 };
     match (kind, features & INCOMPATIBLE_COMPRESSION != 0) {
         (0, _) => Ok(Compression::Zlib),
         (1, true) => Ok(Compression::Zstd),

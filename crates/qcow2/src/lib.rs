@@ -56,7 +56,7 @@
 //!
 //! In both cases the image afterwards opens without corruption, everything from before the last completed
 //! [`block::Disk::flush`] is there, and each sector written since then has its old or a newer value. Clusters may have
-//! leaked; [`Qcow2::repair_leaks`] gives them back. A sector of 512 bytes is taken to be written as a whole or not at all.
+//! leaked; [`leaked_bytes`] counts them, and [`Qcow2::repair_leaks`] gives them back. A sector of 512 bytes is taken to be written as a whole or not at all.
 //!
 //! This is what a physical disk with a volatile write cache promises, and like there it is worth something only if the
 //! guest knows: **the emulated disk has to announce a write cache and turn the guest's flush into [`block::Disk::flush`]**,
@@ -121,7 +121,8 @@ mod write;
 mod writeout;
 
 pub use backing::{Backing, Extent};
-pub use check::CheckReport;
+pub use check::{CheckReport, leaked_bytes};
+pub use compressed::ClusterPacking;
 pub use create::{CreateOptions, create};
 pub use error::{Error, Progress};
 pub use export::{ExportOptions, ExportPlan, FileSink, Sink, export_raw};

@@ -6,8 +6,8 @@ mod common;
 use block::{BlockFile, Disk, MemoryFile, RawDisk};
 use common::*;
 use qcow2::{
-    Backing, BackingFormat, BackingRef, CreateOptions, Error, ExportOptions, ExportPlan, FileSink, Geometry, Header,
-    Qcow2, Source, create, merge_down,
+    Backing, BackingFormat, BackingRef, ClusterPacking, CreateOptions, Error, ExportOptions, ExportPlan, FileSink,
+    Geometry, Header, Qcow2, Source, create, merge_down,
 };
 use std::ops::ControlFlow;
 
@@ -61,9 +61,9 @@ fn growing_does_not_uncover_a_longer_backing_disk() {
 
 #[test]
 fn growing_does_not_uncover_what_is_behind_the_end() {
-    for compression_level in [None, Some(1)] {
+    for packing in [None, Some(ClusterPacking::Deflate(1)), Some(ClusterPacking::Zstd)] {
         let mut whole = RawDisk::new(MemoryFile::new(vec![7; 8 * CLUSTER as usize])).unwrap();
-        let plan = ExportPlan::new(&mut whole, ExportOptions { compression_level, ..Default::default() }).unwrap();
+        let plan = ExportPlan::new(&mut whole, ExportOptions { packing, ..Default::default() }).unwrap();
         let mut file = MemoryFile::default();
         plan.write(&mut whole, &mut FileSink::new(&mut file).unwrap()).unwrap();
         // Somebody made the disk smaller and left everything else as it was.

@@ -6,7 +6,9 @@ mod common;
 
 use block::{BlockError, Disk, MemoryFile, RawDisk};
 use common::*;
-use qcow2::{Backing, BackingFormat, ExportOptions, ExportPlan, FileSink, Geometry, Qcow2, Sink, export_raw};
+use qcow2::{
+    Backing, BackingFormat, ClusterPacking, ExportOptions, ExportPlan, FileSink, Geometry, Qcow2, Sink, export_raw,
+};
 
 /// A disk with noise, text that packs well, and zeros, none of it aligned to clusters.
 fn mixed(size: u64) -> Vec<u8> {
@@ -45,8 +47,8 @@ fn a_raw_disk_becomes_a_sparse_image() {
 
 #[test]
 fn the_same_disk_gives_the_same_bytes() {
-    for compression_level in [None, Some(6)] {
-        let options = ExportOptions { compression_level, ..ExportOptions::default() };
+    for packing in [None, Some(ClusterPacking::Deflate(6)), Some(ClusterPacking::Zstd)] {
+        let options = ExportOptions { packing, ..ExportOptions::default() };
         let first = export_bytes(&mixed(2 * MIB), options);
         assert!(first.bytes() == export_bytes(&mixed(2 * MIB), options).bytes());
     }
@@ -56,27 +58,33 @@ fn the_same_disk_gives_the_same_bytes() {
 fn clusters_of_every_size_can_be_packed() {
     let bytes = mixed(2 * MIB + 512);
     for cluster_bits in [9, 12, 16, 21] {
-        let plain = export_bytes(&bytes, ExportOptions { cluster_bits, compression_level: None });
+        let plain = export_bytes(&bytes, ExportOptions { cluster_bits, packing: None });
         assert_sound(&plain);
-        let packed = export_bytes(&bytes, ExportOptions { cluster_bits, compression_level: Some(9) });
-        assert_sound(&packed);
-        assert!(len(&packed) <= len(&plain), "cluster_bits {cluster_bits}: {} > {}", len(&packed), len(&plain));
+        for packing in [ClusterPacking::Deflate(9), ClusterPacking::Zstd] {
+            let packed = export_bytes(&bytes, ExportOptions { cluster_bits, packing: Some(packing) });
+            assert_sound(&packed);
+            assert!(len(&packed) <= len(&plain), "cluster_bits {cluster_bits}: {} > {}", len(&packed), len(&plain));
+            assert!(contents(&mut open(packed)) == bytes, "{packing:?}, cluster_bits {cluster_bits}");
+        }
         assert!(contents(&mut open(plain)) == bytes, "plain, cluster_bits {cluster_bits}");
-        assert!(contents(&mut open(packed)) == bytes, "packed, cluster_bits {cluster_bits}");
     }
 }
 
 #[test]
 fn a_packed_image_can_be_written() {
-    let mut model = mixed(2 * MIB);
-    let options = ExportOptions { compression_level: Some(6), ..ExportOptions::default() };
-    let mut disk = open(export_bytes(&model, options));
-    for (index, offset) in (0..2 * MIB - 40_000).step_by(77_777).enumerate() {
-        write_both(&mut disk, &mut model, offset, &noise(40_000, index as u64));
+    for packing in [ClusterPacking::Deflate(6), ClusterPacking::Zstd] {
+        let mut model = mixed(2 * MIB);
+        let options = ExportOptions { packing: Some(packing), ..ExportOptions::default() };
+        let mut disk = open(export_bytes(&model, options));
+        for (index, offset) in (0..2 * MIB - 40_000).step_by(77_777).enumerate() {
+            write_both(&mut disk, &mut model, offset, &noise(40_000, index as u64));
+        }
+        disk.grow(3 * MIB).unwrap();
+        model.resize(3 * MIB as usize, 0);
+        let file = disk.close().unwrap();
+        assert_sound(&file);
+        assert!(contents(&mut open(file)) == model, "{packing:?}");
     }
-    let file = disk.close().unwrap();
-    assert_sound(&file);
-    assert!(contents(&mut open(file)) == model);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use block::MemoryFile;
 use common::*;
 use imago::file::File;
 use imago::{FormatAccess, FormatDriverBuilder, PermissiveImplicitOpenGate};
-use qcow2::{BackingFormat, ExportOptions, ExportPlan, FileSink, Geometry, Qcow2};
+use qcow2::{BackingFormat, ClusterPacking, ExportOptions, ExportPlan, FileSink, Geometry, Qcow2};
 use std::path::Path;
 
 fn read_by_imago(path: &Path, len: usize) -> Vec<u8> {
@@ -40,7 +40,9 @@ fn a_packed_export_is_read_alike() {
     let model: Vec<u8> = (0..MIB as u32).map(|at| (at / 1000 * at) as u8 & 7).collect();
     let mut disk = raw_backing(model.clone()).unwrap();
     for cluster_bits in [9, 16] {
-        let plan = ExportPlan::new(&mut disk, ExportOptions { cluster_bits, compression_level: Some(6) }).unwrap();
+        let plan =
+            ExportPlan::new(&mut disk, ExportOptions { cluster_bits, packing: Some(ClusterPacking::Deflate(6)) })
+                .unwrap();
         let mut file = MemoryFile::default();
         plan.write(&mut disk, &mut FileSink::new(&mut file).unwrap()).unwrap();
         assert!(len(&file) < MIB, "it was packed");

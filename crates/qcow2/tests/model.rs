@@ -7,7 +7,7 @@ mod common;
 use block::{Disk, MemoryFile};
 use common::*;
 use proptest::prelude::*;
-use qcow2::{Backing, BackingFormat, ExportOptions, ExportPlan, FileSink, Geometry, Qcow2, export_raw};
+use qcow2::{Backing, BackingFormat, ClusterPacking, ExportOptions, ExportPlan, FileSink, Geometry, Qcow2, export_raw};
 
 const SIZE: u64 = 200 * KIB;
 
@@ -49,13 +49,17 @@ enum Step {
     /// The disk is exported and goes on as what came out.
     Export {
         cluster_bits: u32,
-        level: Option<u32>,
+        packing: Option<ClusterPacking>,
     },
     Repair,
 }
 
 fn geometry() -> impl Strategy<Value = Geometry> {
     (9..=17u32, 0..=6u32).prop_map(|(cluster_bits, refcount_order)| Geometry { cluster_bits, refcount_order })
+}
+
+fn packing() -> impl Strategy<Value = ClusterPacking> {
+    prop_oneof![(1..=9u32).prop_map(ClusterPacking::Deflate), Just(ClusterPacking::Zstd)]
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -70,7 +74,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Reopen),
         1 => (geometry(), 0..3u64).prop_map(|(geometry, more)| Step::Overlay { geometry, more: more * 4 * KIB }),
         1 => (1..60u64).prop_map(|sectors| Step::Grow { sectors }),
-        1 => (9..=16u32, prop::option::of(1..=9u32)).prop_map(|(cluster_bits, level)| Step::Export { cluster_bits, level }),
+        1 => (9..=16u32, prop::option::of(packing())).prop_map(|(cluster_bits, packing)| Step::Export { cluster_bits, packing }),
         1 => Just(Step::Repair),
     ]
 }
@@ -158,9 +162,7 @@ impl Subject {
                 let size = self.bytes.len() as u64;
                 self.disk().grow(size).unwrap();
             }
-            Step::Export { cluster_bits, level } => {
-                self.export(ExportOptions { cluster_bits, compression_level: level })
-            }
+            Step::Export { cluster_bits, packing } => self.export(ExportOptions { cluster_bits, packing }),
             Step::Repair => {
                 let leaks = self.disk().repair_leaks().unwrap();
                 assert_eq!(leaks, 0, "nothing leaks unless something is killed");

@@ -7,8 +7,8 @@ mod common;
 use block::{Disk, StdFile};
 use common::*;
 use qcow2::{
-    Backing, BackingFormat, BackingRef, CreateOptions, Error, ExportOptions, ExportPlan, FileSink, Geometry, Header,
-    Qcow2, create,
+    Backing, BackingFormat, BackingRef, ClusterPacking, CreateOptions, Error, ExportOptions, ExportPlan, FileSink,
+    Geometry, Header, Qcow2, create,
 };
 use std::fs::{self, File, OpenOptions};
 use std::path::Path;
@@ -219,8 +219,10 @@ fn packed_exports_are_what_qemu_unpacks() {
     (0..20).for_each(|copy| base[1_000_000 + copy * 20_000..][..20_000].copy_from_slice(&part));
     fs::write(dir.join("base.raw"), &base).unwrap();
     let mut disk = raw_backing(base).unwrap();
-    for cluster_bits in [9, 12, 16, 21] {
-        let plan = ExportPlan::new(&mut disk, ExportOptions { cluster_bits, compression_level: Some(9) }).unwrap();
+    let packings = [ClusterPacking::Deflate(9), ClusterPacking::Zstd];
+    for (cluster_bits, packing) in [9, 12, 16, 21].into_iter().flat_map(|bits| packings.map(|packing| (bits, packing)))
+    {
+        let plan = ExportPlan::new(&mut disk, ExportOptions { cluster_bits, packing: Some(packing) }).unwrap();
         let mut file = block::MemoryFile::default();
         plan.write(&mut disk, &mut FileSink::new(&mut file).unwrap()).unwrap();
         save(&file, &dir.join("q.qcow2"));

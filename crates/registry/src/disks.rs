@@ -20,7 +20,7 @@ impl Registry {
             subject,
             fresh: Fresh::from_random(random),
             now,
-            template: self.settings.template.clone(),
+            template: self.default_image(),
             memory: self.settings.memory,
             inventory: self.inventory(),
         };
@@ -29,7 +29,7 @@ impl Registry {
 
     fn subject(&mut self, id: &InstanceId) -> Result<Subject, Problem> {
         let instance = self.find(id)?.clone();
-        let image = self.entry(&instance.template)?.image.clone();
+        let image = self.image(instance.image())?.image.clone();
         Ok(Subject { instance, image })
     }
 
@@ -113,6 +113,10 @@ impl Registry {
                 if let Some(subject) = &order.subject {
                     let made = Instance { id: id.clone(), created: order.now, ..subject.instance.clone() };
                     self.take_in(made);
+                    if let Ok(made) = self.find(id) {
+                        // What its original still has to be given, it has to be given as well.
+                        made.setup = subject.instance.setup.clone();
+                    }
                     self.disks_changed(&subject.instance.id);
                 }
                 vec![]
@@ -133,6 +137,7 @@ impl Registry {
                 if let (Ok(instance), DiskReply::Restored { memory }) = (self.find(id), reply) {
                     instance.state = if *memory { State::Suspended } else { State::Stopped };
                     instance.problem = None;
+                    instance.checkpoint = None;
                 }
                 self.disks_changed(id);
                 vec![Effect::Tidy(self.inventory())]
@@ -173,11 +178,16 @@ impl Registry {
             return;
         }
         let taken = self.instances.iter().any(|instance| instance.name == made.name);
+        let cmdline = if protocol::check_cmdline(&made.cmdline).is_ok() { made.cmdline.clone() } else { String::new() };
+        let image = if self.image(made.image()).is_ok() { made.image().clone() } else { self.default_image() };
         let name =
             if taken || protocol::check_name(&made.name).is_err() { self.free_name(&made.name) } else { made.name };
-        let template = if self.entry(&made.template).is_ok() { made.template } else { self.settings.template.clone() };
+        let template = if self.template(&made.template).is_ok() { made.template } else { image.clone() };
         self.instances.push(Instance {
             start_from: made.start_from,
+            image: Some(image),
+            cmdline,
+            confined: made.confined,
             // Others may lie on the same layers, which can be merged one day.
             disks: 1,
             ..Instance::new(made.id, name, template, made.memory, made.created)

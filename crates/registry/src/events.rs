@@ -1,6 +1,6 @@
 //! What the host page tells, and what becomes of it.
 
-use crate::{Effect, Registry};
+use crate::{Beginning, Effect, Registry};
 use protocol::{HostCall, HostNotice, Instance, InstanceId, MachineEvent, Problem, ProblemCode, RunningMachine, State};
 
 impl Registry {
@@ -36,7 +36,36 @@ impl Registry {
                 false
             }
             MachineEvent::Suspended => {
+                instance.checkpoint = None;
                 instance.ended(State::Suspended, None);
+                false
+            }
+            MachineEvent::Checkpointed(checkpoint) => {
+                instance.checkpoint = Some(checkpoint);
+                instance.disks = instance.disks.wrapping_add(1);
+                if instance.state == State::Running {
+                    instance.problem = None;
+                }
+                false
+            }
+            MachineEvent::NotCheckpointed(problem) => {
+                instance.problem = Some(problem);
+                false
+            }
+            MachineEvent::Idle => {
+                // The user may have chosen otherwise while this was on its way.
+                if instance.state == State::Running && instance.care.suspend.is_some() {
+                    instance.state = State::Suspending;
+                    return vec![Effect::Host(HostCall::Suspend(id))];
+                }
+                false
+            }
+            MachineEvent::SetUp(problem) => {
+                match problem {
+                    // It is tried again at the next start.
+                    Some(problem) => instance.problem = Some(problem),
+                    None => instance.setup = None,
+                }
                 false
             }
             MachineEvent::Unpacked(problem) => {
@@ -46,8 +75,12 @@ impl Registry {
                 }
                 false
             }
-            MachineEvent::Halted => instance.ended(State::Stopped, None),
+            MachineEvent::Halted => {
+                instance.checkpoint = None;
+                instance.ended(State::Stopped, None)
+            }
             MachineEvent::Reset => {
+                instance.checkpoint = None;
                 let stopping = instance.state == State::Stopping;
                 let restarting = instance.ended(State::Stopped, None);
                 restarting || !stopping
@@ -64,8 +97,11 @@ impl Registry {
         if again {
             return self.boot_again(&id);
         }
-        // What could not be merged while the machine ran can be now.
-        let ended = self.find(&id).is_ok_and(|instance| !instance.state.is_live() && instance.disks > 0);
+        if self.find(&id).is_ok_and(|instance| instance.vanishes()) {
+            return self.vanish(&id);
+        }
+        // What could not be merged while the machine ran can be now, and what a kill has lost in its layers can be given back.
+        let ended = self.find(&id).is_ok_and(|instance| !instance.state.is_live());
         if ended { vec![Effect::Tidy(self.inventory())] } else { vec![] }
     }
 
@@ -78,6 +114,8 @@ impl Registry {
             | HostCall::Resume(id)
             | HostCall::Suspend(id)
             | HostCall::Access(id, _)
+            | HostCall::Care(id, _)
+            | HostCall::Checkpoint(id)
             | HostCall::Shutdown(id, _)
             | HostCall::Kill(id) => (id, None),
         };
@@ -95,13 +133,21 @@ impl Registry {
     /// Makes the stored states true again after the background was started anew: `machines` are those that have a
     /// worker. The effects end workers that belong to no instance.
     pub fn reconcile(&mut self, machines: &[RunningMachine]) -> Vec<Effect> {
+        let mut killed = false;
         for instance in &mut self.instances {
             let runs = machines.iter().any(|machine| machine.id == instance.id && machine.boot == instance.boot);
             if instance.state.is_live() && !runs {
                 instance.interrupted();
+                killed = true;
             }
         }
-        let mut effects = vec![];
+        let gone = |one: &&Instance| one.ephemeral && !one.state.is_live();
+        let gone: Vec<_> = self.instances.iter().filter(gone).map(|one| one.id.clone()).collect();
+        let mut effects: Vec<_> = gone.iter().flat_map(|id| self.vanish(id)).collect();
+        if killed {
+            // A kill may have lost clusters of their disks.
+            effects.push(Effect::Tidy(self.inventory()));
+        }
         for machine in machines {
             match self.find(&machine.id) {
                 Ok(instance) if instance.boot == machine.boot && instance.state.is_live() => {
@@ -116,8 +162,14 @@ impl Registry {
         effects
     }
 
+    /// Takes an ephemeral machine that has ended out of the list, with its disks.
+    fn vanish(&mut self, id: &InstanceId) -> Vec<Effect> {
+        self.instances.retain(|instance| instance.id != *id);
+        vec![Effect::RemoveFiles(id.clone()), Effect::Tidy(self.inventory())]
+    }
+
     fn boot_again(&mut self, id: &InstanceId) -> Vec<Effect> {
-        match self.boot(id, false) {
+        match self.boot(id, Beginning::Usual) {
             Ok(start) => vec![start],
             Err(problem) => {
                 if let Ok(instance) = self.find(id) {
@@ -131,6 +183,8 @@ impl Registry {
 
 /// The ways out of the live states.
 trait Ending {
+    /// Whether it is to go now with its disks. One that has crashed stays until its reason was read and it is deleted.
+    fn vanishes(&self) -> bool;
     /// Whether it is on its way out of them: what its processor does meanwhile is no state of its own.
     fn is_leaving(&self) -> bool;
     /// The run is over; returns whether the instance was to be started again.
@@ -140,6 +194,10 @@ trait Ending {
 }
 
 impl Ending for Instance {
+    fn vanishes(&self) -> bool {
+        self.ephemeral && matches!(self.state, State::Stopped | State::Suspended)
+    }
+
     fn is_leaving(&self) -> bool {
         matches!(self.state, State::Stopping | State::Suspending)
     }

@@ -12,15 +12,18 @@
 //!     └──────────── crashed ◄──────────── stopping ◄───────────┘
 //! ```
 
+mod care;
 mod disks;
 mod events;
 mod recovery;
 mod removal;
 mod requests;
+mod templates;
 
 use protocol::{
-    DiskOrder, HostCall, ImageFile, Instance, InstanceId, Inventory, Job, JobId, MachineSpec, MemoryMib, Problem,
-    ProblemCode, Removed, Settings, StartFrom, State, Template, TemplateId, Theme, WarmState, World,
+    CheckpointUse, DiskOrder, HostCall, ImageChoice, ImageFile, Instance, InstanceId, Inventory, Job, JobId,
+    MachineSpec, MemoryMib, Problem, ProblemCode, Removed, RemovedTemplate, Settings, StartFrom, State, Template,
+    TemplateId, Theme, WarmState, World,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -49,23 +52,26 @@ pub enum Effect {
 /// What the extension's package has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
-    /// The templates, the default first; there is at least one.
-    pub templates: Vec<TemplateEntry>,
+    /// The images, the default first; there is at least one.
+    pub images: Vec<BaseImage>,
     /// An empty workspace's file system.
     pub workspace: ImageFile,
 }
 
-/// A template with what a machine needs to boot from it.
+/// A packaged image with what a machine needs to boot from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TemplateEntry {
-    /// What pages see of it.
-    #[serde(flatten)]
-    pub template: Template,
+pub struct BaseImage {
+    /// Its identifier, such as `alpine-3.20`.
+    pub id: TemplateId,
+    /// What people call it, such as “Alpine Linux 3.20”.
+    pub title: String,
+    /// A sentence on what is in it.
+    pub description: String,
     /// The kernel's command line.
     pub cmdline: String,
-    /// The base image.
+    /// The file.
     pub image: ImageFile,
-    /// What a new machine goes on from instead of booting, if it is as the template says.
+    /// What a new machine goes on from instead of booting, if it is as that one was.
     #[serde(default)]
     pub warm: Option<WarmState>,
 }
@@ -78,8 +84,25 @@ pub struct Stored {
     /// Those that were removed and can still be brought back, oldest first.
     #[serde(default)]
     pub removed: Vec<Removed>,
+    /// The user's own templates, oldest first.
+    #[serde(default)]
+    pub templates: Vec<Template>,
+    /// Those that were removed and can still be brought back, oldest first.
+    #[serde(default)]
+    pub removed_templates: Vec<RemovedTemplate>,
     /// What the user chose, if anything.
     pub settings: Option<Settings>,
+}
+
+/// What a run begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    /// A saved memory, else nothing.
+    Usual,
+    /// Nothing: a saved memory is given up.
+    Forget,
+    /// The checkpoint's disks and memory.
+    Checkpoint,
 }
 
 /// All instances, templates and settings.
@@ -87,7 +110,10 @@ pub struct Stored {
 pub struct Registry {
     instances: Vec<Instance>,
     removed: Vec<Removed>,
-    templates: Vec<TemplateEntry>,
+    images: Vec<BaseImage>,
+    /// The packaged ones first, then the user's own.
+    templates: Vec<Template>,
+    removed_templates: Vec<RemovedTemplate>,
     workspace: ImageFile,
     settings: Settings,
     jobs: Vec<Job>,
@@ -98,18 +124,20 @@ pub struct Registry {
 impl Registry {
     /// Takes up what was stored.
     pub fn new(stored: Stored, package: Package) -> Result<Self, Problem> {
-        let Package { templates, workspace } = package;
-        let Some(first) = templates.first() else {
+        let Package { images, workspace } = package;
+        let mut templates = templates::packaged(&images);
+        let Some(first) = templates.first().map(|template| template.id.clone()) else {
             return Err(Problem::new(ProblemCode::ImageDamaged, "The extension’s package has no base image."));
         };
-        let fallback =
-            Settings { memory: MemoryMib::DEFAULT, template: first.template.id.clone(), theme: Theme::default() };
-        let mut settings = stored.settings.clone().unwrap_or(fallback);
-        if !templates.iter().any(|entry| entry.template.id == settings.template) {
-            settings.template = first.template.id.clone();
+        let fallback = Settings { memory: MemoryMib::DEFAULT, template: first.clone(), theme: Theme::default() };
+        let Stored { instances, removed, templates: own, removed_templates, settings } = stored;
+        templates.extend(own);
+        let mut settings = settings.unwrap_or(fallback);
+        if !templates.iter().any(|template| template.id == settings.template) {
+            settings.template = first;
         }
-        let Stored { instances, removed, .. } = stored;
-        Ok(Self { instances, removed, templates, workspace, settings, jobs: vec![], gone: BTreeSet::new() })
+        let (jobs, gone) = (vec![], BTreeSet::new());
+        Ok(Self { instances, removed, images, templates, removed_templates, workspace, settings, jobs, gone })
     }
 
     /// What must be stored to outlive the browser.
@@ -117,6 +145,8 @@ impl Registry {
         Stored {
             instances: self.instances.clone(),
             removed: self.removed.clone(),
+            templates: self.templates.iter().filter(|template| !template.packaged).cloned().collect(),
+            removed_templates: self.removed_templates.clone(),
             settings: Some(self.settings.clone()),
         }
     }
@@ -125,10 +155,16 @@ impl Registry {
     pub fn world(&self) -> World {
         World {
             instances: self.instances.clone(),
-            templates: self.templates.iter().map(|entry| entry.template.clone()).collect(),
+            templates: self.templates.clone(),
+            images: self
+                .images
+                .iter()
+                .map(|image| ImageChoice { id: image.id.clone(), title: image.title.clone() })
+                .collect(),
             settings: self.settings.clone(),
             jobs: self.jobs.clone(),
             removed: self.removed.clone(),
+            removed_templates: self.removed_templates.clone(),
             tellings: vec![],
         }
     }
@@ -145,9 +181,9 @@ impl Registry {
 
     /// What the storage has to keep.
     pub fn inventory(&self) -> Inventory {
-        let title = |entry: &TemplateEntry| (entry.template.title.clone(), entry.image.clone());
+        let title = |image: &BaseImage| (image.title.clone(), image.image.clone());
         Inventory {
-            images: self.templates.iter().map(title).collect(),
+            images: self.images.iter().map(title).collect(),
             workspace: self.workspace.clone(),
             known: self
                 .instances
@@ -163,17 +199,18 @@ impl Registry {
         found.ok_or_else(|| Problem::new(ProblemCode::NotFound, "This machine does not exist any more."))
     }
 
-    fn entry(&self, id: &TemplateId) -> Result<&TemplateEntry, Problem> {
-        let found = self.templates.iter().find(|entry| entry.template.id == *id);
+    fn image(&self, id: &TemplateId) -> Result<&BaseImage, Problem> {
+        let found = self.images.iter().find(|image| image.id == *id);
         found.ok_or_else(|| {
-            Problem::new(ProblemCode::NotFound, format!("The template “{id}” is not in this version of the extension."))
+            Problem::new(ProblemCode::NotFound, format!("The image “{id}” is not in this version of the extension."))
         })
     }
 
-    /// Puts an instance that does not run into [`State::Starting`] and says how; `forget` gives up a saved memory.
-    fn boot(&mut self, id: &InstanceId, forget: bool) -> Result<Effect, Problem> {
-        let template = self.find(id)?.template.clone();
-        let entry = self.entry(&template)?.clone();
+    /// Puts an instance that does not run into [`State::Starting`] and says how.
+    fn boot(&mut self, id: &InstanceId, from: Beginning) -> Result<Effect, Problem> {
+        let image = self.find(id)?.image().clone();
+        let base = self.image(&image)?.clone();
+        let empty = self.workspace.clone();
         let instance = self.find(id)?;
         instance.state = State::Starting;
         instance.boot = instance.boot.wrapping_add(1);
@@ -182,19 +219,34 @@ impl Registry {
         instance.restarting = false;
         instance.problem = None;
         let new = instance.boot == 1 && instance.start_from == StartFrom::Disk;
-        let fits = |warm: &WarmState| new && warm.memory == instance.memory;
-        Ok(Effect::Host(HostCall::Start(MachineSpec {
+        // A machine that was saved has no second disk, and has read its command line.
+        let plain = instance.workspace.is_none() && instance.cmdline.is_empty();
+        let fits = |warm: &WarmState| new && plain && warm.memory == instance.memory;
+        let cmdline = match instance.cmdline.as_str() {
+            "" => base.cmdline,
+            more => format!("{} {more}", base.cmdline),
+        };
+        Ok(Effect::Host(HostCall::Start(Box::new(MachineSpec {
             id: id.clone(),
             boot: instance.boot,
             name: instance.name.clone(),
             memory: instance.memory,
-            cmdline: entry.cmdline,
-            image: entry.image,
+            cmdline,
+            image: base.image,
             start_from: instance.start_from,
-            forget,
+            forget: from == Beginning::Forget,
             access: instance.access.clone(),
-            warm: entry.warm.filter(fits),
-        })))
+            warm: base.warm.filter(fits),
+            confined: instance.confined,
+            workspace: instance.workspace.map(|bytes| (empty, bytes)),
+            setup: instance.setup.clone(),
+            care: instance.care,
+            checkpoint: match instance.checkpoint {
+                Some(_) if from == Beginning::Checkpoint => CheckpointUse::GoBack,
+                Some(_) => CheckpointUse::Keep,
+                None => CheckpointUse::Drop,
+            },
+        }))))
     }
 }
 

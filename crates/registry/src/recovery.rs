@@ -1,15 +1,19 @@
 //! What the catalog is shown, and machines that come back when the list was lost.
 
 use crate::Registry;
-use protocol::{Instance, Mirror};
+use protocol::{Instance, Mirror, Template};
 
 impl Registry {
     /// What the catalog shows.
     pub fn mirror(&self) -> Mirror {
-        let entry = |entry: &crate::TemplateEntry| (entry.template.clone(), entry.cmdline.clone(), entry.image.clone());
+        let entry = |template: &Template| {
+            let base = self.image(&template.plan.image).ok()?;
+            let cmdline = format!("{} {}", base.cmdline, template.plan.cmdline);
+            Some((template.clone(), cmdline.trim_end().to_owned(), base.image.clone()))
+        };
         Mirror {
             instances: self.instances.clone(),
-            templates: self.templates.iter().map(entry).collect(),
+            templates: self.templates.iter().filter_map(entry).collect(),
             settings: self.settings.clone(),
         }
     }
@@ -31,8 +35,7 @@ impl Registry {
 
     /// What a machine is called and made of whose disks say nothing of it.
     pub fn unnamed(&self, id: protocol::InstanceId, now: u64) -> Instance {
-        let settings = &self.settings;
-        Instance::new(id, "recovered-machine".to_owned(), settings.template.clone(), settings.memory, now)
+        Instance::new(id, "recovered-machine".to_owned(), self.default_image(), self.settings.memory, now)
     }
 }
 

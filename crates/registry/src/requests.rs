@@ -1,6 +1,6 @@
 //! What pages may ask, and when.
 
-use crate::{Effect, Registry, SHUTDOWN_TIMEOUT_MS};
+use crate::{Beginning, Effect, Registry, SHUTDOWN_TIMEOUT_MS};
 use protocol::{
     Access, HostCall, Instance, InstanceId, PageRequest, Problem, ProblemCode, Settings, State, TemplateId, check_name,
 };
@@ -19,13 +19,28 @@ impl Registry {
     /// Decides on a page's request. `now` is in milliseconds since 1970; `random` becomes a new instance's identifier.
     pub fn request(&mut self, request: PageRequest, now: u64, random: u64) -> Result<Granted, Problem> {
         match request {
-            PageRequest::Launch { template } => self.launch(template, now, random),
-            PageRequest::Start(id) => self.start(id, false),
-            PageRequest::Boot(id) => self.start(id, true),
+            PageRequest::Launch { template } => {
+                let template = template.unwrap_or_else(|| self.settings.template.clone());
+                let (id, start) = self.launch(&template, false, now, random)?;
+                Ok((Some(id.clone()), vec![start, Effect::OpenConsole(id)]))
+            }
+            PageRequest::LaunchForTask { template } => {
+                let (id, start) = self.launch(&template, true, now, random)?;
+                Ok((Some(id), vec![start]))
+            }
+            PageRequest::SaveTemplate { id, plan } => self.save_template(id, *plan, random),
+            PageRequest::RemoveTemplate(id) => self.remove_template(&id, now),
+            PageRequest::BringBackTemplate(id) => self.bring_back_template(&id),
+            PageRequest::Start(id) => self.start(id, Beginning::Usual),
+            PageRequest::Boot(id) => self.start(id, Beginning::Forget),
+            PageRequest::GoBack(id) => self.go_back(id),
             PageRequest::Suspend(id) => self.suspend(id),
             PageRequest::Stop(id) => self.stop(id, now, false),
             PageRequest::Restart(id) => self.stop(id, now, true),
-            PageRequest::ForceStop(id) => self.force_stop(id),
+            PageRequest::Reset(id) => self.reset(id),
+            PageRequest::ForceStop(id) => self.force_stop(id, false),
+            PageRequest::SaveCheckpoint(id) => self.save_checkpoint(id),
+            PageRequest::SetCare(id, care) => self.set_care(id, care),
             PageRequest::Pause(id) => self.pause(id),
             PageRequest::Resume(id) => self.resume(id),
             PageRequest::OpenConsole(id) => {
@@ -45,21 +60,37 @@ impl Registry {
         }
     }
 
-    fn launch(&mut self, template: Option<TemplateId>, now: u64, random: u64) -> Result<Granted, Problem> {
+    /// Makes a machine from a template and starts it.
+    fn launch(
+        &mut self,
+        template: &TemplateId,
+        ephemeral: bool,
+        now: u64,
+        random: u64,
+    ) -> Result<(InstanceId, Effect), Problem> {
         if self.instances.len() >= INSTANCES_MAX {
             return Err(refused(format!("There are {INSTANCES_MAX} machines already: delete some first.")));
         }
-        let template = template.unwrap_or_else(|| self.settings.template.clone());
-        self.entry(&template)?;
+        let plan = self.template(template)?.plan.clone();
+        self.image(&plan.image)?;
         let id = InstanceId::from_random(random);
         if self.instances.iter().any(|instance| instance.id == id) {
             return Err(Problem::new(ProblemCode::Internal, "The machine could not be given an identifier."));
         }
-        let memory = self.settings.memory;
-        let name = self.free_name(template.as_str());
-        self.instances.push(Instance::new(id.clone(), name, template, memory, now));
-        let start = self.boot(&id, false)?;
-        Ok((Some(id.clone()), vec![start, Effect::OpenConsole(id)]))
+        let name = self.free_name(&self.name_like(template));
+        let memory = plan.memory.unwrap_or(self.settings.memory);
+        self.instances.push(Instance {
+            setup: plan.setup(),
+            image: Some(plan.image),
+            cmdline: plan.cmdline,
+            access: plan.access,
+            confined: plan.confined,
+            workspace: plan.workspace,
+            ephemeral: ephemeral || plan.ephemeral,
+            ..Instance::new(id.clone(), name, template.clone(), memory, now)
+        });
+        let start = self.boot(&id, Beginning::Usual)?;
+        Ok((id, start))
     }
 
     /// The first word of something, and the lowest number that is free: `alpine-1`.
@@ -73,17 +104,20 @@ impl Registry {
             .unwrap_or_else(|| word.to_owned())
     }
 
-    fn start(&mut self, id: InstanceId, forget: bool) -> Result<Granted, Problem> {
+    pub(crate) fn start(&mut self, id: InstanceId, from: Beginning) -> Result<Granted, Problem> {
         let instance = self.find(&id)?;
         if instance.state.is_live() {
             return Err(refused(format!("{} is running already.", instance.name)));
         }
-        let start = self.boot(&id, forget)?;
+        let start = self.boot(&id, from)?;
         Ok((Some(id), vec![start]))
     }
 
     fn suspend(&mut self, id: InstanceId) -> Result<Granted, Problem> {
         let instance = self.find(&id)?;
+        if instance.ephemeral {
+            return Err(refused(format!("{} vanishes when it ends, so it can’t be suspended.", instance.name)));
+        }
         match instance.state {
             State::Running | State::Paused => {
                 instance.state = State::Suspending;
@@ -97,7 +131,7 @@ impl Registry {
     fn stop(&mut self, id: InstanceId, now: u64, restarting: bool) -> Result<Granted, Problem> {
         let instance = self.find(&id)?;
         match instance.state {
-            State::Stopped | State::Crashed if restarting => self.start(id, false),
+            State::Stopped | State::Crashed if restarting => self.start(id, Beginning::Usual),
             State::Stopped | State::Suspended | State::Crashed => {
                 Err(refused(format!("{} is not running.", instance.name)))
             }
@@ -116,13 +150,23 @@ impl Registry {
         }
     }
 
-    fn force_stop(&mut self, id: InstanceId) -> Result<Granted, Problem> {
+    /// As the plug pulled and put back: the guest notices when it boots again.
+    fn reset(&mut self, id: InstanceId) -> Result<Granted, Problem> {
+        let instance = self.find(&id)?;
+        if instance.state == State::Suspending {
+            return Err(refused(format!("{} is being suspended.", instance.name)));
+        }
+        self.force_stop(id, true)
+    }
+
+    fn force_stop(&mut self, id: InstanceId, restarting: bool) -> Result<Granted, Problem> {
         let instance = self.find(&id)?;
         if !instance.state.is_live() {
             return Err(refused(format!("{} is not running.", instance.name)));
         }
         instance.state = State::Stopping;
         instance.forced_at = None;
+        instance.restarting = restarting;
         Ok((Some(id.clone()), vec![Effect::Host(HostCall::Kill(id))]))
     }
 
@@ -139,7 +183,7 @@ impl Registry {
         let instance = self.find(&id)?;
         match instance.state {
             State::Paused => Ok((Some(id.clone()), vec![Effect::Host(HostCall::Resume(id))])),
-            State::Suspended => self.start(id, false),
+            State::Suspended => self.start(id, Beginning::Usual),
             State::Running => Ok((Some(id), vec![])),
             _ => Err(refused(format!("{} is neither paused nor suspended.", instance.name))),
         }
@@ -163,7 +207,7 @@ impl Registry {
     }
 
     fn save_settings(&mut self, settings: Settings) -> Result<Granted, Problem> {
-        self.entry(&settings.template)?;
+        self.template(&settings.template)?;
         self.settings = settings;
         Ok((None, vec![]))
     }

@@ -2,9 +2,11 @@ use crate::*;
 use proptest::prelude::*;
 use protocol::{HostNotice, MachineEvent, PageRequest, RunningMachine};
 
-fn template(id: &str) -> TemplateEntry {
-    TemplateEntry {
-        template: Template { id: id.to_owned().try_into().unwrap(), title: id.to_owned(), description: String::new() },
+fn image(id: &str) -> BaseImage {
+    BaseImage {
+        id: id.to_owned().try_into().unwrap(),
+        title: id.to_owned(),
+        description: String::new(),
         cmdline: "root=/dev/sda".to_owned(),
         image: ImageFile { path: "images/x".to_owned(), sha256: "0".repeat(64), bytes: 1, disk_bytes: 512 },
         warm: Some(WarmState {
@@ -15,13 +17,13 @@ fn template(id: &str) -> TemplateEntry {
     }
 }
 
-fn package(templates: Vec<TemplateEntry>) -> Package {
+fn package(images: Vec<BaseImage>) -> Package {
     let workspace = ImageFile { path: "images/w".to_owned(), sha256: "1".repeat(64), bytes: 1, disk_bytes: 512 };
-    Package { templates, workspace }
+    Package { images, workspace }
 }
 
 pub(crate) fn registry() -> Registry {
-    Registry::new(Stored::default(), package(vec![template("alpine-3.20"), template("debian-12")])).unwrap()
+    Registry::new(Stored::default(), package(vec![image("alpine-3.20"), image("debian-12")])).unwrap()
 }
 
 pub(crate) fn launch(registry: &mut Registry, random: u64) -> InstanceId {
@@ -126,7 +128,8 @@ fn a_reset_by_the_guest_starts_it_again_unless_it_was_being_stopped() {
     assert_eq!(tell(&mut registry, &id, MachineEvent::Reset).len(), 1);
     tell(&mut registry, &id, MachineEvent::Running { started: 1 });
     registry.request(PageRequest::Stop(id.clone()), 0, 0).unwrap();
-    assert_eq!(tell(&mut registry, &id, MachineEvent::Reset), []);
+    let effects = tell(&mut registry, &id, MachineEvent::Reset);
+    assert_eq!(effects, [Effect::Tidy(registry.inventory())]);
     assert_eq!(state(&registry, &id), State::Stopped);
 }
 
@@ -169,9 +172,10 @@ fn after_the_browser_was_closed_running_machines_are_interrupted() {
     let id = running(&mut registry);
     let json = serde_json::to_string(&registry.stored()).unwrap();
     let stored = serde_json::from_str(&json).unwrap();
-    let mut again = Registry::new(stored, package(vec![template("alpine-3.20")])).unwrap();
-    assert_eq!(again.reconcile(&[]), []);
+    let mut again = Registry::new(stored, package(vec![image("alpine-3.20")])).unwrap();
+    assert_eq!(again.reconcile(&[]), [Effect::Tidy(again.inventory())], "a kill may have lost clusters");
     assert_eq!(state(&again, &id), State::Stopped);
+    assert_eq!(again.reconcile(&[]), []);
     assert_eq!(again.world().instances[0].problem.as_ref().unwrap().code, ProblemCode::Interrupted);
 }
 
@@ -180,7 +184,7 @@ fn a_new_background_finds_the_running_machines_again_and_ends_strangers() {
     let mut registry = registry();
     let id = running(&mut registry);
     let stranger = InstanceId::from_random(99);
-    let mut again = Registry::new(registry.stored(), package(vec![template("alpine-3.20")])).unwrap();
+    let mut again = Registry::new(registry.stored(), package(vec![image("alpine-3.20")])).unwrap();
     let last = Some(MachineEvent::Running { started: 2_000 });
     let effects = again.reconcile(&[
         RunningMachine { id: id.clone(), boot: 1, last: last.clone() },
@@ -197,7 +201,7 @@ fn what_happened_while_no_background_was_there_is_taken_in() {
     let panic = Problem::new(ProblemCode::KernelPanic, "The kernel gave up.");
     let last = Some(MachineEvent::Crashed(panic.clone()));
     let effects = registry.reconcile(&[RunningMachine { id: id.clone(), boot: 1, last }]);
-    assert_eq!(effects, []);
+    assert_eq!(effects, [Effect::Tidy(registry.inventory())]);
     assert_eq!(registry.world().instances[0].problem, Some(panic));
 }
 
@@ -217,7 +221,7 @@ fn settings_name_a_template_that_exists() {
     settings.template = "gone".to_owned().try_into().unwrap();
     assert!(registry.request(PageRequest::SaveSettings(settings.clone()), 0, 0).is_err());
     let stored = Stored { settings: Some(settings), ..Stored::default() };
-    let loaded = Registry::new(stored, package(vec![template("alpine-3.20")])).unwrap();
+    let loaded = Registry::new(stored, package(vec![image("alpine-3.20")])).unwrap();
     assert_eq!(loaded.world().settings.template.as_str(), "alpine-3.20");
 }
 

@@ -8,7 +8,7 @@ use common::*;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
-use qcow2::{ExportOptions, ExportPlan, FileSink, Qcow2};
+use qcow2::{ClusterPacking, ExportOptions, ExportPlan, FileSink, Qcow2};
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
@@ -17,9 +17,9 @@ use transfer::disk::{Format, Imported, Limits, import};
 
 const LIMITS: Limits = Limits { room: 4 * MIB, max_virtual_size: 64 * MIB };
 
-fn qcow2_of(bytes: &[u8], cluster_bits: u32, compression_level: Option<u32>) -> Vec<u8> {
+fn qcow2_of(bytes: &[u8], cluster_bits: u32, packing: Option<ClusterPacking>) -> Vec<u8> {
     let mut disk = RawDisk::new(MemoryFile::new(bytes.to_vec())).unwrap();
-    let plan = ExportPlan::new(&mut disk, ExportOptions { cluster_bits, compression_level }).unwrap();
+    let plan = ExportPlan::new(&mut disk, ExportOptions { cluster_bits, packing }).unwrap();
     let mut file = MemoryFile::default();
     plan.write(&mut disk, &mut FileSink::new(&mut file).unwrap()).unwrap();
     file.into_bytes()
@@ -36,7 +36,9 @@ static TEMPLATES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(templates);
 fn templates() -> Vec<Vec<u8>> {
     let bytes = [noise(9000, 1), vec![0; 30_000], vec![b'x'; 1720]].concat();
     let small = qcow2_of(&bytes, 9, None);
-    vec![packed(&small), packed(&bytes), qcow2_of(&bytes, 9, Some(3)), small, bytes]
+    let [deflated, zstd] =
+        [ClusterPacking::Deflate(3), ClusterPacking::Zstd].map(|packing| qcow2_of(&bytes, 9, Some(packing)));
+    vec![packed(&small), packed(&bytes), deflated, zstd, small, bytes]
 }
 
 /// Imports, for so many steps at most, and sees that the result is a sound image or nothing.

@@ -75,7 +75,7 @@ fn packed(bytes: &[u8], packing: Packing) -> Vec<u8> {
 /// A qcow2 image of our own making.
 fn qcow2_of(bytes: &[u8], cluster_bits: u32) -> Vec<u8> {
     let mut disk = RawDisk::new(MemoryFile::new(bytes.to_vec())).unwrap();
-    let plan = ExportPlan::new(&mut disk, ExportOptions { cluster_bits, compression_level: None }).unwrap();
+    let plan = ExportPlan::new(&mut disk, ExportOptions { cluster_bits, packing: None }).unwrap();
     let mut file = MemoryFile::default();
     plan.write(&mut disk, &mut FileSink::new(&mut file).unwrap()).unwrap();
     file.into_bytes()

@@ -116,7 +116,8 @@ impl Parts<'_> {
         let references = css::references(text);
         let mut addresses = vec![];
         for reference in &references {
-            let wanted = !(reference.import && depth >= IMPORTS_MAX) && !reference.address.starts_with('#');
+            let too_deep = reference.import && depth >= IMPORTS_MAX;
+            let wanted = !too_deep && !reference.address.starts_with('#');
             addresses.push(match wanted {
                 true => self.part(base, &reference.address, depth).await,
                 false => Some(reference.address.clone()).filter(|address| address.starts_with('#')),
@@ -172,10 +173,10 @@ fn without_scripts(document: &Document) {
         for name in element.get_attribute_names().iter().filter_map(|name| name.as_string()) {
             let value = element.get_attribute(&name).unwrap_or_default();
             let leads = matches!(&*name, "href" | "xlink:href" | "action" | "formaction" | "src");
-            let scheme = value.trim_start_matches(|sign: char| sign <= ' ').to_ascii_lowercase();
-            if name.starts_with("on") || matches!(&*name, "ping" | "srcdoc" | "target" | "formtarget") {
-                drop(element.remove_attribute(&name));
-            } else if leads && scheme.starts_with("javascript:") {
+            // Browsers pass over blanks and line breaks in an address, also within its scheme.
+            let address: String = value.chars().filter(|sign| *sign > ' ').collect();
+            let runs = name.starts_with("on") || (leads && address.to_ascii_lowercase().starts_with("javascript:"));
+            if runs || matches!(&*name, "ping" | "srcdoc" | "target" | "formtarget") {
                 drop(element.remove_attribute(&name));
             }
         }

@@ -8,8 +8,8 @@
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Document, Element, Event, FormData, HtmlFormElement, HtmlIFrameElement};
-use web_sys::{MessageChannel, MessageEvent, MessagePort, Response, UrlSearchParams};
+use web_sys::{Document, DomParser, Element, Event, FormData, HtmlDocument, HtmlFormElement, HtmlIFrameElement};
+use web_sys::{MessageChannel, MessageEvent, MessagePort, Response, SupportedType, UrlSearchParams};
 use webbridge::{from_js, to_js};
 
 /// What the frame says.
@@ -34,6 +34,8 @@ pub(crate) enum Says {
     Title(String),
     /// Back in the history.
     Back(u32),
+    /// The answer to [`Hears::Still`].
+    Here(bool),
 }
 
 /// Where to go.
@@ -66,6 +68,8 @@ pub(crate) enum Hears {
     Page { html: String, url: String, cookies: String },
     /// The cookies are these now.
     Cookies(String),
+    /// Is the page still there?
+    Still(bool),
     /// The answer to a request has begun.
     Head { n: u32, status: u16, url: String, headers: Vec<(String, String)> },
     /// The next bytes of its body.
@@ -164,6 +168,23 @@ async fn sent_by(form: HtmlFormElement, submitter: Option<Element>) -> Option<Go
     let kind = body.headers().get("content-type").ok()?;
     let bytes = JsFuture::from(body.array_buffer().ok()?).await.ok()?;
     Some(Go { url: action, method: "POST".to_owned(), kind, body: js_sys::Uint8Array::new(&bytes).to_vec() })
+}
+
+/// Puts a page into the empty document of a frame without scripts. Firefox shows no document of its own (`srcdoc`) in a frame of an extension's
+/// page that names its ancestors in its policy.
+pub(crate) fn fill(document: &HtmlDocument, html: &str) -> Result<(), JsValue> {
+    let parsed = DomParser::new()?.parse_from_string(html, SupportedType::TextHtml)?;
+    // An empty document is laid out as pages of the last century are; the page's own way is said by how it begins.
+    let quirks = parsed.compat_mode() == "BackCompat";
+    document.open()?;
+    document.write_1(if quirks { "<title></title>" } else { "<!doctype html><title></title>" })?;
+    document.close()?;
+    let root = parsed.document_element().ok_or(JsValue::UNDEFINED)?;
+    let root = document.adopt_node(&root)?;
+    match document.document_element() {
+        Some(old) => document.replace_child(&root, &old).map(drop),
+        None => document.append_child(&root).map(drop),
+    }
 }
 
 /// Hears clicks and forms of a page without scripts.

@@ -2,11 +2,12 @@
 
 use super::asking::Ask;
 use super::document::{self, Scripts};
-use super::frame::{Fetch, Go, Hears, Line, Says, listen};
+use super::frame::{Fetch, Go, Hears, Line, Says, fill, listen};
 use super::load::{Trouble, Visitor};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use url::Url;
+use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlIFrameElement;
 use yew::Callback;
@@ -19,6 +20,8 @@ const FILE_MAX: usize = 256 * 1024 * 1024;
 const HISTORY_MAX: usize = 200;
 /// How many requests of a page's scripts may be under way.
 const FETCHES_MAX: u32 = 32;
+/// How long a frame may take to say that the page is still in it; a script that keeps it busy may take a while.
+const FRAME_MS: u32 = 5_000;
 /// The longest time after which a page can go on to another by itself, in seconds.
 const REFRESH_MAX: u32 = 3600;
 
@@ -59,6 +62,8 @@ pub(crate) struct Session {
     /// Counts what was begun to load: only the newest is shown.
     turn: Cell<u32>,
     line: RefCell<Option<Line>>,
+    /// Whether the frame has answered that the page is in it.
+    here: Cell<bool>,
     fetches: Cell<u32>,
     /// Requests of scripts that were given up.
     given_up: RefCell<Vec<u32>>,
@@ -91,6 +96,7 @@ impl Session {
             show,
             turn: Cell::new(0),
             line: RefCell::default(),
+            here: Cell::new(false),
             fetches: Cell::new(0),
             given_up: RefCell::default(),
         })
@@ -259,17 +265,15 @@ impl Session {
         let hear = move |says: Says| own.hear(says);
         if self.scripts == Scripts::None {
             if let Some(document) = frame.content_document() {
-                listen(&document, hear);
+                match fill(document.unchecked_ref(), html) {
+                    Ok(()) => listen(&document, hear),
+                    Err(error) => web_sys::console::error_1(&error),
+                }
             }
             return;
         }
         if self.line.borrow().is_some() {
-            // The site has led its frame away; where, nobody is told, and what is there has no line.
-            self.line.take();
-            return self.trouble((
-                "The site has tried to leave its frame, which is not allowed.".to_owned(),
-                "Reload the page, or go back.".to_owned(),
-            ));
+            return self.look_for_frame();
         }
         let Some(url) = self.url() else { return };
         match Line::open(frame, hear) {
@@ -281,6 +285,23 @@ impl Session {
             Err(_) => self
                 .trouble(("The browser did not open a frame for the site.".to_owned(), "Reload the page.".to_owned())),
         }
+    }
+
+    /// Something was loaded in the frame: the page that was put into it, or what the site has led it away to. That has no line, and does not answer.
+    fn look_for_frame(self: &Rc<Self>) {
+        self.here.set(false);
+        self.say(&Hears::Still(true));
+        let (own, turn) = (self.clone(), self.turn.get());
+        spawn_local(async move {
+            gloo_timers::future::TimeoutFuture::new(FRAME_MS).await;
+            if !own.here.get() && own.turn.get() == turn {
+                own.line.take();
+                own.trouble((
+                    "The site has tried to leave its frame, which is not allowed.".to_owned(),
+                    "Reload the page, or go back.".to_owned(),
+                ));
+            }
+        });
     }
 
     fn hear(self: &Rc<Self>, says: Says) {
@@ -306,6 +327,7 @@ impl Session {
             }
             Says::Title(title) => self.change(|view| view.title = title.chars().take(200).collect()),
             Says::Back(_) => self.step(false),
+            Says::Here(_) => self.here.set(true),
         }
     }
 

@@ -10,8 +10,8 @@ use web_sys::{HtmlIFrameElement, HtmlInputElement, UrlSearchParams};
 use yew::prelude::*;
 
 /// What a site can do in Chrome.
-const WITH_SCRIPTS: &str = "The site runs apart from the extension: it reaches this machine only, through this page. Its scripts run. Web \
-     sockets, event streams, service workers, frames within the page, imports of script modules and the browser’s own storage are not there.";
+const WITH_SCRIPTS: &str = "The site runs apart from the extension, and all that it loads comes from this machine, through this page. Its \
+     scripts run; the browser can’t keep a hostile one from WebRTC and from looking names up. Web sockets, event streams, service workers, frames within the page, imports of script modules and the browser’s own storage are not there.";
 /// What a site can do in Firefox.
 const WITHOUT_SCRIPTS: &str = "Firefox has no place where an extension could run a site’s scripts apart from itself, so pages are shown without \
      their scripts. Pictures, styles, links, forms and cookies work.";
@@ -220,9 +220,14 @@ struct FrameProps {
 #[component]
 fn Frame(props: &FrameProps) -> Html {
     let node = use_node_ref();
+    let filled = use_mut_ref(|| false);
     let onload = {
         let (session, html, node) = (props.session.0.clone(), props.html.clone(), node.clone());
         Callback::from(move |_: Event| {
+            // An empty document that has been filled says again that it is there.
+            if filled.replace(true) && !has_scripts() {
+                return;
+            }
             if let Some(frame) = node.cast::<HtmlIFrameElement>() {
                 session.frame_is_there(&frame, &html);
             }
@@ -236,8 +241,8 @@ fn Frame(props: &FrameProps) -> Html {
                 src={SCRIPTED} {onload} />
         },
         false => html! {
-            <iframe ref={node} class="view-frame" {title} sandbox="allow-same-origin" referrerpolicy="no-referrer"
-                srcdoc={props.html.clone()} {onload} />
+            <iframe ref={node} class="view-frame" {title} sandbox="allow-same-origin allow-forms" referrerpolicy="no-referrer"
+                src="about:blank" {onload} />
         },
     }
 }

@@ -101,6 +101,7 @@ impl Listener for Ears {
 impl Keyboard for Ears {
     fn input(&self, stream: Stream, bytes: &[u8]) {
         let Some(run) = self.run() else { return };
+        run.is_used();
         match stream {
             Stream::Serial => {
                 if let Some(emulator) = run.emulator.get() {
@@ -120,6 +121,7 @@ impl Keyboard for Ears {
         if let Some(emulator) = run.emulator.get() {
             emulator.resize(size);
         }
+        run.serial_size.set(Some(size));
     }
 
     fn read(&self) {

@@ -11,6 +11,10 @@ use std::rc::Rc;
 /// How long a guest may take to write back its files before they are frozen, in milliseconds.
 const SYNC_MS: u64 = 15_000;
 
+/// How often suspending looks whether the disks are still being frozen for something else, and after how many milliseconds.
+const FROZEN_TRIES: u32 = 200;
+const FROZEN_PAUSE_MS: i32 = 50;
+
 impl Run {
     /// Freezes the disks, and goes on upon new layers; with a snapshot it can be gone back to. The guest stands still
     /// meanwhile and notices nothing.
@@ -39,6 +43,13 @@ impl Run {
     /// Saves the memory beside the disks, for the next start to go on from. The processor stands still afterwards, for good unless
     /// it failed.
     pub async fn suspend(self: &Rc<Self>) -> Result<(), Problem> {
+        // A checkpoint that is just being saved is soon done.
+        for _ in 0..FROZEN_TRIES {
+            if !self.freezing.get() {
+                break;
+            }
+            crate::storage::pause(FROZEN_PAUSE_MS).await;
+        }
         if self.freezing.replace(true) {
             return Err(Problem::new(ProblemCode::Refused, "The machine’s disks are just being frozen: try again."));
         }
@@ -59,7 +70,7 @@ impl Run {
     }
 
     /// What is in the machine, of a processor that stands still.
-    async fn remember(&self, emulator: &Emulator) -> Result<NewMemory, Problem> {
+    pub(super) async fn remember(&self, emulator: &Emulator) -> Result<NewMemory, Problem> {
         // First: what the guest has asked is answered into its memory.
         let share = match &self.share {
             Some(share) => share.session().await?,
@@ -72,7 +83,7 @@ impl Run {
     }
 
     /// Waits until the processor stands still; the disks have all that was written then.
-    async fn still(&self) -> Result<&Emulator, Problem> {
+    pub(super) async fn still(&self) -> Result<&Emulator, Problem> {
         let gone = || Problem::new(ProblemCode::Refused, "The machine is just being stopped.");
         let emulator = self.emulator.get().ok_or_else(gone)?;
         while emulator.is_running() {

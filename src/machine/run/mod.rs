@@ -1,24 +1,29 @@
 //! One run of a machine, from its start to its end.
 
+mod care;
 mod ears;
 mod freeze;
 mod start;
 
 pub use ears::Ears;
 
-use super::agent::GuestAgent;
+use super::agent::{GuestAgent, QUICK_MS};
 use super::console::Console;
-use super::disk::DiskTrouble;
+use super::disk::{DiskTrouble, GuestDisk};
 use super::drives::Drives;
+use super::health::Health;
 use super::network::Network;
 use super::profiles::Profiles;
+use super::setup::Stage;
 use super::share::Share;
+use super::task::Tasks;
 use super::tell;
 use super::v86::Emulator;
 use crate::bridge::log;
 use crate::disks::disk_problem;
+use care::Attention;
 use futures_util::future::select;
-use protocol::{MachineEvent, MachineSpec, Problem, WorkerNotice};
+use protocol::{Care, HealthSample, MachineEvent, MachineSpec, Problem, TerminalSize, WorkerNotice};
 use scrollback::PanicWatch;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
@@ -60,6 +65,12 @@ pub struct Run {
     /// None if the machine goes on from a memory that was saved before there were shared files.
     share: Option<Rc<Share>>,
     profiles: Option<Rc<Profiles>>,
+    health: OnceCell<Rc<Health>>,
+    care: Cell<Care>,
+    attention: Cell<Attention>,
+    tasks: Option<Rc<Tasks>>,
+    /// How far what is done at the first start is.
+    setup: Cell<Stage>,
     panic: RefCell<PanicWatch>,
     input: RefCell<VecDeque<u8>>,
     input_scheduled: Cell<bool>,
@@ -67,6 +78,8 @@ pub struct Run {
     freezing: Cell<bool>,
     /// The guest's clock has stood still while it was saved, and is to be set when its agent is there.
     clock_stale: Cell<bool>,
+    /// What the guest's serial terminal has not been told of the size that it is shown at.
+    serial_size: Cell<Option<TerminalSize>>,
     holds: Cell<Holds>,
     switching: Cell<bool>,
     started: Cell<u64>,
@@ -78,8 +91,34 @@ impl Run {
     pub async fn begin(self: &Rc<Self>) {
         self.started.set(js_sys::Date::now() as u64);
         self.network.begin();
+        self.begin_attention();
         self.switch().await;
         tell(&WorkerNotice::Event(MachineEvent::Running { started: self.started.get() }));
+    }
+
+    /// What the machine is.
+    pub fn spec(&self) -> &MachineSpec {
+        &self.spec
+    }
+
+    /// The connection to the guest's agent.
+    pub fn agent(&self) -> &Rc<GuestAgent> {
+        &self.agent
+    }
+
+    /// The machine's profiles, if they can be applied in it.
+    pub fn profiles(&self) -> Option<&Rc<Profiles>> {
+        self.profiles.as_ref()
+    }
+
+    /// How far what is done at the first start is.
+    pub fn setup_stage(&self) -> Stage {
+        self.setup.get()
+    }
+
+    /// Sets [`Self::setup_stage`].
+    pub fn set_setup_stage(&self, stage: Stage) {
+        self.setup.set(stage);
     }
 
     /// The machine's end of the LAN.
@@ -135,6 +174,8 @@ impl Run {
         }
         self.console.send_gathered();
         self.profiles.iter().for_each(|profiles| profiles.close());
+        self.health.get().into_iter().for_each(|health| health.close());
+        self.tasks.iter().for_each(|tasks| tasks.close());
         if let Some(share) = &self.share {
             // The disks must not wait for it for good: the worker is ended soon.
             self.flush();
@@ -148,10 +189,16 @@ impl Run {
     /// Comes once a second: sees whether readers have stalled, and makes durable what a guest wrote without asking for it.
     pub fn look(self: &Rc<Self>) {
         self.readers_changed();
+        self.attend();
         self.agent.look();
         self.profiles.iter().for_each(Profiles::look);
+        self.set_up_if_wanted();
+        if let Some(tasks) = &self.tasks {
+            tasks.look(self.setup.get() == Stage::Done);
+        }
         self.network.look(&self.agent);
         self.set_clock_if_stale();
+        self.size_serial();
         self.unpack_if_wanted();
         let holds = self.holds.get();
         if !holds.disk && !holds.freeze {
@@ -162,6 +209,14 @@ impl Run {
         }
     }
 
+    /// What the machine has done so far.
+    fn count(&self) -> HealthSample {
+        let [disk_read, disk_written] = self.drives.all().map(GuestDisk::moved).fold([0.0; 2], add);
+        let [net_in, net_out] = self.network.moved();
+        let (at, busy) = (super::health::since_start(), super::health::busy());
+        HealthSample { at, busy, disk_read, disk_written, net_in, net_out, guest: None }
+    }
+
     /// A guest without an agent keeps its own time.
     fn set_clock_if_stale(self: &Rc<Self>) {
         if self.agent.is_up() && self.clock_stale.replace(false) {
@@ -169,6 +224,22 @@ impl Run {
             spawn_local(async move {
                 if let Err(error) = agent.set_time().await {
                     log(&format!("the guest’s clock was not set: {error}"));
+                }
+            });
+        }
+    }
+
+    /// A serial line has no way to tell a size: the agent does it, once a second at most, as windows are dragged.
+    fn size_serial(self: &Rc<Self>) {
+        if !self.agent.is_up() {
+            return;
+        }
+        if let Some(TerminalSize { cols, rows }) = self.serial_size.take() {
+            let agent = self.agent.clone();
+            spawn_local(async move {
+                let command = format!("busybox stty -F /dev/ttyS0 cols {cols} rows {rows}");
+                if let Err(error) = agent.exec(&command, &[], 0, QUICK_MS, |_, _| {}).await {
+                    log(&format!("the serial terminal was not told its size: {error}"));
                 }
             });
         }
@@ -201,7 +272,7 @@ impl Run {
     }
 
     fn flush(&self) {
-        self.drives.all().for_each(super::disk::GuestDisk::flush);
+        self.drives.all().for_each(GuestDisk::flush);
     }
 
     fn hold(&self, change: impl FnOnce(&mut Holds)) {
@@ -259,4 +330,8 @@ impl Run {
             self.switch_soon();
         }
     }
+}
+
+fn add([a, b]: [f64; 2], [c, d]: [f64; 2]) -> [f64; 2] {
+    [a + c, b + d]
 }

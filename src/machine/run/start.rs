@@ -7,12 +7,15 @@ use crate::machine::agent::GuestAgent;
 use crate::machine::console::Console;
 use crate::machine::disk::GuestDisk;
 use crate::machine::drives::Drives;
+use crate::machine::health::Health;
 use crate::machine::memory::SavedMemory;
 use crate::machine::network::{From, Network};
 use crate::machine::prepared::Prepared;
 use crate::machine::profiles::Profiles;
+use crate::machine::setup::Stage;
 use crate::machine::share::Share;
 use crate::machine::supplies::{Order, Supplies};
+use crate::machine::task::Tasks;
 use crate::machine::v86::{Emulator, Parts};
 use futures_util::try_join;
 use protocol::{MachineEvent, MachineSpec, MemoryMib, Problem, ProblemCode, StartFrom, Stream, TerminalSize};
@@ -55,6 +58,7 @@ impl Run {
         };
         let agent = GuestAgent::new();
         let profiles = share.as_ref().and_then(|share| Profiles::open(&spec.id, agent.clone(), share.clone()));
+        let tasks = share.as_ref().and_then(|_| Tasks::open(&spec.id, agent.clone()));
         let run = Rc::new(Self {
             emulator: OnceCell::new(),
             console,
@@ -63,12 +67,18 @@ impl Run {
             network: Network::new(&spec.id),
             share,
             profiles,
+            health: OnceCell::new(),
+            care: Cell::new(spec.care),
+            attention: Cell::default(),
+            tasks,
+            setup: Cell::new(if spec.setup.is_some() { Stage::Wanted } else { Stage::Done }),
             panic: RefCell::default(),
             input: RefCell::default(),
             input_scheduled: Cell::new(false),
             unpacking: Cell::default(),
             freezing: Cell::new(false),
             clock_stale: Cell::new(false),
+            serial_size: Cell::new(None),
             holds: Cell::default(),
             switching: Cell::new(false),
             started: Cell::new(0),
@@ -76,6 +86,11 @@ impl Run {
             spec,
         });
         ears.bind(run.clone());
+        let counted = Rc::downgrade(&run);
+        let count = move || counted.upgrade().map(|run| run.count());
+        if let Some(health) = Health::open(&run.spec.id, run.agent.clone(), count) {
+            let _ = run.health.set(health);
+        }
         let from = match beginning {
             Beginning::Boot => From::Nothing,
             _ if run.drives.warm => From::Warm,

@@ -9,6 +9,7 @@ use protocol::{
     ArchiveFormat, DiskFormat, DiskName, DiskOrder, ExportWhat, ExportedFile, ImageFile, JobId, LayerId, Outcome,
     Point, Problem, ProblemCode, SnapshotId, Subject,
 };
+use qcow2::ClusterPacking;
 use transfer::disk::{ExportFormat, Packing};
 use transfer::workspace::Format;
 
@@ -62,8 +63,9 @@ fn layer(point: &Point, disk: DiskName) -> Result<&LayerId, Problem> {
 async fn disk(layer: &LayerId, packaged: &[ImageFile], format: DiskFormat, out: &mut NewFile) -> Result<(), Problem> {
     let mut disk = layers::open_frozen(layer, packaged).await?;
     let format = match format {
-        DiskFormat::Qcow2 => ExportFormat::Qcow2,
-        DiskFormat::Qcow2Compressed => ExportFormat::Qcow2Deflate(DEFLATE_LEVEL),
+        DiskFormat::Qcow2 => ExportFormat::Qcow2(None),
+        DiskFormat::Qcow2Deflate => ExportFormat::Qcow2(Some(ClusterPacking::Deflate(DEFLATE_LEVEL))),
+        DiskFormat::Qcow2Zstd => ExportFormat::Qcow2(Some(ClusterPacking::Zstd)),
         DiskFormat::Raw => ExportFormat::Raw(None),
         DiskFormat::RawGzip => ExportFormat::Raw(Some(Packing::Gzip)),
         DiskFormat::RawZstd => ExportFormat::Raw(Some(Packing::Zstd)),
@@ -106,7 +108,7 @@ fn ending(what: ExportWhat) -> String {
                 DiskName::Workspace => "-workspace",
             };
             let format = match format {
-                DiskFormat::Qcow2 | DiskFormat::Qcow2Compressed => "qcow2",
+                DiskFormat::Qcow2 | DiskFormat::Qcow2Deflate | DiskFormat::Qcow2Zstd => "qcow2",
                 DiskFormat::Raw => "img",
                 DiskFormat::RawGzip => "img.gz",
                 DiskFormat::RawZstd => "img.zst",

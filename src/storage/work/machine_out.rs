@@ -31,10 +31,10 @@ pub async fn write(
     let directory = records::directory(&instance.id).await?;
     let stored = records::existing(&right, &directory).await?.record;
     let record = match snapshot {
-        None => Record { current: point.clone(), ..stored },
+        None => Record { current: point.clone(), ..stored.without_checkpoint() },
         Some(id) => {
             let memory = stored.snapshot(id).map_err(|error| records::record_problem(&error))?.memory.clone();
-            Record { current: point.clone(), parent: None, memory, snapshots: vec![] }
+            Record { current: point.clone(), parent: None, memory, snapshots: vec![], checkpoint: None }
         }
     };
     let graph = layers::graph(&right).await?;

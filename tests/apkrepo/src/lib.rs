@@ -95,6 +95,12 @@ impl Package {
         Ok(self)
     }
 
+    /// Leaves out all but what begins with one of these.
+    pub fn only(mut self, beginnings: &[&str]) -> Self {
+        self.entries.retain(|(path, _)| beginnings.iter().any(|beginning| path.starts_with(beginning)));
+        self
+    }
+
     /// Leaves out all below these paths.
     pub fn without(mut self, below: &[&str]) -> Self {
         self.entries.retain(|(path, _)| !below.iter().any(|folder| path.starts_with(folder)));

@@ -6,6 +6,7 @@
 mod console;
 mod exec;
 mod profiles;
+mod tasks;
 mod workbench;
 
 pub use console::Console;

@@ -75,6 +75,7 @@ fn apk_installs_through_the_gateway_and_again_without_a_network_in_chromium() {
 }
 
 #[test]
+#[ignore = "four launches; the way out has tests of its own in Firefox: cargo test -p e2e --test apk -- --ignored"]
 fn apk_installs_through_the_gateway_and_again_without_a_network_in_firefox() {
     run(installs(Kind::Firefox));
 }

@@ -8,7 +8,7 @@
 mod common;
 
 use block::{MemoryFile, RawDisk, StdFile};
-use common::{BOOT, SOON, Variant, run};
+use common::{BOOT, SOON, Variant, disk_images, run};
 use driver::{Browser, Kind};
 use e2e::{Console, Workbench};
 use protocol::{DiskRequest, InstanceId, PageRequest, Problem, Reply, SnapshotId, State, Stream};
@@ -16,9 +16,8 @@ use qcow2::{Backing, Header, Qcow2};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
-use std::fs::{self, File};
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -103,23 +102,6 @@ struct Promised {
     open: BTreeSet<String>,
 }
 
-/// All layers and images in a profile. Browsers keep the private file system's files under names of their own.
-fn images(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        let path = entry.path();
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() {
-            images(&path, found);
-        } else if kind.is_file() {
-            let mut magic = [0; 4];
-            let read = File::open(&path).and_then(|mut file| file.read_exact(&mut magic));
-            if read.is_ok() && magic == *b"QFI\xfb" {
-                found.push(path);
-            }
-        }
-    }
-}
-
 /// Whether `qemu-img` can judge. In CI it has to be there.
 fn qemu_img_is_there() -> bool {
     let there = Command::new("qemu-img").arg("--version").output().is_ok();
@@ -129,8 +111,7 @@ fn qemu_img_is_there() -> bool {
 
 /// Each layer, taken for itself, is valid: clusters may be leaked, nothing else. Returns how many clusters are.
 fn check_images(profile: &Path) -> (usize, u64) {
-    let mut found = vec![];
-    images(profile, &mut found);
+    let found = disk_images(profile);
     assert!(!found.is_empty(), "the profile has no disk image at all");
     let mut leaks = 0;
     for path in &found {

@@ -4,10 +4,14 @@
 
 mod common;
 
-use common::{BOOT, browser, browser_with, launched, run, started, stop, text};
+use block::{BlockFile, MemoryFile, RawDisk, StdFile};
+use common::{BOOT, browser, browser_with, disk_images, launched, run, started, stop, text};
 use driver::{Browser, Kind};
 use e2e::Workbench;
-use protocol::{DiskReply, DiskRequest, InstanceId, PageRequest, SnapshotId, State};
+use protocol::{DiskReply, DiskRequest, InstanceId, PageRequest, Removable, SnapshotId, State};
+use qcow2::{Header, Qcow2};
+use std::fs::File;
+use std::path::Path;
 use std::time::Duration;
 
 /// Merging layers on a busy machine.
@@ -204,4 +208,82 @@ fn a_workspace_is_made_kept_and_grown_in_chromium() {
 #[test]
 fn a_workspace_is_made_kept_and_grown_in_firefox() {
     run(workspace(Kind::Firefox));
+}
+
+/// How many clusters of the layers in a profile are lost, and how many bytes the layers have. A file in the midst of a change says nothing.
+fn lost(profile: &Path) -> Option<(u64, u64)> {
+    let mut sums = (0, 0);
+    for path in disk_images(profile) {
+        let mut file = StdFile::new(File::open(path).unwrap());
+        let header = Header::read(&mut file).ok()?;
+        if header.backing.is_some() {
+            sums.1 += file.len().unwrap();
+            let below = Box::new(RawDisk::new(MemoryFile::default()).unwrap());
+            let report = Qcow2::open_read_only(file, Some(below)).ok()?.check().ok()?;
+            sums.0 += if report.corruptions == 0 { report.leaks } else { return None };
+        }
+    }
+    Some(sums)
+}
+
+/// Does to a profile's only layer what a kill does that comes between counting new clusters and referring to them.
+fn lose(profile: &Path, clusters: u64) {
+    let mut layers = disk_images(profile);
+    layers.retain(|path| Header::read(&mut StdFile::new(File::open(path).unwrap())).unwrap().backing.is_some());
+    let [layer] = &layers[..] else { panic!("one layer: {layers:?}") };
+    let mut file = StdFile::new(File::options().read(true).write(true).open(layer).unwrap());
+    let header = Header::read(&mut file).unwrap();
+    let size = header.geometry.cluster_size();
+    let end = file.len().unwrap().div_ceil(size);
+    let mut block = [0; 8];
+    file.read_at(header.refcount_table_offset, &mut block).unwrap();
+    for cluster in end..end + clusters {
+        file.write_at(u64::from_be_bytes(block) + 2 * cluster, &1u16.to_be_bytes()).unwrap();
+    }
+    file.set_len((end + clusters) * size).unwrap();
+}
+
+/// What a kill has lost in a layer is shown as room that can be freed, and is given back once the machine's disks are free.
+async fn leaks(kind: Kind) {
+    const CLUSTERS: u64 = 48;
+    let profile = tempfile::tempdir().unwrap();
+    let (id, sum) = {
+        let browser = browser_with(kind, profile.path()).await;
+        let workbench = Workbench::open(&browser).await.unwrap();
+        let (id, mut console) = launched(&workbench).await;
+        let sum = text(&mut console, "head -c 3000000 /dev/urandom > /root/bytes; sync; sha256sum < /root/bytes").await;
+        stop(&workbench, &id).await;
+        browser.close().await.unwrap();
+        (id, sum)
+    };
+    let (none, before) = lost(profile.path()).unwrap();
+    assert_eq!(none, 0, "a machine that was stopped has lost nothing");
+    lose(profile.path(), CLUSTERS);
+    assert_eq!(lost(profile.path()).unwrap().0, CLUSTERS);
+
+    let browser = browser_with(kind, profile.path()).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let DiskReply::Storage(report) = workbench.disks(DiskRequest::Storage).await.unwrap() else { panic!("no report") };
+    let freeable = report.items.iter().filter(|item| item.removable == Some(Removable::Leftovers));
+    assert_eq!(freeable.map(|item| item.bytes).sum::<u64>(), CLUSTERS * 64 * 1024);
+    workbench.disks(DiskRequest::Free(Removable::Leftovers)).await.unwrap();
+    let whole = before.next_multiple_of(64 * 1024);
+    assert_eq!(lost(profile.path()), Some((0, whole)), "the file is as short again as it was");
+
+    lose(profile.path(), CLUSTERS);
+    let mut console = started(&workbench, &id).await;
+    assert_eq!(text(&mut console, "sha256sum < /root/bytes").await, sum);
+    stop(&workbench, &id).await;
+    let repaired = async || Ok(lost(profile.path()).is_some_and(|(clusters, _)| clusters == 0));
+    browser.wait_until("the lost clusters to be given back", TIDY, repaired).await.unwrap();
+}
+
+#[test]
+fn what_a_kill_has_lost_is_given_back_in_chromium() {
+    run(leaks(Kind::Chromium));
+}
+
+#[test]
+fn what_a_kill_has_lost_is_given_back_in_firefox() {
+    run(leaks(Kind::Firefox));
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{BOOT, SOON, at_prompt, browser, browser_without_debugger, run};
+use common::{BOOT, SOON, WORK, at_prompt, browser, browser_without_debugger, run};
 use driver::{Browser, Kind};
 use e2e::Workbench;
 use protocol::{DiskRequest, InstanceId, PageRequest, Problem, ProblemCode, Removable, State, Stream, TerminalSize};
@@ -222,6 +222,9 @@ async fn resize(kind: Kind) {
             }
         }
         assert_eq!(size, wanted);
+        // The serial terminal hears of it by the agent.
+        let serial = format!("until [ \"$(stty size < /dev/ttyS0)\" = '{rows} {cols}' ]; do sleep 0.2; done");
+        assert_eq!(console.exec(&serial, WORK).await.unwrap().status, 0);
     }
 }
 

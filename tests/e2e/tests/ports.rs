@@ -4,12 +4,13 @@
 
 mod common;
 #[path = "common/server.rs"]
+#[allow(dead_code, reason = "web.rs uses the rest")]
 mod server;
 
 use common::{BOOT, SOON, browser, launched, run, text};
 use driver::{Browser, Kind};
 use e2e::{Console, Workbench};
-use protocol::InstanceId;
+use protocol::{InstanceId, LAN_CHANNEL};
 use server::Server;
 
 /// Answers one request each time that nc has taken a connection.
@@ -32,7 +33,7 @@ case $path in
     /app.js) say '200 OK' text/javascript "$(cat /tmp/app)" ;;
     /cookie) say '200 OK' text/plain "$cookie" ;;
     /moved) say '302 Found' text/plain '' 'Location: /next?from=moved\r\n' ;;
-    /next*) say '200 OK' text/html "<title>Next</title><h1>Next</h1><a id=out href='http://192.168.0.1/'>out</a> $path" ;;
+    /next*) say '200 OK' text/html "<title>Next</title><h1>Next</h1><a id=out target=_top href='http://192.168.0.1/'>out</a> $path" ;;
     /sent) say '200 OK' text/plain "$(head -c $length)" ;;
     /file) say '200 OK' application/octet-stream 0123456789 ;;
     /lies) printf 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort' ;;
@@ -41,30 +42,47 @@ case $path in
 esac
 "#;
 
+/// The first page. Its last lines are what it would try without scripts, or with those that stand in attributes.
 const INDEX: &str = r#"<!doctype html><title>A site</title><link rel=stylesheet href=style.css>
 <h1>Hello</h1><p><img id=pic src=/pic.svg><a id=next href=/moved>next</a></p>
 <form id=form action=sent method=post><input name=a value="1 2"><button>Send</button></form>
-<div id=said></div><script src=app.js></script>"#;
+<div id=said></div><script src=app.js></script>
+<img src='http://SERVER/picture'><img srcset='http://SERVER/set 2x'><video poster='http://SERVER/poster'></video>
+<link rel=prefetch href='http://SERVER/prefetch'><link rel=stylesheet href='http://SERVER/style'>
+<style>@import 'http://SERVER/import'; form { background: url(http://SERVER/background) }</style>
+<iframe src='http://SERVER/frame'></iframe><object data='http://SERVER/object'></object><embed src='http://SERVER/embed'>
+<meta http-equiv=refresh content='0; url=http://SERVER/refresh'><svg><image href='http://SERVER/svg' /></svg>
+<img src=none onerror="document.body.id = 'ran'; new Image().src = 'http://SERVER/attribute'">"#;
 
 /// What a hostile site would try. `SERVER` is a web server on this computer.
 const APP: &str = r"
 const tried = {};
 const attempt = async (name, work) => { try { tried[name] = (await work()) ? 'REACHED' : 'no' } catch { tried[name] = 'no' } };
 (async () => {
-    const bare = document.createElement('iframe');
-    document.body.append(bare);
+    // A worker has what has been stood in for in the window.
+    const apart = (work) => new Promise((done) => {
+        const code = `(async () => { try { postMessage(Boolean(await (${work})())) } catch { postMessage(false) } })()`;
+        const worker = new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })));
+        worker.onmessage = ({ data }) => done(data);
+        worker.onerror = () => done('it was not tried');
+    });
     await attempt('api', () => globalThis.chrome?.runtime?.id ?? globalThis.browser?.runtime?.id);
+    await attempt('origin', () => self.origin !== 'null');
     await attempt('parent', () => parent.document.title);
     await attempt('storage', () => navigator.storage.getDirectory());
-    await attempt('fetch', async () => { await bare.contentWindow.fetch('http://SERVER/fetch', { mode: 'no-cors' }); return true });
+    await attempt('database', () => indexedDB.open('catalog'));
+    await attempt('fetch', () => apart(`async () => { await fetch('http://SERVER/fetch', { mode: 'no-cors' }); return true }`));
     await attempt('image', () => new Promise((done) => {
         const image = new Image(); image.onload = () => done(true); image.onerror = () => done(false); image.src = 'http://SERVER/image';
     }));
     await attempt('beacon', () => (navigator.sendBeacon('http://SERVER/beacon'), false));
     await attempt('top', () => { top.location = 'http://SERVER/top'; return false });
-    await attempt('socket', () => new Promise((done) => {
-        const socket = new bare.contentWindow.WebSocket('ws://SERVER/socket'); socket.onopen = () => done(true); socket.onerror = () => done(false);
-    }));
+    await attempt('socket', () => apart(`() => new Promise((done) => {
+        const socket = new WebSocket('ws://SERVER/socket'); socket.onopen = () => done(true); socket.onerror = () => done(false);
+    })`));
+    // Each request of this page is said on the channel.
+    tried.channel = 'no';
+    new BroadcastChannel('LAN_CHANNEL').onmessage = () => { tried.channel = 'REACHED' };
     const answer = await fetch('/cookie');
     document.cookie = 'own=script';
     document.getElementById('said').textContent = JSON.stringify({ tried, cookie: await answer.text(), own: document.cookie });
@@ -72,8 +90,8 @@ const attempt = async (name, work) => { try { tried[name] = (await work()) ? 'RE
 ";
 
 async fn served(console: &mut Console<'_>, port: u16, server: &Server) {
-    let app = APP.replace("SERVER", &server.host());
-    for (name, content) in [("site", SITE), ("index", INDEX), ("app", &app)] {
+    for (name, content) in [("site", SITE), ("index", INDEX), ("app", APP)] {
+        let content = content.replace("SERVER", &server.host()).replace("LAN_CHANNEL", LAN_CHANNEL);
         let put = format!("cat > /tmp/{name} <<'END_OF_FILE'\n{content}\nEND_OF_FILE");
         assert_eq!(console.exec(&put, SOON).await.unwrap().status, 0);
     }
@@ -136,18 +154,19 @@ async fn site(kind: Kind) {
     let look = "const style = getComputedStyle(document.querySelector('h1')).color;
         return style === 'rgb(1, 2, 3)' && document.getElementById('pic').naturalWidth === 7";
     until(&browser, true, "the page with its style and picture", look).await;
+    until(&browser, true, "its way of layout", "return document.compatMode === 'CSS1Compat'").await;
     until(&browser, false, "the title", "return document.title.startsWith('A site · alpine-1')").await;
     let said = "return document.getElementById('said').textContent || null";
     if kind == Kind::Chromium {
         let said = until(&browser, true, "what the script said", said).await;
         let said: serde_json::Value = serde_json::from_str(said.as_str().unwrap()).unwrap();
         let tried = said["tried"].as_object().unwrap();
-        assert!(tried.len() == 8 && tried.values().all(|outcome| outcome == "no"), "{said}");
+        assert!(tried.len() == 11 && tried.values().all(|outcome| outcome == "no"), "{said}");
         assert_eq!((&said["cookie"], &said["own"]), (&"seen=yes".into(), &"seen=yes; own=script".into()));
     } else {
         shows(&browser, "Without scripts").await;
-        let scripts = until(&browser, true, "no scripts", "return [document.scripts.length]").await;
-        assert_eq!(scripts, serde_json::json!([0]));
+        let scripts = until(&browser, true, "no scripts", "return [document.scripts.length, document.body.id]").await;
+        assert_eq!(scripts, serde_json::json!([0, ""]));
     }
     assert!(server.asked().is_empty(), "{:?}", server.asked());
 

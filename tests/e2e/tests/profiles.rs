@@ -4,8 +4,9 @@
 
 mod common;
 
-use apkrepo::{Key, Package};
-use common::{BOOT, SOON, WORK, browser, browser_with, launched, run, started, text, upload};
+use apkrepo::Package;
+use common::packages::{LAID, lay_packages};
+use common::{BOOT, SOON, WORK, at_prompt, browser, browser_with, launched, run, started, text, upload};
 use driver::thirtyfour::By;
 use driver::{Browser, Kind};
 use e2e::{Console, Workbench};
@@ -13,14 +14,11 @@ use profile::{Bundle, MarkState, Reason};
 use protocol::{InstanceId, ProfileAsk, ProfileVerb, ProfilesNow, State};
 use serde_json::json;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// Applying what needs packages, on a busy machine.
 const LONG: Duration = Duration::from_secs(900);
-
-/// Waits in the guest until the runner is there: it is laid behind the first prompt.
-const LAID: &str = "until [ -r /mnt/host/profiles/web-server/plan ]; do sleep 0.2; done";
 
 /// All files with their checksums, modes and owners, the packages and the programs that run, but for what the runner keeps for itself and what the system
 /// writes by the way.
@@ -99,26 +97,6 @@ fn tool(name: &str) -> Package {
     Package::new(name, "1.0-r0").file(&format!("usr/bin/{name}"), format!("#!/bin/sh\necho {name}\n"), 0o755)
 }
 
-/// Makes a repository, and puts it where the guest's runner looks: through the shared files, as a person would. The test's key is trusted because
-/// the guest's user says so.
-async fn lay_packages(workbench: &Workbench<'_>, id: &InstanceId, console: &mut Console<'_>, packages: &[Package]) {
-    let folder = tempfile::tempdir().unwrap();
-    let key = Key::new("test").unwrap();
-    apkrepo::repository(folder.path(), packages, &key).unwrap();
-    let files: Vec<PathBuf> =
-        fs::read_dir(folder.path().join("x86")).unwrap().map(|file| file.unwrap().path()).collect();
-    let mut paths: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-    let public = key.public();
-    paths.push(&public);
-    upload(workbench, id, "", &paths).await;
-    text(
-        console,
-        "mkdir -p /mnt/host/cache/alpine/x86 && cd /mnt/host/share && mv *.apk APKINDEX.tar.gz /mnt/host/cache/alpine/x86/ &&
-            mv test.rsa.pub /etc/apk/keys/ && cd && sync",
-    )
-    .await;
-}
-
 /// Keeps a profile of the user's as the panel does, and has the machine lay it.
 async fn keep(workbench: &Workbench<'_>, id: &InstanceId, console: &mut Console<'_>, bundle: &Bundle) {
     let script = "
@@ -157,12 +135,18 @@ async fn packages(kind: Kind) {
     let (id, mut console) = launched(&workbench).await;
     text(&mut console, LAID).await;
     text(&mut console, "mkdir /opt; : > /etc/apk/repositories").await;
-    let packages = [tool("base"), tool("left").depends("base"), tool("right").depends("base")];
+    // Three of them fit where five MiB are free, and a part of the fourth.
+    let noise = |seed: u32| (0..1_500_000_u32).map(move |n| ((n ^ seed).wrapping_mul(2_654_435_761) >> 11) as u8);
+    let heavy = (0..4).fold(tool("heavy"), |package, part| {
+        package.file(&format!("usr/share/heavy/{part}"), noise(part).collect::<Vec<_>>(), 0o644)
+    });
+    let packages = [tool("base"), tool("left").depends("base"), tool("right").depends("base"), heavy];
     lay_packages(&workbench, &id, &mut console, &packages).await;
     let needs = |package: &str| format!("packages = {{ alpine = [{package:?}] }}");
     keep(&workbench, &id, &mut console, &bundle("one", "1.0", &needs("left"), "put page /opt/one\n")).await;
     let two = format!("depends = ['one']\n{}", needs("right"));
     keep(&workbench, &id, &mut console, &bundle("two", "1.0", &two, "put page /opt/two\n")).await;
+    keep(&workbench, &id, &mut console, &bundle("heavy", "1.0", &needs("heavy"), ":\n")).await;
     keep(&workbench, &id, &mut console, &bundle("lacks", "1.0", &needs("nowhere"), ":\n")).await;
     keep(
         &workbench,
@@ -197,6 +181,19 @@ async fn packages(kind: Kind) {
     wait_for_state(&workbench, &id, "two", Some((MarkState::Applied, "1.1", Reason::User))).await;
     assert_eq!(text(&mut console, "cat /opt/two").await, "1.1");
     assert_eq!(act(ProfileVerb::Rollback, "two").await.ended, Some(Ok(())));
+    assert_eq!(everything(&mut console).await, before);
+
+    // The disk fills up in the midst of it.
+    let fill = "set -- $(stat -f -c '%a %S' /) && fallocate -l $(($1 * $2 - 5242880)) /var/lib/workbench/fill && sync";
+    text(&mut console, fill).await;
+    let done = act(ProfileVerb::Apply, "heavy").await;
+    assert!(done.ended.as_ref().unwrap().is_err(), "{:#?}", done.log);
+    assert!(done.log.iter().any(|line| line.contains("No space left on device")), "{:#?}", done.log);
+    assert_eq!(everything(&mut console).await, before, "{:#?}", done.log);
+    let log = text(&mut console, "cat /var/log/workbench/heavy.log; rm /var/lib/workbench/fill").await;
+    assert!(log.contains("No space left on device") && log.contains("as it was before"), "{log}");
+    assert_eq!(act(ProfileVerb::Apply, "heavy").await.ended, Some(Ok(())));
+    assert_eq!(act(ProfileVerb::Rollback, "heavy").await.ended, Some(Ok(())));
     assert_eq!(everything(&mut console).await, before);
 
     // What somebody has changed after it was signed.
@@ -336,8 +333,20 @@ async fn panel(kind: Kind) {
     browser.type_into("textbox", "Content of profile.toml", &toml("1.0")).await.unwrap();
     browser.click("button", "Save").await.unwrap();
     wait_for_shown(&browser, "mine", "Not applied").await;
+    // Somebody has brought a key for packages.
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("me@example.org-1.rsa.pub");
+    fs::write(&key, "-----BEGIN PUBLIC KEY-----\n").unwrap();
+    upload(&workbench, &id, "", &[&key]).await;
     browser.open(&format!("console/index.html?id={id}")).await.unwrap();
     browser.click("button", "Profiles").await.unwrap();
+    browser.click("button", "Trust me@example.org-1.rsa.pub…").await.unwrap();
+    browser.by_role("dialog", "Trust me@example.org-1.rsa.pub?").await.unwrap();
+    browser.click("button", "Trust key").await.unwrap();
+    let trusted = async || Ok(!browser.names("button").await?.contains(&"Trust me@example.org-1.rsa.pub…".to_owned()));
+    browser.wait_until("no key to wait", SOON, trusted).await.unwrap();
+    let mut console = at_prompt(&workbench, &id).await;
+    assert_eq!(text(&mut console, "cat /etc/apk/keys/me*").await, "-----BEGIN PUBLIC KEY-----\n");
     browser.click("button", "Apply mine").await.unwrap();
     wait_for_shown(&browser, "mine", "Applied 1.0").await;
     browser.click("button", "More for mine").await.unwrap();

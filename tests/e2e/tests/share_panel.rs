@@ -46,6 +46,18 @@ async fn panel(kind: Kind) {
     assert_eq!(seen, format!("3000001 644 0\n{}  -\n", sum(&noise)));
     dismiss(&browser, "Upload noise.bin to alpine-1").await;
 
+    // In, by dropping it on the page.
+    let drop = "
+        const data = new DataTransfer();
+        data.items.add(new File(['dropped'], 'dropped.txt'));
+        for (const type of ['dragenter', 'dragover', 'drop'])
+            document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));";
+    browser.eval(drop, vec![]).await.unwrap();
+    browser.by_role("button", "Dismiss Upload dropped.txt to alpine-1").await.unwrap();
+    wait_for_listed(&browser, &["dropped.txt", "noise.bin"]).await;
+    assert_eq!(text(&mut console, "cat /mnt/host/share/dropped.txt; rm /mnt/host/share/dropped.txt").await, "dropped");
+    dismiss(&browser, "Upload dropped.txt to alpine-1").await;
+
     // Out, after the list has followed what the guest did.
     let write =
         "cd /mnt/host/share; mkdir -p docs; seq 100000 > docs/numbers.txt; rm noise.bin; sha256sum < docs/numbers.txt";

@@ -4,10 +4,12 @@
 
 mod common;
 
-use common::{BOOT, SOON, Variant, browser, browser_with, launched, run, started, stop, text};
+use common::{BOOT, SOON, Variant, browser, browser_with, exported, launched, run, started, stop, text};
 use driver::{Browser, Kind};
 use e2e::{Console, Workbench};
-use protocol::{DiskRequest, InstanceId, PageRequest, ProblemCode, State, Stream};
+use protocol::{DiskFormat, DiskName, DiskRequest, ExportWhat, InstanceId, PageRequest, ProblemCode, State, Stream};
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -88,7 +90,27 @@ async fn lid(kind: Kind) {
         typed(&mut console, "echo $kept; ls /root/tree | wc -l; dmesg | grep -c 'recovery complete'").await,
         "\n200\n0\n"
     );
+    stop(&workbench, &id).await;
+    is_consistent(&workbench, &id).await;
     browser.close().await.unwrap();
+}
+
+/// What others say of the machine's disk.
+async fn is_consistent(workbench: &Workbench<'_>, id: &InstanceId) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (image, raw) = (path("disk.qcow2"), path("disk.raw"));
+    let disk = ExportWhat::Disk(DiskName::System, DiskFormat::Qcow2);
+    exported(workbench, id, disk, Path::new(&image)).await;
+    judged("qemu-img", &["check", &image]);
+    judged("qemu-img", &["convert", "-O", "raw", &image, &raw]);
+    judged("e2fsck", &["-f", "-n", &raw]);
+}
+
+fn judged(judge: &str, arguments: &[&str]) {
+    let output = Command::new(judge).args(arguments).output().unwrap_or_else(|error| panic!("{judge}: {error}"));
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{judge} {arguments:?}: {said}");
 }
 
 /// How many saved memories the machine's directory has.

@@ -4,49 +4,18 @@
 
 mod common;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use common::{BOOT, SOON, WORK, browser, launched, run, started, stop, text};
+use common::{BOOT, SOON, WORK, browser, exported, launched, run, started, stop, text};
 use driver::thirtyfour::By;
 use driver::{Browser, Kind};
 use e2e::{Error, Workbench};
 use protocol::{
-    ArchiveFormat, DiskFormat, DiskName, DiskRequest, ExportWhat, ImportWhat, InstanceId, JobId, JobStage, Outcome,
-    PageRequest, Problem, ProblemCode, State,
+    ArchiveFormat, DiskFormat, DiskName, DiskRequest, ExportWhat, ImportWhat, JobId, JobStage, Outcome, PageRequest,
+    Problem, ProblemCode, State,
 };
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// How much of an exported file is asked for at once, in bytes.
-const PIECE: u64 = 4 << 20;
-
-/// Writes what was exported to a file of the test.
-async fn exported(workbench: &Workbench<'_>, id: &InstanceId, what: ExportWhat, to: &Path) -> Outcome {
-    let request = DiskRequest::Export { id: id.clone(), snapshot: None, what };
-    let job = workbench.begin(request).await.unwrap();
-    let outcome = workbench.wait_for_job(&job, WORK).await.unwrap();
-    let file = outcome.file.clone().expect("a file");
-    let mut bytes = vec![];
-    while (bytes.len() as u64) < file.bytes {
-        let script = "
-            const [job, from, count] = arguments;
-            const root = await navigator.storage.getDirectory();
-            const file = await (await (await root.getDirectoryHandle('exports')).getFileHandle(job)).getFile();
-            const reader = new FileReader();
-            const read = new Promise((resolve) => (reader.onload = resolve));
-            reader.readAsDataURL(file.slice(from, from + count));
-            await read;
-            return reader.result.split(',')[1];";
-        let arguments = vec![json!(job), json!(bytes.len()), json!(PIECE)];
-        let piece = workbench.browser().eval_async(script, arguments).await.unwrap();
-        bytes.extend(STANDARD.decode(piece.as_str().unwrap()).unwrap());
-    }
-    fs::write(to, bytes).unwrap();
-    workbench.disks(DiskRequest::DismissJob(job)).await.unwrap();
-    outcome
-}
 
 /// Hands a file over as the pages do, with a picker that the test fills in.
 async fn begin_import(workbench: &Workbench<'_>, what: ImportWhat, file: &Path) -> JobId {
@@ -118,7 +87,12 @@ async fn disks(kind: Kind) {
 
     // What every program for disks reads, and holds the same whatever the form.
     let raw = path(&folder, "disk.img");
-    for (format, name) in [(DiskFormat::Qcow2, "disk.qcow2"), (DiskFormat::Qcow2Compressed, "small.qcow2")] {
+    let forms = [
+        (DiskFormat::Qcow2, "disk.qcow2"),
+        (DiskFormat::Qcow2Deflate, "small.qcow2"),
+        (DiskFormat::Qcow2Zstd, "zstd.qcow2"),
+    ];
+    for (format, name) in forms {
         let file = path(&folder, name);
         let outcome = exported(&workbench, &id, ExportWhat::Disk(DiskName::System, format), &file).await;
         assert_eq!(outcome.file.unwrap().name, "alpine-1.qcow2");
@@ -127,7 +101,7 @@ async fn disks(kind: Kind) {
     let packed = path(&folder, "disk.img.zst");
     exported(&workbench, &id, ExportWhat::Disk(DiskName::System, DiskFormat::RawZstd), &packed).await;
     assert!(Command::new("zstd").args(["-qdf"]).arg(&packed).status().unwrap().success());
-    for name in ["disk.qcow2", "small.qcow2"] {
+    for (_, name) in forms {
         qemu_img(&[
             "compare",
             "-f",
@@ -191,7 +165,7 @@ async fn bytes(kind: Kind) {
     let written = path(&folder, "written.img");
     fs::write(&written, LINE.iter().copied().cycle().take(SIZE).collect::<Vec<u8>>()).unwrap();
     let out = path(&folder, "workspace.qcow2");
-    let what = ExportWhat::Disk(DiskName::Workspace, DiskFormat::Qcow2Compressed);
+    let what = ExportWhat::Disk(DiskName::Workspace, DiskFormat::Qcow2Deflate);
     let outcome = exported(&workbench, &id, what, &out).await;
     assert_eq!(outcome.file.unwrap().name, "alpine-1-workspace.qcow2");
     qemu_img(&["check", out.to_str().unwrap()]);

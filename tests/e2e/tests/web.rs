@@ -4,6 +4,7 @@
 
 mod common;
 #[path = "common/server.rs"]
+#[allow(dead_code, reason = "apk.rs uses the rest")]
 mod server;
 
 use common::{BOOT, SOON, Variant, WORK, launched, run, text};

@@ -99,9 +99,13 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
         _ => Fate::Again,
     };
     match request {
-        PageRequest::Launch { .. } => unknown("launch a machine"),
+        PageRequest::Launch { .. } | PageRequest::LaunchForTask { .. } => unknown("launch a machine"),
+        PageRequest::SaveTemplate { id: None, .. } => unknown("make a template"),
+        PageRequest::RemoveTemplate(id) if world.template(id).is_none() => Fate::Ends(Ok(Reply::Machine(None))),
+        PageRequest::BringBackTemplate(id) if world.template(id).is_some() => Fate::Ends(Ok(Reply::Machine(None))),
         PageRequest::Restart(_) => unknown("restart the machine"),
-        PageRequest::Start(id) | PageRequest::Boot(id) => {
+        PageRequest::Reset(_) => unknown("reset the machine"),
+        PageRequest::Start(id) | PageRequest::Boot(id) | PageRequest::GoBack(id) => {
             reached(id, |state| matches!(state, State::Starting | State::Running))
         }
         PageRequest::Stop(id) => reached(id, |state| !matches!(state, State::Starting | State::Running)),
@@ -119,7 +123,13 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
         | PageRequest::ShowsConsole(_)
         | PageRequest::Rename(..)
         | PageRequest::SetAccess(..)
+        | PageRequest::SetCare(..)
+        // One more does no harm.
+        | PageRequest::SaveCheckpoint(_)
         | PageRequest::SaveSettings(_)
+        | PageRequest::SaveTemplate { .. }
+        | PageRequest::RemoveTemplate(_)
+        | PageRequest::BringBackTemplate(_)
         // Asked twice it says the same twice.
         | PageRequest::Catalog(_) => Fate::Again,
         PageRequest::Disks(request) => disk_fate(request),

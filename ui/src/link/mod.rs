@@ -12,7 +12,7 @@ pub(crate) use client::{Update, silent};
 pub(crate) mod samples {
     //! Worlds for tests.
 
-    use protocol::{Instance, InstanceId, MemoryMib, Settings, State, Template, TemplateId, Theme, World};
+    use protocol::{Instance, InstanceId, MemoryMib, Plan, Settings, State, Template, TemplateId, Theme, World};
 
     pub(crate) fn id(bits: u64) -> InstanceId {
         InstanceId::from_random(bits)
@@ -31,7 +31,9 @@ pub(crate) mod samples {
         };
         World {
             instances: machines.iter().map(instance).collect(),
-            templates: vec![Template { id: template(), title: "Alpine".to_owned(), description: String::new() }],
+            templates: vec![Template { id: template(), packaged: true, plan: Plan::plain("Alpine", "", template()) }],
+            images: vec![],
+            removed_templates: vec![],
             settings: Settings { memory: MemoryMib::DEFAULT, template: template(), theme: Theme::System },
             jobs: vec![],
             removed: vec![],

@@ -5,6 +5,7 @@ use yew::prelude::*;
 pub fn state_label(instance: &Instance) -> &'static str {
     match instance.state {
         State::Stopping if instance.restarting => "Restarting",
+        State::Stopped if instance.is_interrupted() => "Interrupted",
         State::Stopped => "Stopped",
         State::Starting => "Starting",
         State::Running => "Running",

@@ -1,6 +1,6 @@
 use super::{Button, ConfirmDialog, Control, Icon, Kind, Menu, MenuItem, in_menu, in_sight};
-use crate::{countdown, use_now, use_world};
-use protocol::{Instance, State};
+use crate::{countdown, moment, use_now, use_world};
+use protocol::{Checkpoint, Instance, State};
 use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
 
@@ -38,7 +38,7 @@ pub fn MachineControls(props: &MachineControlsProps) -> Html {
         let (act, confirming) = (act.clone(), confirming.setter());
         let loses = loses_writes(&props.instance);
         Callback::from(move |control| match control {
-            Control::ForceStop | Control::Boot => confirming.set(Some(control)),
+            Control::ForceStop | Control::Boot | Control::Reset | Control::GoBack => confirming.set(Some(control)),
             Control::Stop | Control::Restart if loses => confirming.set(Some(control)),
             _ => act.emit(control),
         })
@@ -56,7 +56,7 @@ pub fn MachineControls(props: &MachineControlsProps) -> Html {
         detail: None,
         name: Some(format!("{} {name}", control.label()).into()),
         icon: Some(control.icon()),
-        danger: matches!(control, Control::ForceStop | Control::Boot),
+        danger: matches!(control, Control::ForceStop | Control::Boot | Control::Reset),
         onselect: choose.reform(move |()| control),
     };
     let mut items: Vec<MenuItem> =
@@ -79,12 +79,13 @@ pub fn MachineControls(props: &MachineControlsProps) -> Html {
     };
     html! {
         <div class="controls" ref={node} role="group" aria-label={format!("Controls of {name}")}>
+            if props.instance.way_back().is_some() { { button(&Control::GoBack) } }
             { for in_sight(*state, props.roomy).iter().map(button) }
             if !items.is_empty() {
                 <Menu label={format!("More for {name}")} icon={Icon::More} {items} />
             }
-            if let Some(control) = confirming.filter(|control| state.is_live() != (*control == Control::Boot)) {
-                <ConfirmDialog title={question(control, name)} confirm={confirm(control)} text={warning(&props.instance)}
+            if let Some(control) = confirming.filter(|control| state.is_live() != matches!(control, Control::Boot | Control::GoBack)) {
+                <ConfirmDialog title={question(control, name)} confirm={confirm(control)} text={warning(&props.instance, control)}
                     on_confirm={confirmed} on_cancel={left} />
             }
         </div>
@@ -100,6 +101,8 @@ fn question(control: Control, name: &str) -> String {
     match control {
         Control::ForceStop => format!("Force {name} to stop?"),
         Control::Boot => format!("Boot {name} without its memory?"),
+        Control::GoBack => format!("Go back to {name}’s last checkpoint?"),
+        Control::Reset => format!("Reset {name}?"),
         _ => format!("{} {name} and lose what waits?", control.label()),
     }
 }
@@ -107,18 +110,29 @@ fn question(control: Control, name: &str) -> String {
 fn confirm(control: Control) -> &'static str {
     match control {
         Control::Boot => "Boot and lose it",
+        Control::GoBack => "Go back",
         _ => control.label(),
     }
 }
 
-fn warning(instance: &Instance) -> &'static str {
-    if instance.state == State::Suspended {
+fn warning(instance: &Instance, control: Control) -> String {
+    if let (Control::GoBack, Some(checkpoint)) = (control, instance.way_back()) {
+        return lost_since(checkpoint);
+    }
+    let words = if instance.state == State::Suspended {
         "What ran when it was suspended is lost, as if its plug had been pulled then. Its disks are kept."
     } else if loses_writes(instance) {
         "What the machine wrote last could not be stored yet and is lost. Free some room and resume it to keep that."
     } else {
         "This is like pulling the plug: what the machine has not written to its disk yet is lost."
-    }
+    };
+    words.to_owned()
+}
+
+/// What going back to the checkpoint costs.
+pub fn lost_since(checkpoint: Checkpoint) -> String {
+    let then = moment(checkpoint.at);
+    format!("Programs go on as they were then ({then}). Whatever the machine has done since is lost, on its disks too.")
 }
 
 /// When a control that had the focus is gone with its state, the focus goes to the machine's next control, not to the

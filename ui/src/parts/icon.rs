@@ -45,6 +45,8 @@ pub enum Icon {
     Monitor,
     /// A clipboard.
     Paste,
+    /// A line that beats.
+    Pulse,
     /// Two bars.
     Pause,
     /// A box with a lid.
@@ -118,6 +120,7 @@ impl Icon {
                 "M2.5 4.25a1 1 0 0 1 1-1h2.6a1 1 0 0 1 .8.4l.85 1.1h4.75a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1h-9a1 1 0 0 \
                  1-1-1zM8 7.25v3.5M6.25 9h3.5"
             }
+            Self::Pulse => "M1.75 8.25h2.9L6.5 3.5l3.25 9L11.4 8.25h2.85",
             Self::History => "M2.75 8a5.25 5.25 0 1 0 1.6-3.75M4.25 1.75V4.5H7M8 5v3.25l2.25 1.25",
             Self::Import => "M8 2.75v7M5.25 7.25L8 10l2.75-2.75M2.75 10v2.25a1 1 0 0 0 1 1h8.5a1 1 0 0 0 1-1V10",
             Self::Memory => {

@@ -22,7 +22,7 @@ mod tellings;
 
 pub use badge::{StateBadge, StateGlyph, state_label};
 pub use button::{Button, Kind};
-pub use controls::{MachineControls, StoppingNote};
+pub use controls::{MachineControls, StoppingNote, lost_since};
 pub use dialog::ConfirmDialog;
 pub use drop::{FilePicker, PageDrop};
 pub use empty::EmptyState;

@@ -18,6 +18,10 @@ pub enum Control {
     Suspend,
     /// Shuts it down and boots it again.
     Restart,
+    /// Boots it anew at once.
+    Reset,
+    /// Goes on from its last checkpoint.
+    GoBack,
     /// Shuts it down.
     Stop,
     /// Pulls the plug.
@@ -34,6 +38,8 @@ impl Control {
             Self::Pause => "Pause",
             Self::Suspend => "Suspend",
             Self::Restart => "Restart",
+            Self::Reset => "Reset",
+            Self::GoBack => "Go back to checkpoint",
             Self::Stop => "Stop",
             Self::ForceStop => "Force stop",
         }
@@ -46,6 +52,8 @@ impl Control {
             Self::Pause => Icon::Pause,
             Self::Suspend => Icon::Moon,
             Self::Boot | Self::Restart => Icon::Restart,
+            Self::Reset => Icon::Undo,
+            Self::GoBack => Icon::History,
             Self::Stop => Icon::Stop,
             Self::ForceStop => Icon::Power,
         }
@@ -60,6 +68,8 @@ impl Control {
             Self::Pause => PageRequest::Pause(id),
             Self::Suspend => PageRequest::Suspend(id),
             Self::Restart => PageRequest::Restart(id),
+            Self::Reset => PageRequest::Reset(id),
+            Self::GoBack => PageRequest::GoBack(id),
             Self::Stop => PageRequest::Stop(id),
             Self::ForceStop => PageRequest::ForceStop(id),
         }
@@ -86,9 +96,10 @@ pub fn in_menu(state: State, roomy: bool) -> &'static [Control] {
     match state {
         State::Stopped | State::Crashed => &[],
         State::Suspended => &[Control::Boot],
-        State::Running if !roomy => &[Control::Pause, Control::Restart, Control::ForceStop],
-        State::Paused if !roomy => &[Control::Suspend, Control::ForceStop],
-        State::Starting | State::Running | State::Paused | State::Stopping | State::Suspending => &[Control::ForceStop],
+        State::Running if !roomy => &[Control::Pause, Control::Restart, Control::Reset, Control::ForceStop],
+        State::Paused if !roomy => &[Control::Suspend, Control::Reset, Control::ForceStop],
+        State::Running | State::Paused => &[Control::Reset, Control::ForceStop],
+        State::Starting | State::Stopping | State::Suspending => &[Control::ForceStop],
     }
 }
 
@@ -147,6 +158,7 @@ mod tests {
             assert_eq!(offered(state, true).contains(&Control::Resume), still, "{state:?}");
             let up = matches!(state, State::Running | State::Paused);
             assert_eq!(offered(state, true).contains(&Control::Suspend), up, "{state:?}");
+            assert_eq!(offered(state, true).contains(&Control::Reset), up, "{state:?}");
         }
     }
 
@@ -154,7 +166,8 @@ mod tests {
     fn no_double_click_stops_by_force() {
         for state in STATES {
             for roomy in [true, false] {
-                assert!(!in_sight(state, roomy).contains(&Control::ForceStop), "{state:?}");
+                let harms = |control: &Control| matches!(control, Control::ForceStop | Control::Reset);
+                assert!(!in_sight(state, roomy).iter().any(harms), "{state:?}");
             }
         }
     }

@@ -7,6 +7,7 @@
 mod disk;
 mod layers;
 mod lid;
+mod popup;
 mod report;
 mod server;
 mod share;
@@ -45,6 +46,9 @@ pub struct Options {
     /// Measures suspending and going on instead of launches.
     #[arg(long, conflicts_with_all = ["disks", "share"])]
     lid: bool,
+    /// Measures how soon the popup shows the machines instead of launches.
+    #[arg(long, conflicts_with_all = ["disks", "share", "lid"])]
+    popup: bool,
     /// In which browser.
     #[arg(long, value_enum, default_value = "chromium")]
     browser: Name,
@@ -66,6 +70,13 @@ pub fn bench(root: &Path, options: &Options) -> Result<ExitCode> {
     let measure = async {
         if options.lid {
             let report = measure_lid(root, options, &image).await?;
+            Ok(Outcome {
+                text: report.to_string(),
+                verdict: report.verdict(),
+                put: Box::new(move |old| report.put_into(old)),
+            })
+        } else if options.popup {
+            let report = measure_popup(root, options, &image).await?;
             Ok(Outcome {
                 text: report.to_string(),
                 verdict: report.verdict(),
@@ -129,10 +140,23 @@ struct Field {
 
 impl Field {
     async fn prepare(root: &Path, options: &Options, image: &GuestImage) -> Result<Self> {
-        let kind = Kind::from(options.browser);
-        let dist = dist(root, kind);
+        let dist = dist(root, Kind::from(options.browser));
+        Self::prepare_with(root, options, image, &dist, None).await
+    }
+
+    async fn prepare_with(
+        root: &Path,
+        options: &Options,
+        image: &GuestImage,
+        dist: &Path,
+        profile: Option<&Path>,
+    ) -> Result<Self> {
         let before = load()?;
-        let browser = Browser::launch(LaunchOptions::new(kind, &dist)).await?;
+        let browser = Browser::launch(LaunchOptions {
+            profile: profile.map(Path::to_owned),
+            ..LaunchOptions::new(Kind::from(options.browser), dist)
+        })
+        .await?;
         let memory = Workbench::open(&browser).await?.world().await?.settings.memory;
         let user_agent = browser.eval("return navigator.userAgent", vec![]).await?;
         let machine = json!({
@@ -141,7 +165,7 @@ impl Field {
             // v86's own, in memory.
             "share": options.share,
         });
-        let page = PlainPage::serve(root, &dist, &image.path, &machine)?;
+        let page = PlainPage::serve(root, dist, &image.path, &machine)?;
         let circumstances = Circumstances {
             browser: user_agent.as_str().unwrap_or_default().to_owned(),
             processors: std::thread::available_parallelism()?.get(),
@@ -198,6 +222,26 @@ async fn measure_lid(root: &Path, options: &Options, image: &GuestImage) -> Resu
     }
     rounds.remove(0);
     Ok(lid::Report { circumstances: field.end().await?, rounds })
+}
+
+async fn measure_popup(root: &Path, options: &Options, image: &GuestImage) -> Result<popup::Report> {
+    let kind = Kind::from(options.browser);
+    // The empty page is in a copy of the extension: what is shipped has none.
+    let copy = tempfile::tempdir()?;
+    build::copy_tree(&dist(root, kind), copy.path(), &|_| true)?;
+    fs::write(copy.path().join(popup::EMPTY.0), popup::EMPTY.1)?;
+    let profile = tempfile::tempdir()?;
+    let maker = Browser::launch(LaunchOptions::new(kind, copy.path()).with_profile(profile.path())).await?;
+    popup::prepare(&maker).await?;
+    // With it the consoles end that came with the machines, and would keep the service worker awake.
+    maker.close().await?;
+    let field = Field::prepare_with(root, options, image, copy.path(), Some(profile.path())).await?;
+    let mut rounds = vec![];
+    for number in 0..=options.rounds {
+        rounds.push(popup::round(&field.browser, number).await?);
+    }
+    rounds.remove(0);
+    Ok(popup::Report { circumstances: field.end().await?, rounds })
 }
 
 /// One boot of each side, one after the other.

@@ -6,9 +6,9 @@ use block::{RawDisk, StdFile};
 use guest_build::Error;
 use guest_build::image::{Flavour, GuestImage};
 use guest_build::kernel::KernelInfo;
-use protocol::{ImageFile, MemoryMib, Template};
+use protocol::{ImageFile, MemoryMib};
 use qcow2::{ExportOptions, ExportPlan, FileSink};
-use registry::TemplateEntry;
+use registry::BaseImage;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::path::Path;
@@ -69,7 +69,7 @@ pub fn package(root: &Path, out: &Path) -> Result<GuestImage> {
     let image = image(root)?;
     // Not on the standard output, which belongs to the guest in `run --exec`.
     eprintln!("packaged: {} ({})", image.title, image.version);
-    let entries = [template(root, &image, out)?];
+    let entries = [base(root, &image, out)?];
     fs::write(out.join("templates.json"), serde_json::to_string_pretty(&entries)?)?;
     fs::write(out.join("workspace.json"), serde_json::to_string_pretty(&workspace(root, out)?)?)?;
     Ok(image)
@@ -90,8 +90,8 @@ fn image_file(raw: &Path, disk_bytes: u64, name: &str, out: &Path) -> Result<Ima
     Ok(ImageFile { path: format!("images/{name}"), sha256, bytes: bytes.len() as u64, disk_bytes })
 }
 
-/// Makes the template's base image and its entry in the list.
-fn template(root: &Path, image: &GuestImage, out: &Path) -> Result<TemplateEntry> {
+/// Makes the base image and its entry in the list.
+fn base(root: &Path, image: &GuestImage, out: &Path) -> Result<BaseImage> {
     let packaged = image_file(&image.path, image.size, &format!("{}.qcow2", image.name), out)?;
     let ingredients = Ingredients {
         extension: out.parent().context("images are in a folder")?,
@@ -101,12 +101,10 @@ fn template(root: &Path, image: &GuestImage, out: &Path) -> Result<TemplateEntry
         memory: MemoryMib::DEFAULT,
     };
     let warm = warm::package(root, &ingredients)?;
-    Ok(TemplateEntry {
-        template: Template {
-            id: image.name.clone().try_into()?,
-            title: image.title.clone(),
-            description: description(image.flavour).to_owned(),
-        },
+    Ok(BaseImage {
+        id: image.name.clone().try_into()?,
+        title: image.title.clone(),
+        description: description(image.flavour).to_owned(),
         cmdline: image.cmdline.clone(),
         image: packaged,
         warm: Some(warm),

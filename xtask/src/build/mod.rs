@@ -27,7 +27,7 @@ pub fn wasm_tests(root: &Path) -> Result<()> {
 }
 
 /// Pages, each a crate with its HTML and CSS beside it.
-const PAGES: [&str; 6] = ["popup", "console", "options", "storage", "history", "network"];
+const PAGES: [&str; 7] = ["popup", "console", "options", "storage", "history", "network", "templates"];
 /// What of a page's folder is packaged.
 const PAGE_FILES: [&str; 3] = ["html", "css", "js"];
 
@@ -61,7 +61,7 @@ pub fn extension(root: &Path) -> Result<Dist> {
 }
 
 /// Copies a folder with all that is in it and that `wanted` lets through.
-fn copy_tree(from: &Path, to: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<()> {
+pub fn copy_tree(from: &Path, to: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from).with_context(|| format!("{} can't be read", from.display()))? {
         let path = entry?.path();

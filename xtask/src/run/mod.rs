@@ -1,13 +1,14 @@
 //! `cargo xtask run`: the extension in a browser, with a booting machine.
 
+mod task;
 mod terminal;
 
 use crate::build;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use driver::{Browser, Kind, LaunchOptions};
 use e2e::{Console, Workbench};
-use protocol::{InstanceId, PageRequest, State, Stream};
+use protocol::{InstanceId, PageRequest, State, Stream, TemplateId};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -52,6 +53,12 @@ pub struct Options {
     /// Boots, runs the command in the guest, prints its output, and exits with its status.
     #[arg(long, value_name = "COMMAND")]
     exec: Option<String>,
+    /// Makes the machine from this template: its name, or its title. One that vanishes runs `--exec` as a script.
+    #[arg(long, value_name = "NAME")]
+    template: Option<String>,
+    /// Where the files go that the script has left in /artifacts, if there are any.
+    #[arg(long, value_name = "DIR", requires = "exec")]
+    artifacts: Option<PathBuf>,
     /// A folder for the browser's profile, so that machines are there again the next time.
     #[arg(long, value_name = "DIR")]
     profile: Option<PathBuf>,
@@ -92,7 +99,18 @@ async fn session(root: &Path, options: &Options) -> Result<ExitCode> {
     launch.profile.clone_from(&options.profile);
     let browser = Browser::launch(launch).await?;
     let workbench = Workbench::open(&browser).await?;
-    let id = machine(&workbench).await?;
+    let template = match &options.template {
+        Some(name) => Some(task::template(&workbench.world().await?, name)?),
+        None => None,
+    };
+    if let (Some(template), Some(command)) = (&template, &options.exec)
+        && (template.plan.ephemeral || options.artifacts.is_some())
+    {
+        let status = task::run(&workbench, &template.id, command, options.artifacts.as_deref()).await?;
+        browser.close().await?;
+        return Ok(status);
+    }
+    let id = machine(&workbench, template.map(|template| template.id)).await?;
     if !headless {
         return watch(&browser).await;
     }
@@ -107,8 +125,12 @@ async fn session(root: &Path, options: &Options) -> Result<ExitCode> {
     Ok(status)
 }
 
-/// Starts the first machine of the profile, or launches one where there is none.
-async fn machine(workbench: &Workbench<'_>) -> Result<InstanceId> {
+/// Starts the first machine of the profile, or launches one where there is none. With a template it is always a new one.
+async fn machine(workbench: &Workbench<'_>, template: Option<TemplateId>) -> Result<InstanceId> {
+    if template.is_some() {
+        let id = workbench.call(&PageRequest::Launch { template }).await?;
+        return id.context("no machine was made");
+    }
     let first = workbench.world().await?.instances.into_iter().next();
     match first {
         Some(instance) if instance.state.is_live() => Ok(instance.id),

@@ -2,6 +2,7 @@
 //! archive that the guest's image is made of.
 
 use super::repository;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt as _;
@@ -14,7 +15,8 @@ const START: Duration = Duration::from_secs(20);
 
 /// A running system; it ends with this.
 pub struct Alpine {
-    folder: tempfile::TempDir,
+    /// What it was unpacked into goes with it.
+    _folder: tempfile::TempDir,
     outer: Child,
     init: String,
 }
@@ -36,7 +38,16 @@ impl Alpine {
     /// Starts one, or says why it can't be: then the test is left out. Where `CI` is set that is a failure, unless this is not root, or Alpine's
     /// archive can be had from nowhere and the guest is another one.
     pub fn start() -> Option<Self> {
-        match Self::try_start() {
+        Self::or_say_why(Self::try_start(None))
+    }
+
+    /// The same on a disk of so many MiB, which can be full; the shared files are on another one.
+    pub fn on_disk_of(mib: u32) -> Option<Self> {
+        Self::or_say_why(Self::try_start(Some(mib)))
+    }
+
+    fn or_say_why(started: Result<Self, String>) -> Option<Self> {
+        match started {
             Ok(alpine) => Some(alpine),
             Err(reason) => {
                 let excused =
@@ -48,22 +59,24 @@ impl Alpine {
         }
     }
 
-    fn try_start() -> Result<Self, String> {
+    fn try_start(disk: Option<u32>) -> Result<Self, String> {
         let archive = archive().ok_or("Alpine’s archive is not in target/guest: build the extension first")?;
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let root = folder.path();
-        let unpacked = Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(root).status();
-        if !unpacked.is_ok_and(|status| status.success()) {
-            return Err("the archive could not be unpacked, for which one has to be root".to_owned());
-        }
-        for made in ["mnt/host/profiles", "mnt/host/cache", "mnt/host/share", "workspace", "var/log"] {
-            fs::create_dir_all(root.join(made)).map_err(|error| error.to_string())?;
-        }
-        fs::write(root.join("etc/inittab"), "::respawn:/bin/sleep 1000000\n").map_err(|error| error.to_string())?;
-        let script = "set -e; mount -t proc proc $0/proc; mount --rbind /dev $0/dev; mount -t tmpfs run $0/run; mount -t tmpfs tmp $0/tmp
+        let script = "set -e; [ -z \"$2\" ] || mount -t tmpfs -o size=$2m disk $0
+            tar -xzf \"$1\" -C $0; cd $0; mkdir -p mnt/host workspace var/log; [ -z \"$2\" ] || mount -t tmpfs host mnt/host
+            mkdir -p mnt/host/profiles mnt/host/cache mnt/host/share; echo '::respawn:/bin/sleep 1000000' > etc/inittab; cd /
+            mount -t proc proc $0/proc; mount --rbind /dev $0/dev; mount -t tmpfs run $0/run; mount -t tmpfs tmp $0/tmp
             chroot $0 /sbin/ifconfig lo up; exec chroot $0 /sbin/init";
+        let archive = archive.canonicalize().map_err(|error| error.to_string())?;
+        let disk = disk.map_or_else(String::new, |mib| mib.to_string());
+        Self::in_namespaces(folder, script, &[archive.as_os_str(), disk.as_ref()])
+    }
+
+    /// A system in which `script` starts BusyBox's init, called with the folder for the system and then these arguments.
+    pub fn in_namespaces(folder: tempfile::TempDir, script: &str, arguments: &[&OsStr]) -> Result<Self, String> {
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c", script]).arg(root);
+        command.args(["--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c", script]).arg(folder.path());
+        command.args(arguments);
         // A group of its own, so that Ctrl-C at the test's terminal is not init's.
         let outer = command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let mut outer = outer.map_err(|error| error.to_string())?;
@@ -73,11 +86,11 @@ impl Alpine {
             let init = fs::read_to_string(children).unwrap_or_default().trim().to_owned();
             let program = fs::read_link(format!("/proc/{init}/exe")).unwrap_or_default();
             if program.ends_with("busybox") {
-                return Ok(Self { folder, outer, init });
+                return Ok(Self { _folder: folder, outer, init });
             }
             if outer.try_wait().is_ok_and(|status| status.is_some()) || began.elapsed() > START {
                 drop(outer.kill());
-                return Err("namespaces can’t be made here, for which one has to be root".to_owned());
+                return Err("a system can’t be started in namespaces here, for which one has to be root".to_owned());
             }
             std::thread::yield_now();
         }
@@ -85,7 +98,7 @@ impl Alpine {
 
     /// A path of the system's, from outside.
     pub fn path(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path.trim_start_matches('/'))
+        Path::new("/proc").join(&self.init).join("root").join(path.trim_start_matches('/'))
     }
 
     /// A command in its shell that has not ended yet.
@@ -115,13 +128,12 @@ impl Alpine {
     pub fn everything(&self) -> String {
         self.text(
             "cd /
-            find . -xdev \\( -path ./proc -o -path ./dev -o -path ./run -o -path ./tmp -o -path ./mnt/host -o -path ./var/lib/workbench \
-                -o -path ./var/log/workbench -o -path ./lib/apk/db/scripts.tar \\) -prune -o -print | sort > /tmp/paths
-            while read -r path; do
-                stat -c '%N %a %u:%g' \"$path\"
-                [ -L \"$path\" ] || [ ! -f \"$path\" ] || sha256sum \"$path\"
-            done < /tmp/paths
-            rm -f /tmp/paths
+            list() {
+                find . -xdev \\( -path ./proc -o -path ./dev -o -path ./run -o -path ./tmp -o -path ./mnt/host -o -path ./var/lib/workbench \
+                    -o -path ./var/log/workbench -o -path ./lib/apk/db/scripts.tar \\) -prune -o \"$@\" -print0 | sort -z
+            }
+            list -name '*' | xargs -0 stat -c '%N %a %u:%g'
+            list -type f | xargs -0 sha256sum
             apk info -v | sort
             ps -o args | grep -v -e '^\\[' -e 'ps -o' -e grep -e '/bin/sh -c' -e '^COMMAND' -e sort | sort",
         )

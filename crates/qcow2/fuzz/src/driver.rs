@@ -6,7 +6,7 @@
 
 use crate::templates;
 use block::{BlockError, Disk, MemoryFile};
-use qcow2::{Backing, ExportOptions, ExportPlan, Header, Qcow2, Sink, export_raw};
+use qcow2::{Backing, ClusterPacking, ExportOptions, ExportPlan, Header, Qcow2, Sink, export_raw};
 
 /// A hostile image may not grow further than this: tables that point far away would fill the memory.
 const ROOM: u64 = 8 << 20;
@@ -154,7 +154,8 @@ fn read_all_ways(disk: &mut Qcow2<MemoryFile>, bytes: &mut Bytes<'_>) {
     // An export reads everything and packs it, which is slow: not every time.
     if size <= MODEL_SIZE && bytes.byte().is_multiple_of(8) {
         let _ = export_raw(disk, &mut Counter(0));
-        let options = ExportOptions { compression_level: Some(1), ..ExportOptions::default() };
+        let packing = if bytes.byte() & 1 == 0 { ClusterPacking::Deflate(1) } else { ClusterPacking::Zstd };
+        let options = ExportOptions { packing: Some(packing), ..ExportOptions::default() };
         if let Ok(plan) = ExportPlan::new(disk, options) {
             let _ = plan.write(disk, &mut Counter(0));
         }

@@ -2,7 +2,8 @@
 
 use block::{BlockFile, Disk, MemoryFile, RawDisk};
 use qcow2::{
-    BackingFormat, BackingRef, CreateOptions, ExportOptions, ExportPlan, FileSink, Geometry, Header, Qcow2, create,
+    BackingFormat, BackingRef, ClusterPacking, CreateOptions, ExportOptions, ExportPlan, FileSink, Geometry, Header,
+    Qcow2, create,
 };
 use std::sync::OnceLock;
 
@@ -44,7 +45,8 @@ fn text() -> Vec<u8> {
 
 fn packed(cluster_bits: u32) -> Vec<u8> {
     let mut disk = RawDisk::new(MemoryFile::new(text())).expect("it is a disk");
-    let plan = ExportPlan::new(&mut disk, ExportOptions { cluster_bits, compression_level: Some(6) }).expect("it fits");
+    let options = ExportOptions { cluster_bits, packing: Some(ClusterPacking::Deflate(6)) };
+    let plan = ExportPlan::new(&mut disk, options).expect("it fits");
     let mut file = MemoryFile::default();
     let mut sink = FileSink::new(&mut file).expect("it is empty");
     plan.write(&mut disk, &mut sink).expect("there is room");

@@ -5,17 +5,15 @@ use crate::error::{Error, from_output};
 use crate::pack::Packer;
 use crate::progress::{Count, OnProgress, Progress, Ticker};
 use block::BlockError;
-use qcow2::{Backing, ExportOptions, ExportPlan, Sink, export_raw};
+use qcow2::{Backing, ClusterPacking, ExportOptions, ExportPlan, Sink, export_raw};
 use std::io::Write;
 use std::ops::ControlFlow;
 
 /// What the file is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExportFormat {
-    /// qcow2, version 3, clusters of 64 KiB.
-    Qcow2,
-    /// The same with clusters packed by deflate of this level, 1 to 9.
-    Qcow2Deflate(u32),
+    /// qcow2, version 3, clusters of 64 KiB, packed or not.
+    Qcow2(Option<ClusterPacking>),
     /// The disk's bytes, packed as a whole or not.
     Raw(Option<Packing>),
 }
@@ -30,10 +28,8 @@ pub fn export(
     on_progress: &mut OnProgress<'_>,
 ) -> Result<u64, Error> {
     match format {
-        ExportFormat::Qcow2 => qcow2(disk, ExportOptions::default(), out, on_progress),
-        ExportFormat::Qcow2Deflate(level) => {
-            let options = ExportOptions { compression_level: Some(level.clamp(1, 9)), ..ExportOptions::default() };
-            qcow2(disk, options, out, on_progress)
+        ExportFormat::Qcow2(packing) => {
+            qcow2(disk, ExportOptions { packing, ..ExportOptions::default() }, out, on_progress)
         }
         ExportFormat::Raw(packing) => raw(disk, packing, out, on_progress),
     }

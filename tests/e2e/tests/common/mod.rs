@@ -4,15 +4,21 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "only tests use it, and a failure fails the test")]
 
 pub mod files;
+pub mod packages;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use driver::thirtyfour::By;
 use driver::{Browser, Kind, LaunchOptions};
 use e2e::{Console, Workbench};
-use protocol::{DiskRequest, FilePath, InstanceId, JobId, PageRequest, ShareRequest, ShareWhat, State};
+use protocol::{
+    DiskRequest, ExportWhat, FilePath, InstanceId, JobId, Outcome, PageRequest, ShareRequest, ShareWhat, State,
+};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::future::Future;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,6 +37,15 @@ pub const RETURN: &str = "\u{e007}";
 pub fn run<F: Future<Output = ()>>(test: F) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(test);
+}
+
+/// Whether a test that takes minutes is to be run: this variable says so.
+pub fn is_wanted(variable: &str) -> bool {
+    let wanted = std::env::var_os(variable).is_some();
+    if !wanted {
+        eprintln!("skipped: it takes minutes; {variable}=1 has it run");
+    }
+    wanted
 }
 
 /// The built extension for this kind of browser.
@@ -104,6 +119,25 @@ impl Variant {
     pub async fn browser(&self) -> Browser {
         Browser::launch(LaunchOptions::new(self.kind, self.folder.path())).await.unwrap()
     }
+}
+
+/// All layers and images in a profile. Browsers keep the private file system's files under names of their own.
+pub fn disk_images(profile: &Path) -> Vec<PathBuf> {
+    let mut found = vec![];
+    for entry in fs::read_dir(profile).unwrap().flatten() {
+        let path = entry.path();
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() {
+            found.extend(disk_images(&path));
+        } else if kind.is_file() {
+            let mut magic = [0; 4];
+            let read = fs::File::open(&path).and_then(|mut file| file.read_exact(&mut magic));
+            if read.is_ok() && magic == *b"QFI\xfb" {
+                found.push(path);
+            }
+        }
+    }
+    found
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -228,6 +262,35 @@ pub async fn stop(workbench: &Workbench<'_>, id: &InstanceId) {
 /// What a command in the guest prints.
 pub async fn text(console: &mut Console<'_>, command: &str) -> String {
     console.exec(command, WORK).await.unwrap().text()
+}
+
+/// How much of an exported file is asked for at once, in bytes.
+const PIECE: u64 = 4 << 20;
+
+/// Writes what was exported to a file of the test.
+pub async fn exported(workbench: &Workbench<'_>, id: &InstanceId, what: ExportWhat, to: &Path) -> Outcome {
+    let request = DiskRequest::Export { id: id.clone(), snapshot: None, what };
+    let job = workbench.begin(request).await.unwrap();
+    let outcome = workbench.wait_for_job(&job, WORK).await.unwrap();
+    let file = outcome.file.clone().expect("a file");
+    let mut bytes = vec![];
+    while (bytes.len() as u64) < file.bytes {
+        let script = "
+            const [job, from, count] = arguments;
+            const root = await navigator.storage.getDirectory();
+            const file = await (await (await root.getDirectoryHandle('exports')).getFileHandle(job)).getFile();
+            const reader = new FileReader();
+            const read = new Promise((resolve) => (reader.onload = resolve));
+            reader.readAsDataURL(file.slice(from, from + count));
+            await read;
+            return reader.result.split(',')[1];";
+        let arguments = vec![json!(job), json!(bytes.len()), json!(PIECE)];
+        let piece = workbench.browser().eval_async(script, arguments).await.unwrap();
+        bytes.extend(STANDARD.decode(piece.as_str().unwrap()).unwrap());
+    }
+    fs::write(to, bytes).unwrap();
+    workbench.disks(DiskRequest::DismissJob(job)).await.unwrap();
+    outcome
 }
 
 /// SHA-256, as the guest's `sha256sum` prints it.

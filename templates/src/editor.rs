@@ -1,0 +1,122 @@
+use crate::draft::{Draft, HOSTS, NETWORKS, memories};
+use protocol::{CMDLINE_MAX, DESCRIPTION_MAX, ImageChoice, PageRequest, Plan, TITLE_MAX, TemplateId};
+use ui::{CheckField, FormDialog, SelectField, TextField, use_world};
+use web_sys::HtmlTextAreaElement;
+use yew::prelude::*;
+
+/// The most characters of lists of names.
+const LIST_MAX: usize = 2_000;
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct EditorProps {
+    /// The template that is changed; none for a new one.
+    pub(crate) id: Option<TemplateId>,
+    /// What is in the fields at first.
+    pub(crate) plan: Plan,
+    pub(crate) images: Vec<ImageChoice>,
+    pub(crate) on_close: Callback<()>,
+}
+
+/// Makes a template, or changes one.
+#[component]
+pub(crate) fn Editor(props: &EditorProps) -> Html {
+    let workbench = use_world();
+    let draft = use_state(|| Draft::of(&props.plan));
+    let busy = use_state(|| false);
+    let plan = draft.plan();
+    let on_confirm = {
+        let (workbench, id, busy) = (workbench.clone(), props.id.clone(), busy.setter());
+        let (plan, close) = (plan.clone(), props.on_close.clone());
+        Callback::from(move |()| {
+            let Ok(plan) = plan.clone() else { return };
+            busy.set(true);
+            let (busy, close) = (busy.clone(), close.clone());
+            workbench.ask(PageRequest::SaveTemplate { id: id.clone(), plan: Box::new(plan) }, move |_, well| {
+                busy.set(false);
+                if well {
+                    close.emit(());
+                }
+            });
+        })
+    };
+    let set = |change: fn(&mut Draft, String)| {
+        let draft = draft.clone();
+        Callback::from(move |text: String| {
+            let mut now = (*draft).clone();
+            change(&mut now, text);
+            draft.set(now);
+        })
+    };
+    let choose = |change: fn(&mut Draft, usize)| {
+        let draft = draft.clone();
+        Callback::from(move |at: usize| {
+            let mut now = (*draft).clone();
+            change(&mut now, at);
+            draft.set(now);
+        })
+    };
+    let images: Vec<AttrValue> = props.images.iter().map(|image| image.title.clone().into()).collect();
+    let image = props.images.iter().position(|image| image.id == draft.image).unwrap_or(0);
+    let choose_image = {
+        let (draft, images) = (draft.clone(), props.images.clone());
+        Callback::from(move |at: usize| {
+            if let Some(image) = images.get(at) {
+                draft.set(Draft { image: image.id.clone(), ..(*draft).clone() });
+            }
+        })
+    };
+    let sizes: Vec<AttrValue> = memories()
+        .into_iter()
+        .map(|size| size.map_or_else(|| "As in the options".to_owned(), ui::memory).into())
+        .collect();
+    let networks: Vec<AttrValue> = NETWORKS.iter().map(|text| AttrValue::from(*text)).collect();
+    let vanish = {
+        let draft = draft.clone();
+        Callback::from(move |ephemeral| draft.set(Draft { ephemeral, ..(*draft).clone() }))
+    };
+    let script = set(|draft, text| draft.script = text)
+        .reform(|event: InputEvent| event.target_unchecked_into::<HtmlTextAreaElement>().value());
+    let title = if props.id.is_some() { "Edit template" } else { "New template" };
+    let problem = workbench.problem.clone();
+    html! {
+        <FormDialog {title} confirm="Save" blocked={plan.is_err()} busy={*busy} {problem} {on_confirm}
+            on_cancel={props.on_close.clone()}>
+            <div class="editor">
+                <TextField id="title" label="Title" value={draft.title.clone()} max={TITLE_MAX} first=true
+                    oninput={set(|draft, text| draft.title = text)} />
+                <TextField id="description" label="Description" value={draft.description.clone()} max={DESCRIPTION_MAX}
+                    oninput={set(|draft, text| draft.description = text)} />
+                <div class="pair">
+                    <SelectField id="image" label="Image" options={images} chosen={image} onchoose={choose_image} />
+                    <SelectField id="memory" label="Memory" options={sizes} chosen={draft.memory}
+                        onchoose={choose(|draft, at| draft.memory = at)} />
+                </div>
+                <div class="pair">
+                    <SelectField id="network" label="It may reach" options={networks} chosen={draft.network}
+                        onchoose={choose(|draft, at| draft.network = at)} />
+                    <TextField id="workspace" label="Workspace in GiB" value={draft.workspace.clone()} max=10
+                        hint="Empty for none." oninput={set(|draft, text| draft.workspace = text)} />
+                </div>
+                if draft.network == HOSTS {
+                    <TextField id="hosts" label="Hosts" value={draft.hosts.clone()} max={LIST_MAX}
+                        hint="The browser is asked for leave on the network page."
+                        oninput={set(|draft, text| draft.hosts = text)} />
+                }
+                <TextField id="profiles" label="Profiles" value={draft.profiles.clone()} max={LIST_MAX}
+                    hint="Put in at the first start, in this order: such as git, nginx, nodejs-22, or your own."
+                    oninput={set(|draft, text| draft.profiles = text)} />
+                <div class="field">
+                    <label for="script">{ "First script" }</label>
+                    <textarea id="script" class="mono" rows="4" spellcheck="false" autocomplete="off" value={draft.script.clone()}
+                        aria-describedby="script-about" oninput={script} />
+                    <p id="script-about" class="field-about">{ "Run by a shell as root, once, after the profiles." }</p>
+                </div>
+                <TextField id="cmdline" label="Kernel command line" value={draft.cmdline.clone()} max={CMDLINE_MAX}
+                    hint="Added to what the image says." oninput={set(|draft, text| draft.cmdline = text)} />
+                <CheckField label="Vanishes when it ends" checked={draft.ephemeral} onchange={vanish}
+                    hint="The machine and its disks are removed as soon as it stops, or the browser is closed." />
+                if let Err(objection) = &plan { <p class="field-about bad" role="status">{ objection }</p> }
+            </div>
+        </FormDialog>
+    }
+}

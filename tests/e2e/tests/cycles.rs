@@ -1,0 +1,130 @@
+//! A machine that is started and stopped, or suspended and resumed, again and again leaves nothing behind: no memory, worker or lock.
+//!
+//! The popup is open all the time, so that the host page, which would else be closed with the last machine, is the same from the first cycle to
+//! the last. Memory is what the kernel says of all the browser's processes (proportional set size); looked at until the browser has collected
+//! its garbage. `CYCLES` and `LID_CYCLES` say how many cycles.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure fails the test")]
+
+mod common;
+
+use common::{BOOT, at_prompt, new_tab_besides, run};
+use driver::{Browser, Kind};
+use e2e::Workbench;
+use protocol::{InstanceId, PageRequest, State};
+use std::fs;
+use std::time::Duration;
+
+/// So many cycles, unless the environment says otherwise.
+const CYCLES: (&str, u32) = ("CYCLES", 5);
+const LID_CYCLES: (&str, u32) = ("LID_CYCLES", 3);
+/// So many go before memory is looked at: what the browser compiles and keeps comes with the first ones.
+const WARM_UP: u32 = 3;
+/// How much more memory there may be at the end, as a share of what there was.
+const MORE_MAX: f64 = 0.05;
+/// How long the browser may take to collect its garbage.
+const COLLECTED: Duration = Duration::from_secs(90);
+
+/// What is left when no machine runs.
+#[derive(Debug, PartialEq, Eq)]
+struct Left {
+    workers: usize,
+    locks: Vec<String>,
+}
+
+async fn left(browser: &Browser) -> Left {
+    let targets = browser.targets().await.unwrap();
+    let locks = "return (await navigator.locks.query()).held.map((lock) => lock.name).sort()";
+    let locks = browser.eval_async(locks, vec![]).await.unwrap();
+    Left {
+        workers: targets.iter().filter(|target| target.kind == "worker").count(),
+        locks: serde_json::from_value(locks).unwrap(),
+    }
+}
+
+/// The memory of all the browser's processes, in KiB.
+fn memory(browser: &Browser) -> u64 {
+    let of = |id: u32| {
+        // A process may end at any moment.
+        let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap_or_default();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or_default()
+    };
+    browser.processes().into_iter().map(of).sum()
+}
+
+/// The least memory that is seen until it does not get less any more for some looks, or is as little as wanted.
+async fn settled(browser: &Browser, wanted: u64) -> u64 {
+    let mut least = u64::MAX;
+    let mut steady = 0;
+    let looked = async || {
+        browser.eval("globalThis.gc?.()", vec![]).await?;
+        let now = memory(browser);
+        steady = if now < least { 0 } else { steady + 1 };
+        least = least.min(now);
+        Ok(least <= wanted || (wanted == 0 && steady > 20))
+    };
+    // That it stays more is what the test is about, and told there.
+    let _ = browser.wait_until("the memory to be given back", COLLECTED, looked).await;
+    least
+}
+
+async fn started(workbench: &Workbench<'_>, id: &InstanceId) {
+    workbench.call(&PageRequest::Start(id.clone())).await.unwrap();
+    workbench.wait_for_state(id, &[State::Running], BOOT).await.unwrap();
+}
+
+async fn start_and_stop(workbench: &Workbench<'_>, id: &InstanceId) {
+    started(workbench, id).await;
+    at_prompt(workbench, id).await;
+    workbench.call(&PageRequest::Stop(id.clone())).await.unwrap();
+    workbench.wait_for_state(id, &[State::Stopped], BOOT).await.unwrap();
+}
+
+async fn suspend_and_resume(workbench: &Workbench<'_>, id: &InstanceId) {
+    started(workbench, id).await;
+    workbench.call(&PageRequest::Suspend(id.clone())).await.unwrap();
+    workbench.wait_for_state(id, &[State::Suspended], BOOT).await.unwrap();
+}
+
+async fn cycles(kind: Kind, (variable, usual): (&str, u32), cycle: impl AsyncFn(&Workbench<'_>, &InstanceId)) {
+    let count = std::env::var(variable).map_or(usual, |text| text.parse().unwrap());
+    let browser = common::browser(kind).await;
+    browser.open("popup/index.html").await.unwrap();
+    let workbench = Workbench::here(&browser);
+    let (own, before) = (browser.tab().await.unwrap(), browser.tabs().await.unwrap());
+    let id = workbench.launch().await.unwrap();
+    let console = new_tab_besides(&browser, &before).await;
+    browser.switch_to(&console).await.unwrap();
+    browser.close_tab().await.unwrap();
+    browser.switch_to(&own).await.unwrap();
+    at_prompt(&workbench, &id).await;
+    workbench.call(&PageRequest::Stop(id.clone())).await.unwrap();
+    workbench.wait_for_state(&id, &[State::Stopped], BOOT).await.unwrap();
+    for _ in 0..WARM_UP {
+        cycle(&workbench, &id).await;
+    }
+    let (before, had) = (settled(&browser, 0).await, left(&browser).await);
+    for number in 1..=count {
+        cycle(&workbench, &id).await;
+        if number.is_multiple_of(10) {
+            println!("{kind}: {number} cycles, {} KiB", memory(&browser));
+        }
+    }
+    let most = (before as f64 * (1.0 + MORE_MAX)) as u64;
+    let after = settled(&browser, most).await;
+    let has = left(&browser).await;
+    println!("{kind}: {count} cycles: {before} KiB before, {after} KiB after; {has:?}");
+    assert_eq!(has, had, "something is left");
+    assert!(after <= most, "{before} KiB before, {after} KiB after {count} cycles");
+}
+
+#[test]
+fn starting_and_stopping_leaves_nothing_behind_in_chromium() {
+    run(cycles(Kind::Chromium, CYCLES, async |workbench, id| start_and_stop(workbench, id).await));
+}
+
+#[test]
+fn suspending_and_resuming_leaves_nothing_behind_in_chromium() {
+    run(cycles(Kind::Chromium, LID_CYCLES, async |workbench, id| suspend_and_resume(workbench, id).await));
+}
