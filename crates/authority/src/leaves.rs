@@ -1,12 +1,13 @@
 //! Certificates for the hosts in whose place the gateway answers.
 
-use crate::{Authority, AuthorityError, EARLY, Key, date, serial, written};
+use crate::{Authority, AuthorityError, EARLY, Key, NAME_MAX, date, serial, written};
 use p256::ecdsa::SigningKey;
 use p256::elliptic_curve::rand_core::OsRng;
 use p256::pkcs8::EncodePrivateKey;
 use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyUsagePurpose};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
+use rustls_rustcrypto::sign::ecdsa::EcdsaSigningKeyP256;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,8 +18,6 @@ const REMEMBERED: usize = 256;
 const DAYS: u64 = 90;
 /// A remembered one is used as long as this.
 const FRESH: Duration = Duration::from_secs(30 * 86_400);
-/// A common name is no longer (RFC 5280, appendix A.1, `ub-common-name`).
-const NAME_MAX: usize = 64;
 
 /// Those that were made, and their one key.
 pub(crate) struct Leaves {
@@ -67,7 +66,7 @@ impl Authority {
         let certificate = parameters.signed_by(key, &self.issuer).map_err(written)?;
         let chain = vec![certificate.der().clone(), CertificateDer::from(self.kept.certificate.clone())];
         let secret = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.leaves.pkcs8.clone()));
-        let signer = rustls_rustcrypto::provider().key_provider.load_private_key(secret);
-        signer.map(|signer| CertifiedKey::new(chain, signer)).map_err(|_| AuthorityError::Key)
+        let signer = EcdsaSigningKeyP256::try_from(&secret).map_err(|_| AuthorityError::Key)?;
+        Ok(CertifiedKey::new(chain, Arc::new(signer)))
     }
 }

@@ -8,9 +8,13 @@
 //!   machine has to trust.
 //! - [`Tls`] is one connection: bytes of the machine in, plain ones out, and back.
 //!
+//! What an authority may do is as little as its purpose allows: it signs certificates of servers, none of further authorities, and its key is in no
+//! certificate but its own. It can't be held to certain names, because the machine may ask for any.
+//!
 //! The crate knows neither a clock nor a browser: the time is told, random numbers for TLS are the platform's (`getrandom`).
 
 mod leaves;
+mod provider;
 mod tls;
 
 pub use tls::{Tls, TlsError};
@@ -18,8 +22,8 @@ pub use tls::{Tls, TlsError};
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{DerSignature, SigningKey};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose,
-    PublicKeyData, SerialNumber, SignatureAlgorithm,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod,
+    KeyUsagePurpose, PublicKeyData, SerialNumber, SignatureAlgorithm,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -31,7 +35,9 @@ use time::OffsetDateTime;
 /// How long the authority's certificate holds: longer than anybody keeps a machine without making it anew.
 const AUTHORITY_DAYS: u64 = 10 * 365;
 /// How far back certificates begin, for machines whose clock is behind.
-const EARLY: Duration = Duration::from_secs(2 * 86_400);
+const EARLY: Duration = Duration::from_secs(86_400);
+/// A common name is no longer, in characters (RFC 5280, appendix A.1, `ub-common-name`).
+const NAME_MAX: usize = 64;
 
 /// Why there can be no authority, or no certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -134,10 +140,13 @@ fn written(error: rcgen::Error) -> AuthorityError {
 fn own_parameters(machine: &str, key: &Key) -> CertificateParams {
     let mut parameters = CertificateParams::default();
     let mut name = DistinguishedName::new();
-    name.push(DnType::CommonName, format!("VM Workbench, for {machine} alone"));
+    let own: String = format!("VM Workbench, for {machine} alone").chars().take(NAME_MAX).collect();
+    name.push(DnType::CommonName, own);
     parameters.distinguished_name = name;
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    // Programs that look at it here too take its signature for servers only.
+    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     parameters.key_identifier_method = KeyIdMethod::PreSpecified(key.identifier());
     parameters
 }

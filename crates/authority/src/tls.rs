@@ -1,18 +1,19 @@
 //! TLS with the machine, which the gateway ends.
 
 use crate::Authority;
+use crate::provider::provider;
 use rustls::pki_types::UnixTime;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerConnection};
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{ServerConfig, version};
-use std::io::{Cursor, Read, Write};
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 
-/// As much plain text waits to be encrypted before no more is taken, in bytes.
-const WAITING: usize = 256 * 1024;
+/// As much waits to be sent before no more is taken, in bytes: a few records, for what is to be sent waits before it is encrypted too.
+const WAITING: usize = 64 * 1024;
 
 /// Why a connection can't go on.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -50,6 +51,9 @@ impl TimeProvider for Clock {
 pub struct Tls {
     connection: ServerConnection,
     output: Vec<u8>,
+    /// Nothing goes any more, either way.
+    failed: bool,
+    ended: bool,
 }
 
 fn failed(error: impl std::fmt::Display) -> TlsError {
@@ -59,19 +63,21 @@ fn failed(error: impl std::fmt::Display) -> TlsError {
 impl Tls {
     /// A connection that has just been made, in the place of `host`, which counts if the machine names none. `now` is the time since 1970.
     pub fn new(authority: &Arc<Authority>, host: &str, now: Duration) -> Result<Tls, TlsError> {
-        let provider = Arc::new(rustls_rustcrypto::provider());
-        let config = ServerConfig::builder_with_details(provider, Arc::new(Clock(now)))
+        let config = ServerConfig::builder_with_details(Arc::new(provider()), Arc::new(Clock(now)))
             .with_protocol_versions(&[&version::TLS13, &version::TLS12])
             .map_err(failed)?;
-        let resolver = Resolver { authority: authority.clone(), host: host.to_owned(), now };
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let resolver = Resolver { authority: authority.clone(), host, now };
         let mut config = config.with_no_client_auth().with_cert_resolver(Arc::new(resolver));
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // The order of suites is ours: what comes first is what an emulated processor is quickest at.
+        config.ignore_client_order = true;
         // Nothing outlives a connection.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         let mut connection = ServerConnection::new(Arc::new(config)).map_err(failed)?;
         connection.set_buffer_limit(Some(WAITING));
-        Ok(Tls { connection, output: vec![] })
+        Ok(Tls { connection, output: vec![], failed: false, ended: false })
     }
 
     /// The host that the machine has named.
@@ -80,30 +86,31 @@ impl Tls {
     }
 
     /// Bytes of the machine; plain ones are appended to `plain`. All are taken.
+    ///
+    /// After an error nothing more is understood or sent but [`Tls::output`], which tells the machine.
     pub fn input(&mut self, mut bytes: &[u8], plain: &mut Vec<u8>) -> Result<(), TlsError> {
-        while !bytes.is_empty() {
-            let mut cursor = Cursor::new(bytes);
-            let taken = self.connection.read_tls(&mut cursor).map_err(failed)?;
-            bytes = &bytes[taken..];
-            let state = self.connection.process_new_packets();
-            if state.is_err() {
-                // The machine is told why.
-                self.flush();
-            }
-            let ready = state.map_err(failed)?.plaintext_bytes_to_read();
+        while !(bytes.is_empty() || self.ended || self.failed) {
+            let taken = self.connection.read_tls(&mut bytes).map_err(failed)?;
+            let state = self.connection.process_new_packets().map_err(|error| {
+                self.failed = true;
+                failed(error)
+            })?;
             let from = plain.len();
-            plain.resize(from + ready, 0);
+            plain.resize(from + state.plaintext_bytes_to_read(), 0);
             self.connection.reader().read_exact(&mut plain[from..]).map_err(failed)?;
-            if taken == 0 {
-                break;
-            }
+            self.ended = state.peer_has_closed() || taken == 0;
         }
         Ok(())
     }
 
-    /// Plain bytes for the machine. Gives how many were taken.
+    /// Whether the machine has said that it sends no more.
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Plain bytes for the machine. Gives how many were taken: none while much waits to be sent.
     pub fn send(&mut self, plain: &[u8]) -> usize {
-        if self.output.len() >= WAITING {
+        if self.failed || self.output().len() >= WAITING {
             return 0;
         }
         // Writing to memory does not fail.

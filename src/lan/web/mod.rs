@@ -17,7 +17,7 @@ mod records;
 mod stream;
 
 use super::{Hub, now};
-use authority::{Authority, Tls};
+use authorities::Authorities;
 use js_sys::Uint8Array;
 use permit::Permit;
 use protocol::{Access, InstanceId};
@@ -25,11 +25,10 @@ use records::Records;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::sync::Arc;
 use stream::Stream;
 use vlan::gateway::Services;
 use vlan::gateway::tcp::{ConnId, TcpEvent};
-use vlan::http::{Event, HttpError, Response, Via};
+use vlan::http::{Event, HttpError, Via};
 use vlan::switch::PortId;
 use wasm_bindgen_futures::spawn_local;
 
@@ -40,20 +39,13 @@ const CAUGHT: [u16; 3] = [80, 443, 8080];
 /// The largest body of a request, in bytes. It is held until it is whole: not every browser can send one that is still coming.
 const BODY_MAX: u64 = 512 << 20;
 
-/// Why HTTPS is refused.
-fn no_https(host: &str) -> String {
-    format!(
-        "HTTPS can't be passed through to {host}. Ask for it by http://: the gateway fetches it by HTTPS. Or turn on HTTPS for this machine on the network page."
-    )
-}
-
 /// All machines' ways out.
 #[derive(Default)]
 pub struct Web {
     streams: RefCell<BTreeMap<ConnId, Rc<Stream>>>,
     permits: RefCell<BTreeMap<PortId, Permit>>,
-    /// Of machines whose HTTPS is read.
-    authorities: RefCell<BTreeMap<PortId, Arc<Authority>>>,
+    /// Who signs for the machines whose HTTPS is read.
+    authorities: Authorities,
     /// What was asked for.
     pub records: Records,
 }
@@ -61,7 +53,7 @@ pub struct Web {
 impl Web {
     /// A machine is there, or may reach something else than before.
     pub fn admit(&self, hub: &Rc<Hub>, at: PortId, id: &InstanceId, access: &Access) {
-        self.secure(hub, at, id, access.https);
+        self.authorities.want(hub, at, id, access.https);
         let permit = Permit::new(id.clone(), access);
         hub.lan.borrow_mut().gateway().set_outside(at, permit.names());
         self.permits.borrow_mut().insert(at, permit);
@@ -74,58 +66,7 @@ impl Web {
     /// A machine has gone.
     pub fn leave(&self, at: PortId) {
         self.permits.borrow_mut().remove(&at);
-        self.authorities.borrow_mut().remove(&at);
-    }
-
-    /// A machine's HTTPS is read from now on, or not any more: then its authority is forgotten.
-    fn secure(&self, hub: &Rc<Hub>, at: PortId, id: &InstanceId, on: bool) {
-        let had = self.authorities.borrow_mut().remove(&at);
-        let (hub, id) = (hub.clone(), id.clone());
-        if on {
-            spawn_local(async move {
-                let loaded = match had {
-                    Some(authority) => Ok(authority),
-                    None => authorities::load(&id, id.as_str()).await,
-                };
-                match loaded {
-                    Ok(authority) if hub.place(&id) == Some(at) || hub.web.permits.borrow().contains_key(&at) => {
-                        hub.web.authorities.borrow_mut().insert(at, authority);
-                    }
-                    Ok(_) => {}
-                    Err(problem) => crate::bridge::log(&problem.message),
-                }
-            });
-        } else if had.is_some() {
-            spawn_local(async move { authorities::forget(&id).await });
-        }
-    }
-
-    /// TLS for a connection of a machine, in the place of a host.
-    pub fn tls(&self, conn: ConnId, host: &str) -> Result<Tls, String> {
-        let authorities = self.authorities.borrow();
-        let authority = authorities.get(&conn.port).ok_or_else(|| no_https(host))?;
-        Tls::new(authority, host, authorities::unix()).map_err(|error| error.to_string())
-    }
-
-    /// What the gateway itself serves: the certificate that a machine has to trust.
-    fn own(&self, hub: &Hub, stream: &Stream, request: &vlan::http::Request) -> bool {
-        let gateway = hub.kept.plan().gateway().to_string();
-        let host = request.url.host_str().unwrap_or_default();
-        if !(host == "gateway.lan" || host == "gateway" || host == gateway) {
-            return false;
-        }
-        let mut http = stream.http.borrow_mut();
-        match (request.url.path(), self.authorities.borrow().get(&stream.conn.port)) {
-            ("/ca.crt", Some(authority)) => {
-                let (response, body) = Response::sentence(200, authority.pem().trim_end());
-                http.respond(&response);
-                http.body(&body);
-                http.finish();
-            }
-            ("/ca.crt", None) => http.refuse(404, &no_https("this machine")),
-            _ => http.refuse(404, "The gateway has /ca.crt and nothing else."),
-        }
-        true
+        self.authorities.leave(at);
     }
 
     /// Something has happened to a connection.
@@ -212,9 +153,9 @@ impl Web {
             let Some(event) = stream.http.borrow_mut().event() else { return some };
             some = true;
             match event {
-                Event::Request(request) if self.own(hub, stream, &request) => {}
+                Event::Request(request) if self.authorities.serve(hub, stream, &request) => {}
                 Event::Request(request) => self.begin(stream, request),
-                Event::Connect(host, port) => self.connect(hub, stream, host, port),
+                Event::Connect(host, port) => self.connect(stream, host, port),
                 Event::Body(bytes) => stream.body.borrow_mut().push(Uint8Array::from(&bytes[..])),
                 Event::BodyEnd => {
                     let request = stream.request.take();
@@ -229,17 +170,17 @@ impl Web {
     }
 
     /// A machine wants a tunnel to a host, for its own HTTPS.
-    fn connect(&self, hub: &Hub, stream: &Stream, host: String, port: u16) {
+    fn connect(&self, stream: &Stream, host: String, port: u16) {
         let place = format!("{host}:{port}");
-        let refused = match self.authorities.borrow().contains_key(&stream.conn.port) {
-            false => Some((501, no_https(&place))),
-            true => self
+        let refused = match self.authorities.of(stream.conn.port, &place) {
+            Err(why) => Some((501, why)),
+            Ok(_) => self
                 .check(stream.conn.port, &format!("https://{place}/"))
                 .err()
                 .map(|why| (403, format!("Not fetched: {why}."))),
         };
         match refused {
-            None => stream.tunnel(hub, host, port),
+            None => stream.grant_tunnel(host, port),
             Some((status, sentence)) => {
                 self.note(stream, "CONNECT", &place, Err(&sentence));
                 stream.http.borrow_mut().refuse(status, &sentence);
