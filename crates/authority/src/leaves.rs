@@ -70,3 +70,30 @@ impl Authority {
         Ok(CertifiedKey::new(chain, Arc::new(signer)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(1_800_000_000);
+
+    #[test]
+    fn a_certificate_is_made_once_and_anew_before_it_expires() {
+        let authority = Authority::new("alpine-1", &[7; 32], NOW).unwrap();
+        let leaf = |now| authority.leaf("example.org", now).unwrap();
+        let first = leaf(NOW);
+        assert!(Arc::ptr_eq(&first, &leaf(NOW + FRESH - Duration::from_secs(1))));
+        let second = leaf(NOW + FRESH);
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert!(Arc::ptr_eq(&second, &leaf(NOW + FRESH)));
+    }
+
+    #[test]
+    fn no_more_are_remembered_than_that_however_many_names_are_asked_for() {
+        let authority = Authority::new("alpine-1", &[7; 32], NOW).unwrap();
+        for number in 0..REMEMBERED + 10 {
+            authority.leaf(&format!("host-{number}.example.org"), NOW).unwrap();
+            assert!(authority.leaves.made.lock().unwrap().len() <= REMEMBERED);
+        }
+    }
+}

@@ -3,121 +3,213 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure fails the test")]
 
 mod common;
+#[path = "common/secure.rs"]
+mod secure;
 
-use authority::{Authority, Tls};
-use common::{BOOT, SOON, Variant, WORK, launched, run, text};
+use common::{BOOT, SOON, Variant, WORK, exported, launched, run, started, stop, sum, text};
 use driver::{Browser, Kind, LaunchOptions};
 use e2e::{Console, Workbench};
-use protocol::{Access, InstanceId, PageRequest, ProfileVerb};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, SystemTime};
+use protocol::{ExportWhat, InstanceId, PageRequest, ProfileVerb};
+use secure::SecureServer;
+use serde_json::{Value, json};
 
-fn now() -> Duration {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap()
+/// A name for this computer that every browser knows, and the guest only by its gateway.
+const HOST: &str = "shop.localhost";
+/// The guest is on the LAN.
+const ONLINE: &str = "n=0; until ping -c 1 -W 1 gateway.lan > /dev/null; do n=$((n+1)); [ $n -gt 600 ] && exit 1; usleep 100000; done 2> /dev/null";
+/// The gateway has a certificate for the guest.
+const SERVED: &str = "n=0; until wget -q -O - http://gateway.lan/ca.crt | grep -q BEGIN; do n=$((n+1)); [ $n -gt 100 ] && exit 1; usleep 100000; done 2> /dev/null";
+
+/// The browser's own question for leave can't be answered by a test: here the user has said yes. Nor does it know who has signed for the server.
+async fn browser(variant: &Variant, kind: Kind) -> Browser {
+    let manifest = std::fs::read_to_string(variant.path("manifest.json")).unwrap();
+    let mut manifest: Value = serde_json::from_str(&manifest).unwrap();
+    manifest["host_permissions"].as_array_mut().unwrap().push(format!("*://{HOST}/*").into());
+    std::fs::write(variant.path("manifest.json"), manifest.to_string()).unwrap();
+    let options = LaunchOptions { extension_tabs: true, insecure: true, ..LaunchOptions::new(kind, variant.path("")) };
+    Browser::launch(options).await.unwrap()
 }
 
-/// A web server that speaks HTTPS only, with a certificate of its own.
-fn secure_server() -> u16 {
-    let authority = Authority::new("test", &[9; 32], now()).unwrap();
-    let listener = TcpListener::bind(("127.0.0.2", 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let authority = authority.clone();
-            thread::spawn(move || serve(stream, &authority));
-        }
-    });
-    port
-}
-
-fn serve(mut stream: TcpStream, authority: &Arc<Authority>) -> Option<()> {
-    let mut tls = Tls::new(authority, "127.0.0.2", now()).ok()?;
-    let (mut plain, mut bytes) = (vec![], [0; 16_384]);
-    while !plain.windows(4).any(|end| end == b"\r\n\r\n") {
-        let count = stream.read(&mut bytes).ok().filter(|count| *count > 0)?;
-        tls.input(&bytes[..count], &mut plain).ok()?;
-        let sealed = tls.output().to_vec();
-        stream.write_all(&sealed).ok()?;
-        tls.sent(sealed.len());
+/// Waits until the page shows this.
+async fn shows(browser: &Browser, wanted: &str) {
+    let now = async || browser.eval("return document.body.innerText", vec![]).await;
+    let there = async || Ok(now().await?.as_str().is_some_and(|text| text.contains(wanted)));
+    if let Err(error) = browser.wait_until(&format!("{wanted:?} on the page"), SOON, there).await {
+        panic!("{error}\n{}", now().await.unwrap());
     }
-    let path = String::from_utf8_lossy(&plain).split(' ').nth(1)?.to_owned();
-    let body = format!("secure {path}\n");
-    tls.send(
-        format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).as_bytes(),
-    );
-    tls.close();
-    let sealed = tls.output().to_vec();
-    stream.write_all(&sealed).ok()
 }
 
-async fn allow(workbench: &Workbench<'_>, id: &InstanceId, https: bool, port: u16) {
-    let access = Access { web: false, https, hosts: vec![format!("127.0.0.2:{port}")] };
-    workbench.call(&PageRequest::SetAccess(id.clone(), access)).await.unwrap();
+/// Turns HTTPS on or off as the user does, on the network page.
+async fn switch(browser: &Browser, words: &str) {
+    browser.click("button", "Change… what alpine-1 may reach").await.unwrap();
+    browser.click("checkbox", "HTTPS of the machine’s own").await.unwrap();
+    browser.click("button", "Allow").await.unwrap();
+    shows(browser, words).await;
 }
 
-/// What the guest is answered by HTTPS through the proxy, by its TLS program alone: the connection is a program's input and output.
-async fn tunneled(console: &mut Console<'_>, port: u16, path: &str) -> String {
+/// What BusyBox's wget of the guest gets, which has `ssl_client` check the certificate; and how it ended.
+async fn wget(console: &mut Console<'_>, arguments: &str) -> (String, u8) {
+    let done = console.exec(&format!("wget -q -T 60 -O - {arguments} 2>&1"), WORK).await.unwrap();
+    (done.text(), done.status)
+}
+
+/// What the guest is answered by HTTPS through the proxy, which BusyBox's wget can't ask: its TLS program alone does, in the tunnel.
+async fn tunneled(console: &mut Console<'_>, port: u16, request: &str) -> String {
     let program = format!(
         "cat > /tmp/tunnel <<'END'\n#!/bin/sh
-printf 'CONNECT 127.0.0.2:{port} HTTP/1.1\\r\\nHost: 127.0.0.2:{port}\\r\\n\\r\\n'
+printf 'CONNECT {HOST}:{port} HTTP/1.1\\r\\nHost: {HOST}:{port}\\r\\n\\r\\n'
 read -r _ status _; echo \"tunnel $status\" > /tmp/said
 while read -r line; do [ \"$line\" = \"$(printf '\\r')\" ] && break; done
 [ $status = 200 ] || exit 1
 exec 3<&0
-printf 'GET {path} HTTP/1.0\\r\\nHost: 127.0.0.2:{port}\\r\\n\\r\\n' | ssl_client -s 3 -n shop.example.org >> /tmp/said 2>> /tmp/said
+printf '{request}\\r\\n\\r\\n' | ssl_client -s 3 -n {HOST} >> /tmp/said 2>> /tmp/said
 END
 chmod +x /tmp/tunnel; rm -f /tmp/said; nc gateway.lan 3128 -e /tmp/tunnel; cat /tmp/said"
     );
     text(console, &program).await
 }
 
-async fn journey(kind: Kind) {
-    let port = secure_server();
-    let variant = Variant::of(kind);
-    let manifest = std::fs::read_to_string(variant.path("manifest.json")).unwrap();
-    let mut manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
-    manifest["host_permissions"].as_array_mut().unwrap().push("*://127.0.0.2/*".into());
-    std::fs::write(variant.path("manifest.json"), manifest.to_string()).unwrap();
-    let mut options = LaunchOptions::new(kind, variant.path(""));
-    (options.extension_tabs, options.insecure) = (true, true);
-    let browser = Browser::launch(options).await.unwrap();
-    let workbench = Workbench::open(&browser).await.unwrap();
-    let (id, mut console) = launched(&workbench).await;
-    let online = "n=0; until ping -c 1 -W 1 gateway.lan > /dev/null; do n=$((n+1)); [ $n -gt 600 ] && exit 1; usleep 100000; done 2> /dev/null";
-    assert_eq!(console.exec(online, BOOT).await.unwrap().status, 0, "the network did not come up");
+/// The private key of a machine's authority, as it is kept: numbers with commas between them.
+async fn key(browser: &Browser, id: &InstanceId) -> Option<String> {
+    let script = "
+        try {
+            const root = await navigator.storage.getDirectory();
+            const folder = await (await root.getDirectoryHandle('instances')).getDirectoryHandle(arguments[0]);
+            const file = await (await folder.getFileHandle('authority.json')).getFile();
+            return JSON.parse(await file.text()).key.join(',');
+        } catch (error) { if (error.name === 'NotFoundError') return null; throw error; }";
+    browser.eval_async(script, vec![json!(id)]).await.unwrap().as_str().map(str::to_owned)
+}
 
-    // Without the user's choice there is a sentence.
-    allow(&workbench, &id, false, port).await;
-    assert_eq!(tunneled(&mut console, port, "/x").await, "tunnel 501\n");
+/// Waits until a machine has an authority, or none.
+async fn wait_for_key(browser: &Browser, id: &InstanceId, there: bool) -> Option<String> {
+    let so = async || Ok(key(browser, id).await.is_some() == there);
+    browser.wait_until(&format!("a key to be there: {there}"), SOON, so).await.unwrap();
+    key(browser, id).await
+}
+
+/// The key as whoever has it might write it: its bytes, numbers, hexadecimal and base64.
+fn forms(key: &str) -> Vec<Vec<u8>> {
+    use base64::prelude::{BASE64_STANDARD as STANDARD, Engine};
+    let bytes: Vec<u8> = key.split(',').map(|byte| byte.parse().unwrap()).collect();
+    assert_eq!(bytes.len(), 32);
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    // The last digits of base64 depend on what follows.
+    let base64 = STANDARD.encode(&bytes[..30]);
+    vec![bytes, key.into(), hex.into(), base64.into()]
+}
+
+/// All files of the extension that have one of these in them: the catalog, machines' disks and what they share, and everything else.
+async fn files_with(browser: &Browser, needles: &[Vec<u8>]) -> Vec<String> {
+    let script = "
+        const needles = arguments[0].map((needle) => new Uint8Array(needle));
+        const has = (bytes, needle) => {
+            for (let at = bytes.indexOf(needle[0]); at >= 0; at = bytes.indexOf(needle[0], at + 1))
+                if (needle.every((byte, more) => bytes[at + more] === byte)) return true;
+            return false;
+        };
+        const found = [];
+        const walk = async (folder, path) => {
+            for await (const [name, handle] of folder.entries()) {
+                if (handle.kind === 'directory') { await walk(handle, `${path}${name}/`); continue; }
+                const file = await handle.getFile();
+                const overlap = 200;
+                for (let from = 0; from < file.size; from += 16 << 20) {
+                    const bytes = new Uint8Array(await file.slice(from, from + (16 << 20) + overlap).arrayBuffer());
+                    if (needles.some((needle) => has(bytes, needle))) { found.push(path + name); break; }
+                }
+            }
+        };
+        await walk(await navigator.storage.getDirectory(), '');
+        return found.sort();";
+    let found = browser.eval_async(script, vec![json!(needles)]).await.unwrap();
+    serde_json::from_value(found).unwrap()
+}
+
+async fn journey(kind: Kind) {
+    let server = SecureServer::start(HOST);
+    let site = format!("https://{HOST}:{}", server.port);
+    let variant = Variant::of(kind);
+    let browser = browser(&variant, kind).await;
+    browser.open("network/index.html").await.unwrap();
+    let workbench = Workbench::here(&browser);
+    let (id, mut console) = launched(&workbench).await;
+    assert_eq!(console.exec(ONLINE, BOOT).await.unwrap().status, 0, "the network did not come up");
+    browser.click("button", "Change… what alpine-1 may reach").await.unwrap();
+    browser.type_into("textbox", "These hosts", &format!("{HOST}:{}", server.port)).await.unwrap();
+    browser.click("button", "Allow").await.unwrap();
+    let off = format!("Packages, {HOST}:{}", server.port);
+    shows(&browser, &off).await;
+
+    // Without the user's choice there is a sentence, and no key.
+    let request = "GET /x HTTP/1.0";
+    assert_eq!(tunneled(&mut console, server.port, request).await, "tunnel 501\n");
+    let (said, status) = wget(&mut console, &site).await;
+    assert_ne!(status, 0, "{said}");
+    shows(&browser, &format!("HTTPS can't be passed through to {HOST}. Ask for it by http://")).await;
     let refused = workbench.profile(&id, ProfileVerb::Apply, "https", WORK).await.unwrap();
     assert!(matches!(refused.ended, Some(Err(_))), "{refused:?}");
+    assert_eq!((key(&browser, &id).await, server.asked()), (None, 0));
 
     // With it, the machine has to trust the authority first.
-    allow(&workbench, &id, true, port).await;
-    let served = "n=0; until wget -q -O - http://gateway.lan/ca.crt | grep -q BEGIN; do n=$((n+1)); [ $n -gt 100 ] && exit 1; usleep 100000; done";
-    assert_eq!(console.exec(served, SOON).await.unwrap().status, 0, "the gateway has no certificate");
-    let untrusted = console.exec("wget -q -O - https://gateway.lan/ca.crt", SOON).await.unwrap();
-    assert_ne!(untrusted.status, 0, "{}", untrusted.text());
+    switch(&browser, &format!("{off}; HTTPS")).await;
+    assert_eq!(console.exec(SERVED, SOON).await.unwrap().status, 0, "the gateway has no certificate");
+    let (said, status) = wget(&mut console, &format!("{site}/x")).await;
+    assert_ne!(status, 0, "{said}");
+    shows(&browser, "TLS with the machine failed: received fatal alert").await;
     let applied = workbench.profile(&id, ProfileVerb::Apply, "https", WORK).await.unwrap();
     assert!(matches!(applied.ended, Some(Ok(()))), "{applied:?}");
-    let own = text(&mut console, "wget -q -O - https://gateway.lan/ca.crt").await;
-    assert!(own.starts_with("-----BEGIN CERTIFICATE-----"), "{own}");
-    let answer = tunneled(&mut console, port, "/a?b").await;
-    assert!(answer.starts_with("tunnel 200\nHTTP/1.1 200") && answer.ends_with("secure /a?b\n"), "{answer}");
-    // What it may reach is judged as ever.
+    let own = wget(&mut console, "https://gateway.lan/ca.crt").await;
+    assert!(own.1 == 0 && own.0.starts_with("-----BEGIN CERTIFICATE-----"), "{own:?}");
+    assert_eq!(wget(&mut console, &format!("{site}/a?b")).await, ("GET /a?b\n".to_owned(), 0));
+    shows(&browser, &format!("GET {site}/a?b")).await;
+    let posted = wget(&mut console, &format!("--post-data hello {site}/post")).await;
+    assert_eq!(posted, ("POST /post hello\n".to_owned(), 0));
+    let size = 3_000_000;
+    let got = text(&mut console, &format!("wget -q -O - {site}/bytes/{size} | sha256sum")).await;
+    assert_eq!(got.split(' ').next().unwrap(), sum(&secure::bytes(size)));
+    let answer = tunneled(&mut console, server.port, "GET /t HTTP/1.0").await;
+    assert!(answer.starts_with("tunnel 200\nHTTP/1.1 200") && answer.ends_with("GET /t\n"), "{answer}");
+
+    // What it may reach is judged as ever, whatever the tunnel was made for.
     let ask = "printf 'CONNECT 192.168.0.1:443 HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | nc -w 10 gateway.lan 3128";
     assert!(text(&mut console, ask).await.starts_with("HTTP/1.1 403"));
+    let other = tunneled(&mut console, server.port, "GET /t HTTP/1.0\\r\\nHost: 192.168.0.1").await;
+    assert!(other.starts_with("tunnel 200\nHTTP/1.1 403"), "{other}");
 
-    // Another machine's authority is another one, and this machine's is gone when HTTPS is off.
-    allow(&workbench, &id, false, port).await;
-    assert_eq!(tunneled(&mut console, port, "/x").await, "tunnel 501\n");
-    allow(&workbench, &id, true, port).await;
-    assert_eq!(console.exec(served, SOON).await.unwrap().status, 0);
-    let anew = console.exec("wget -q -O - https://gateway.lan/ca.crt", SOON).await.unwrap();
-    assert_ne!(anew.status, 0, "{}", anew.text());
+    // Its key is in one place: not in the guest, the catalog or what is exported.
+    let secret = key(&browser, &id).await.expect("a key");
+    let needles = forms(&secret);
+    stop(&workbench, &id).await;
+    assert_eq!(files_with(&browser, &needles).await, [format!("instances/{id}/authority.json")]);
+    let folder = tempfile::tempdir().unwrap();
+    let machine = folder.path().join("machine.tar");
+    exported(&workbench, &id, ExportWhat::Machine, &machine).await;
+    let machine = std::fs::read(machine).unwrap();
+    let has = |needle: &[u8]| machine.windows(needle.len()).any(|part| part == needle);
+    assert!(has(b"machine.json") && !has(b"authority.json") && !needles.iter().any(|needle| has(needle)));
+    // It is the same one after a start, so the machine still trusts it.
+    let mut console = started(&workbench, &id).await;
+    assert_eq!(console.exec(ONLINE, BOOT).await.unwrap().status, 0);
+    assert_eq!(console.exec(SERVED, SOON).await.unwrap().status, 0);
+    assert_eq!(wget(&mut console, &format!("{site}/again")).await, ("GET /again\n".to_owned(), 0));
+
+    // When it is off, the key is gone; when it is on again, it is another one.
+    switch(&browser, &off).await;
+    wait_for_key(&browser, &id, false).await;
+    assert_eq!(tunneled(&mut console, server.port, request).await, "tunnel 501\n");
+    switch(&browser, &format!("{off}; HTTPS")).await;
+    assert_ne!(wait_for_key(&browser, &id, true).await, Some(secret));
+    assert_eq!(console.exec(SERVED, SOON).await.unwrap().status, 0);
+    assert_ne!(wget(&mut console, &site).await.1, 0);
+
+    // It goes with the machine.
+    let second = forms(&key(&browser, &id).await.unwrap());
+    stop(&workbench, &id).await;
+    workbench.call(&PageRequest::Delete(id.clone())).await.unwrap();
+    wait_for_key(&browser, &id, false).await;
+    let none: [&str; 0] = [];
+    assert_eq!(files_with(&browser, &[needles, second].concat()).await, none);
 }
 
 #[test]
