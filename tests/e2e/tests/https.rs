@@ -13,8 +13,10 @@ use protocol::{ExportWhat, InstanceId, PageRequest, ProfileVerb};
 use secure::SecureServer;
 use serde_json::{Value, json};
 
-/// A name for this computer that every browser knows, and the guest only by its gateway.
+/// A name for this computer that every browser knows, and the guest itself does as well: so its list of hosts says that it is somewhere outside.
 const HOST: &str = "shop.localhost";
+/// Where the guest believes it to be: an address of nobody's (RFC 5737).
+const PLACE: &str = "198.51.100.7";
 /// The guest is on the LAN.
 const ONLINE: &str = "n=0; until ping -c 1 -W 1 gateway.lan > /dev/null; do n=$((n+1)); [ $n -gt 600 ] && exit 1; usleep 100000; done 2> /dev/null";
 /// The gateway has a certificate for the guest.
@@ -39,17 +41,25 @@ async fn shows(browser: &Browser, wanted: &str) {
     }
 }
 
-/// Turns HTTPS on or off as the user does, on the network page.
-async fn switch(browser: &Browser, words: &str) {
+/// Turns HTTPS on or off as the user does, on the network page; `words` is what the page says of the machine then.
+async fn switch(browser: &Browser, on: bool, words: &str) {
     browser.click("button", "Change… what alpine-1 may reach").await.unwrap();
-    browser.click("checkbox", "HTTPS of the machine’s own").await.unwrap();
+    let tick = browser.by_role("checkbox", "HTTPS of the machine’s own").await.unwrap();
+    assert_eq!(tick.is_selected().await.unwrap(), !on);
+    tick.click().await.unwrap();
+    assert_eq!(tick.is_selected().await.unwrap(), on);
     browser.click("button", "Allow").await.unwrap();
-    shows(browser, words).await;
+    let cells = "return [...document.querySelectorAll('td')].map((cell) => cell.innerText.trim())";
+    let there = async || {
+        let cells = browser.eval(cells, vec![]).await?;
+        Ok(cells.as_array().is_some_and(|cells| cells.contains(&json!(words))))
+    };
+    browser.wait_until(&format!("a cell with {words:?}"), SOON, there).await.unwrap();
 }
 
 /// What BusyBox's wget of the guest gets, which has `ssl_client` check the certificate; and how it ended.
 async fn wget(console: &mut Console<'_>, arguments: &str) -> (String, u8) {
-    let done = console.exec(&format!("wget -q -T 60 -O - {arguments} 2>&1"), WORK).await.unwrap();
+    let done = console.exec(&format!("wget -q -T 150 -O - {arguments} 2>&1"), WORK).await.unwrap();
     (done.text(), done.status)
 }
 
@@ -135,6 +145,7 @@ async fn journey(kind: Kind) {
     let workbench = Workbench::here(&browser);
     let (id, mut console) = launched(&workbench).await;
     assert_eq!(console.exec(ONLINE, BOOT).await.unwrap().status, 0, "the network did not come up");
+    text(&mut console, &format!("echo {PLACE} {HOST} >> /etc/hosts")).await;
     browser.click("button", "Change… what alpine-1 may reach").await.unwrap();
     browser.type_into("textbox", "These hosts", &format!("{HOST}:{}", server.port)).await.unwrap();
     browser.click("button", "Allow").await.unwrap();
@@ -146,13 +157,13 @@ async fn journey(kind: Kind) {
     assert_eq!(tunneled(&mut console, server.port, request).await, "tunnel 501\n");
     let (said, status) = wget(&mut console, &site).await;
     assert_ne!(status, 0, "{said}");
-    shows(&browser, &format!("HTTPS can't be passed through to {HOST}. Ask for it by http://")).await;
+    shows(&browser, &format!("HTTPS can't be passed through to {PLACE}. Ask for it by http://")).await;
     let refused = workbench.profile(&id, ProfileVerb::Apply, "https", WORK).await.unwrap();
     assert!(matches!(refused.ended, Some(Err(_))), "{refused:?}");
     assert_eq!((key(&browser, &id).await, server.asked()), (None, 0));
 
     // With it, the machine has to trust the authority first.
-    switch(&browser, &format!("{off}; HTTPS")).await;
+    switch(&browser, true, &format!("{off}; HTTPS")).await;
     assert_eq!(console.exec(SERVED, SOON).await.unwrap().status, 0, "the gateway has no certificate");
     let (said, status) = wget(&mut console, &format!("{site}/x")).await;
     assert_ne!(status, 0, "{said}");
@@ -195,10 +206,10 @@ async fn journey(kind: Kind) {
     assert_eq!(wget(&mut console, &format!("{site}/again")).await, ("GET /again\n".to_owned(), 0));
 
     // When it is off, the key is gone; when it is on again, it is another one.
-    switch(&browser, &off).await;
+    switch(&browser, false, &off).await;
     wait_for_key(&browser, &id, false).await;
     assert_eq!(tunneled(&mut console, server.port, request).await, "tunnel 501\n");
-    switch(&browser, &format!("{off}; HTTPS")).await;
+    switch(&browser, true, &format!("{off}; HTTPS")).await;
     assert_ne!(wait_for_key(&browser, &id, true).await, Some(secret));
     assert_eq!(console.exec(SERVED, SOON).await.unwrap().status, 0);
     assert_ne!(wget(&mut console, &site).await.1, 0);

@@ -118,6 +118,11 @@ proptest! {
         }
         prop_assert!(fed(&mut tls(), &bytes, step).0.is_empty());
     }
+}
+
+proptest! {
+    // Each is a whole handshake.
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn what_was_changed_on_its_way_is_not_read(
