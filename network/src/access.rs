@@ -16,12 +16,13 @@ pub(crate) fn words(access: &Access) -> String {
         1 => Some(access.hosts[0].clone()),
         count => Some(format!("{count} hosts")),
     };
-    match (access.web, hosts) {
+    let reached = match (access.web, hosts) {
         (true, Some(hosts)) => format!("The web, {hosts}"),
         (true, None) => "The web".to_owned(),
         (false, Some(hosts)) => format!("Packages, {hosts}"),
         (false, None) => "Packages only".to_owned(),
-    }
+    };
+    if access.https { format!("{reached}; HTTPS") } else { reached }
 }
 
 /// The hosts in a text with blanks or commas between them.
@@ -42,10 +43,11 @@ pub(crate) fn AccessDialog(props: &AccessDialogProps) -> Html {
     let workbench = use_world();
     let Instance { id, name, access, .. } = &props.instance;
     let web = use_state(|| access.web);
+    let https = use_state(|| access.https);
     let text = use_state(|| access.hosts.join(", "));
     let busy = use_state(|| false);
     let problem = use_state(|| None::<Problem>);
-    let wanted = Access { web: *web, hosts: hosts(&text) };
+    let wanted = Access { web: *web, https: *https, hosts: hosts(&text) };
     let objection = wanted.check().err().map(|error| AttrValue::from(error.to_string()));
     let blocked = objection.is_some();
     let on_confirm = {
@@ -72,13 +74,15 @@ pub(crate) fn AccessDialog(props: &AccessDialogProps) -> Html {
             });
         })
     };
-    let (on_web, on_text) = (web.setter(), text.setter());
+    let (on_web, on_https, on_text) = (web.setter(), https.setter(), text.setter());
     html! {
         <FormDialog title={format!("What may {name} reach?")} confirm="Allow" {blocked} busy={*busy}
             problem={(*problem).clone()} {on_confirm} on_cancel={props.on_close.clone()}
             text="Package mirrors always. The extension fetches the rest for it, without your cookies; the browser may ask you for leave.">
             <CheckField label="The public web" checked={*web} onchange={Callback::from(move |on| on_web.set(on))}
                 hint="Every site on the internet, by HTTP. Not this computer, and not your home or office network." />
+            <CheckField label="HTTPS of the machine’s own" checked={*https} onchange={Callback::from(move |on| on_https.set(on))}
+                hint="The gateway reads it in the place of every site, with certificates of an authority made for this machine alone. Its key stays in this browser and goes with the machine. Apply the profile “https” in the machine, which makes it trust them." />
             <TextField id="hosts" label="These hosts" value={(*text).clone()} max={HOSTS_MAX} {objection}
                 hint="Also ones on this computer or your network, such as 192.168.0.7:8080"
                 oninput={Callback::from(move |now| on_text.set(now))} />
@@ -97,9 +101,14 @@ mod tests {
 
     #[test]
     fn access_in_words() {
-        let access = |web, hosts: &[&str]| Access { web, hosts: hosts.iter().map(|host| (*host).to_owned()).collect() };
+        let access = |web, hosts: &[&str]| Access {
+            web,
+            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+            ..Access::default()
+        };
         assert_eq!(words(&access(false, &[])), "Packages only");
         assert_eq!(words(&access(false, &["a.org"])), "Packages, a.org");
         assert_eq!(words(&access(true, &["a.org", "b.org"])), "The web, 2 hosts");
+        assert_eq!(words(&Access { https: true, ..Access::default() }), "Packages only; HTTPS");
     }
 }

@@ -75,10 +75,10 @@ mod tests {
     #[test]
     fn hosts_become_patterns_without_ports() {
         let of = |hosts: &[&str]| {
-            patterns(&Access { web: false, hosts: hosts.iter().map(|host| (*host).to_owned()).collect() })
+            patterns(&Access { hosts: hosts.iter().map(|host| (*host).to_owned()).collect(), ..Access::default() })
         };
         assert_eq!(of(&["example.org", "127.0.0.1:8080"]), ["*://example.org/*", "*://127.0.0.1/*"]);
         assert_eq!(of(&["[::1]:80", "::1", "*.example.org"]), ["*://[::1]/*", "*://[::1]/*", "*://*.example.org/*"]);
-        assert_eq!(patterns(&Access { web: true, hosts: vec!["nas".to_owned()] }), ["*://*/*"]);
+        assert_eq!(patterns(&Access { web: true, hosts: vec!["nas".to_owned()], ..Access::default() }), ["*://*/*"]);
     }
 }

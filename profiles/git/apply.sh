@@ -1,1 +1,2 @@
-# Its packages are all that there is to it.
+# The user's own settings, if there are any, say what they say.
+[ -e "$root/etc/gitconfig" ] || put gitconfig /etc/gitconfig

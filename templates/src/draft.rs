@@ -83,8 +83,8 @@ impl Draft {
             }
         };
         let access = match self.network {
-            1 => Access { web: true, hosts: parts(&self.hosts) },
-            HOSTS => Access { web: false, hosts: parts(&self.hosts) },
+            1 => Access { web: true, hosts: parts(&self.hosts), ..Access::default() },
+            HOSTS => Access { hosts: parts(&self.hosts), ..Access::default() },
             _ => Access::default(),
         };
         let confined = match self.network {
@@ -147,7 +147,7 @@ mod tests {
             memory: Some(MemoryMib::DEFAULT),
             profiles: vec![Name::try_from("git").unwrap(), Name::try_from("nginx").unwrap()],
             workspace: Some(1 << 29),
-            access: Access { web: false, hosts: vec!["a.org".to_owned(), "b.org:80".to_owned()] },
+            access: Access { hosts: vec!["a.org".to_owned(), "b.org:80".to_owned()], ..Access::default() },
             ..Plan::plain("Mine", "", TemplateId::try_from("alpine-3.20".to_owned()).unwrap())
         }
     }
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn a_template_comes_back_from_the_fields() {
         let confined = |confined| Plan { confined, access: Access::default(), ..plan() };
-        let web = Plan { access: Access { web: true, hosts: vec![] }, memory: None, workspace: None, ..plan() };
+        let web = Plan { access: Access { web: true, ..Access::default() }, memory: None, workspace: None, ..plan() };
         for plan in [plan(), web, confined(Confined::Isolated), confined(Confined::Blocked)] {
             assert_eq!(Draft::of(&plan).plan(), Ok(plan));
         }

@@ -26,7 +26,7 @@ fn mirror(instances: Vec<Instance>) -> Mirror {
     let plan = Plan {
         memory: Some(MemoryMib::DEFAULT),
         cmdline: "quiet".to_owned(),
-        access: Access { web: true, hosts: vec![] },
+        access: Access { web: true, ..Access::default() },
         workspace: Some(1 << 30),
         ..Plan::plain("Mine", "", template.clone())
     };

@@ -32,7 +32,7 @@ fn applied(version: &str, reason: Reason) -> Option<(MarkState, String, Reason)>
 #[test]
 fn the_catalog_is_right() {
     let profiles: Vec<_> = catalog().iter().map(|bundle| bundle.profile().clone()).collect();
-    assert_eq!(profiles.len(), 9);
+    assert_eq!(profiles.len(), 10);
     for profile in &profiles {
         profile::order(&profile.name, &profiles, &[]).unwrap();
     }

@@ -17,6 +17,9 @@ pub struct Access {
     /// All of the public internet.
     #[serde(default)]
     pub web: bool,
+    /// HTTPS too: the gateway answers in the place of whichever host, with certificates of an authority that is this machine's alone.
+    #[serde(default)]
+    pub https: bool,
     /// These hosts, private ones too: a name or an address, with `:PORT` behind it for one port only, or `*.` and a name for all below it.
     #[serde(default)]
     pub hosts: Vec<String>,
@@ -206,7 +209,7 @@ mod tests {
     use super::*;
 
     fn check(hosts: &[&str]) -> Result<(), AccessError> {
-        Access { web: false, hosts: hosts.iter().map(|host| (*host).to_owned()).collect() }.check()
+        Access { hosts: hosts.iter().map(|host| (*host).to_owned()).collect(), ..Access::default() }.check()
     }
 
     #[test]

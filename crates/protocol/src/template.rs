@@ -295,7 +295,7 @@ mod tests {
             (Plan { cmdline: "\"workbench.hostname=x\"".to_owned(), ..plan() }, "workbench.hostname"),
             (Plan { profiles: vec![Name::try_from("git").unwrap(); 2], ..plan() }, "profiles"),
             (Plan { script: "x".repeat(FIRST_SCRIPT_MAX + 1), ..plan() }, "8 KiB"),
-            (Plan { access: Access { web: false, hosts: vec!["a b".to_owned()] }, ..plan() }, "a b"),
+            (Plan { access: Access { hosts: vec!["a b".to_owned()], ..Access::default() }, ..plan() }, "a b"),
             (Plan { workspace: Some(1), ..plan() }, "workspace"),
             (Plan { workspace: Some(DISK_MAX + (1 << 20)), ..plan() }, "workspace"),
         ];

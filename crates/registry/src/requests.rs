@@ -83,7 +83,8 @@ impl Registry {
             setup: plan.setup(),
             image: Some(plan.image),
             cmdline: plan.cmdline,
-            access: plan.access,
+            // Who reads a machine's HTTPS is the user's choice for that machine, never a template's: that may come from anybody.
+            access: Access { https: false, ..plan.access },
             confined: plan.confined,
             workspace: plan.workspace,
             ephemeral: ephemeral || plan.ephemeral,

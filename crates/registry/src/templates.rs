@@ -225,6 +225,15 @@ mod tests {
     }
 
     #[test]
+    fn no_template_has_the_gateway_read_a_machines_https() {
+        let mut registry = registry();
+        let access = protocol::Access { web: true, https: true, hosts: vec!["a.org".to_owned()] };
+        let mine = save(&mut registry, Plan { access: access.clone(), ..plan("My box") }, 1).unwrap();
+        let (_, spec) = launch(&mut registry, &mine, 2);
+        assert_eq!(spec.access, protocol::Access { https: false, ..access });
+    }
+
+    #[test]
     fn templates_are_stored_and_come_back_for_a_while() {
         let mut registry = registry();
         let mine = save(&mut registry, plan("Mine"), 1).unwrap();

@@ -5,8 +5,11 @@
 //!                                         ◄─────── answer, piece by piece ── packages (a cache)
 //! ```
 //!
+//! What a machine says by TLS is read here with certificates of an [`authority`] of its own, if the user wants that.
+//!
 //! Machines come to the proxy's port of the gateway, or to port 80 of whichever host they believe to speak with.
 
+mod authorities;
 mod fetching;
 mod packages;
 mod permit;
@@ -14,6 +17,7 @@ mod records;
 mod stream;
 
 use super::{Hub, now};
+use authorities::Authorities;
 use js_sys::Uint8Array;
 use permit::Permit;
 use protocol::{Access, InstanceId};
@@ -30,8 +34,8 @@ use wasm_bindgen_futures::spawn_local;
 
 /// Where the gateway is an HTTP proxy: the port that most people know for one.
 pub const PROXY_PORT: u16 = 3128;
-/// The ports of other hosts at which the gateway answers in their place: HTTP's two (RFC 9110, section 4.2.1, and custom).
-const CAUGHT: [u16; 2] = [80, 8080];
+/// The ports of other hosts at which the gateway answers in their place: HTTP's and HTTPS's (RFC 9110, sections 4.2.1 and 4.2.2), and one by custom.
+const CAUGHT: [u16; 3] = [80, 443, 8080];
 /// The largest body of a request, in bytes. It is held until it is whole: not every browser can send one that is still coming.
 const BODY_MAX: u64 = 512 << 20;
 
@@ -40,25 +44,29 @@ const BODY_MAX: u64 = 512 << 20;
 pub struct Web {
     streams: RefCell<BTreeMap<ConnId, Rc<Stream>>>,
     permits: RefCell<BTreeMap<PortId, Permit>>,
+    /// Who signs for the machines whose HTTPS is read.
+    authorities: Authorities,
     /// What was asked for.
     pub records: Records,
 }
 
 impl Web {
     /// A machine is there, or may reach something else than before.
-    pub fn admit(&self, hub: &Hub, at: PortId, id: &InstanceId, access: &Access) {
+    pub fn admit(&self, hub: &Rc<Hub>, at: PortId, id: &InstanceId, access: &Access) {
+        self.authorities.want(hub, at, id, access.https);
         let permit = Permit::new(id.clone(), access);
         hub.lan.borrow_mut().gateway().set_outside(at, permit.names());
         self.permits.borrow_mut().insert(at, permit);
         let own = self.permits.borrow();
         let caught: BTreeSet<u16> = CAUGHT.into_iter().chain(own.values().flat_map(Permit::ports)).collect();
-        let services = Services { gateway: [80, PROXY_PORT].into(), caught };
+        let services = Services { gateway: [80, 443, PROXY_PORT].into(), caught };
         hub.lan.borrow_mut().gateway().set_services(services);
     }
 
     /// A machine has gone.
     pub fn leave(&self, at: PortId) {
         self.permits.borrow_mut().remove(&at);
+        self.authorities.leave(at);
     }
 
     /// Something has happened to a connection.
@@ -66,10 +74,15 @@ impl Web {
         match event {
             TcpEvent::Accepted { conn, local, name, .. } => {
                 let via = match *local.ip() == hub.kept.plan().gateway() {
-                    true => Via::Proxy,
+                    true if local.port() == PROXY_PORT => Via::Proxy,
+                    // What the gateway has for its machines.
+                    true => {
+                        let (name, address) = (Some("gateway.lan".to_owned()), *local.ip());
+                        Via::Caught { name, address, port: local.port(), tls: false }
+                    }
                     false => Via::Caught { name, address: *local.ip(), port: local.port(), tls: false },
                 };
-                self.streams.borrow_mut().insert(conn, Rc::new(Stream::new(conn, via, BODY_MAX)));
+                self.streams.borrow_mut().insert(conn, Rc::new(Stream::new(conn, via)));
             }
             TcpEvent::Connected(_) => {}
             TcpEvent::Readable(conn) | TcpEvent::Writable(conn) => self.pump_one(hub, conn),
@@ -122,7 +135,8 @@ impl Web {
         stream.wake_if_room();
         let (over, cut) = {
             let http = stream.http.borrow();
-            (http.is_over(), http.is_cut())
+            let flushed = stream.is_flushed();
+            (http.is_over() && flushed, http.is_cut())
         };
         if over && !stream.closed.replace(true) {
             hub.lan.borrow_mut().gateway().close(stream.conn, now());
@@ -139,14 +153,9 @@ impl Web {
             let Some(event) = stream.http.borrow_mut().event() else { return some };
             some = true;
             match event {
+                Event::Request(request) if self.authorities.serve(hub, stream, &request) => {}
                 Event::Request(request) => self.begin(stream, request),
-                Event::Connect(host, port) => {
-                    let sentence = format!(
-                        "HTTPS can't be passed through to {host}:{port}. Ask for it by http://: the gateway fetches it by HTTPS."
-                    );
-                    self.note(stream, "CONNECT", &format!("{host}:{port}"), Err(&sentence));
-                    stream.http.borrow_mut().refuse(501, &sentence);
-                }
+                Event::Connect(host, port) => self.connect(stream, host, port),
                 Event::Body(bytes) => stream.body.borrow_mut().push(Uint8Array::from(&bytes[..])),
                 Event::BodyEnd => {
                     let request = stream.request.take();
@@ -156,6 +165,25 @@ impl Web {
                     }
                 }
                 Event::Broken(error) => self.broken(stream, &error),
+            }
+        }
+    }
+
+    /// A machine wants a tunnel to a host, for its own HTTPS.
+    fn connect(&self, stream: &Stream, host: String, port: u16) {
+        let place = format!("{host}:{port}");
+        let refused = match self.authorities.of(stream.conn.port, &place) {
+            Err(why) => Some((501, why)),
+            Ok(_) => self
+                .check(stream.conn.port, &format!("https://{place}/"))
+                .err()
+                .map(|why| (403, format!("Not fetched: {why}."))),
+        };
+        match refused {
+            None => stream.grant_tunnel(host, port),
+            Some((status, sentence)) => {
+                self.note(stream, "CONNECT", &place, Err(&sentence));
+                stream.http.borrow_mut().refuse(status, &sentence);
             }
         }
     }
@@ -183,7 +211,7 @@ impl Web {
     }
 
     /// Keeps a record of a request, and what came of it.
-    fn note(&self, stream: &Stream, method: &str, url: &str, outcome: Result<u16, &str>) {
+    pub fn note(&self, stream: &Stream, method: &str, url: &str, outcome: Result<u16, &str>) {
         if let Some(permit) = self.permits.borrow().get(&stream.conn.port) {
             self.records.push(&permit.id, method, url, outcome);
         }

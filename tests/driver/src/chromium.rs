@@ -69,6 +69,9 @@ fn arguments(options: &LaunchOptions, extension: &Extension, folders: &Folders) 
     if options.headless {
         arguments.push("headless=new".into());
     }
+    if options.insecure {
+        arguments.push("ignore-certificate-errors".into());
+    }
     if options.dark {
         arguments.push("force-dark-mode".into());
     }

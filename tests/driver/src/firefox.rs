@@ -33,6 +33,7 @@ pub(crate) fn capabilities(browser: &Path, options: &LaunchOptions, extension: &
     arguments.extend(options.extra_args.iter().cloned());
     json!({
         "browserName": "firefox",
+        "acceptInsecureCerts": options.insecure,
         "moz:firefoxOptions": {
             "binary": browser,
             "args": arguments,

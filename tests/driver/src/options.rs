@@ -48,6 +48,8 @@ pub struct LaunchOptions {
     pub extension_tabs: bool,
     /// The network namespace in which driver and browser run ([`crate::Network::host`]). `None`: this process's own.
     pub namespace: Option<String>,
+    /// Whether certificates that nobody trusts are taken, for servers of a test's own.
+    pub insecure: bool,
     /// Further arguments for the browser.
     pub extra_args: Vec<String>,
 }
@@ -65,6 +67,7 @@ impl LaunchOptions {
             patience: Duration::from_secs(10),
             extension_tabs: false,
             namespace: None,
+            insecure: false,
             extra_args: Vec::new(),
         }
     }

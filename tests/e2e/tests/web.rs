@@ -24,7 +24,7 @@ fn allowed(kind: Kind) -> Variant {
 }
 
 async fn allow(workbench: &Workbench<'_>, id: &InstanceId, web: bool, hosts: &[String]) {
-    let access = Access { web, hosts: hosts.to_vec() };
+    let access = Access { web, hosts: hosts.to_vec(), ..Access::default() };
     workbench.call(&PageRequest::SetAccess(id.clone(), access)).await.unwrap();
 }
 
@@ -289,6 +289,8 @@ async fn page(kind: Kind) {
     wget(&mut console, "http://192.168.0.1/secret").await;
     shows(&browser, &format!("GET http://{}/hello", server.host())).await;
     shows(&browser, "192.168.0.1 is an address of a private network").await;
+    console.exec("nslookup shop.example.org", SOON).await.unwrap();
+    shows(&browser, "DNS shop.example.org").await;
 
     let save = async || Ok(browser.names("button").await?.into_iter().find(|name| name.starts_with("Save ")));
     let save = browser.wait_for("the capture's button", SOON, save).await.unwrap();

@@ -1,0 +1,2 @@
+# What was trusted before comes back by itself.
+:
