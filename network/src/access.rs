@@ -42,23 +42,25 @@ pub(crate) struct AccessDialogProps {
 pub(crate) fn AccessDialog(props: &AccessDialogProps) -> Html {
     let workbench = use_world();
     let Instance { id, name, access, .. } = &props.instance;
-    let web = use_state(|| access.web);
-    let https = use_state(|| access.https);
+    // What counts when “Allow” is pressed. A page in the background, or on a busy computer, may not have been drawn anew since the last choice.
+    let chosen = use_mut_ref(|| access.clone());
+    let redraw = use_force_update();
     let text = use_state(|| access.hosts.join(", "));
     let busy = use_state(|| false);
     let problem = use_state(|| None::<Problem>);
-    let wanted = Access { web: *web, https: *https, hosts: hosts(&text) };
-    let objection = wanted.check().err().map(|error| AttrValue::from(error.to_string()));
+    let shown = chosen.borrow().clone();
+    let objection = shown.check().err().map(|error| AttrValue::from(error.to_string()));
     let blocked = objection.is_some();
     let on_confirm = {
         let (id, busy, problem, close) = (id.clone(), busy.setter(), problem.setter(), props.on_close.clone());
-        let workbench = workbench.clone();
+        let (workbench, chosen) = (workbench.clone(), chosen.clone());
         Callback::from(move |()| {
+            let wanted = chosen.borrow().clone();
             let question = leave::ask(&wanted);
             busy.set(true);
             problem.set(None);
             let (id, busy, problem, close) = (id.clone(), busy.clone(), problem.clone(), close.clone());
-            let (workbench, wanted) = (workbench.clone(), wanted.clone());
+            let workbench = workbench.clone();
             spawn_local(async move {
                 let allowed = match question {
                     Ok(question) => leave::answer(question).await,
@@ -74,18 +76,31 @@ pub(crate) fn AccessDialog(props: &AccessDialogProps) -> Html {
             });
         })
     };
-    let (on_web, on_https, on_text) = (web.setter(), https.setter(), text.setter());
+    let choose = |change: fn(&mut Access, bool)| {
+        let (chosen, redraw) = (chosen.clone(), redraw.clone());
+        Callback::from(move |on| {
+            change(&mut chosen.borrow_mut(), on);
+            redraw.force_update();
+        })
+    };
+    let oninput = {
+        let (chosen, text) = (chosen.clone(), text.setter());
+        Callback::from(move |now: String| {
+            chosen.borrow_mut().hosts = hosts(&now);
+            text.set(now);
+        })
+    };
     html! {
         <FormDialog title={format!("What may {name} reach?")} confirm="Allow" {blocked} busy={*busy}
             problem={(*problem).clone()} {on_confirm} on_cancel={props.on_close.clone()}
             text="Package mirrors always. The extension fetches the rest for it, without your cookies; the browser may ask you for leave.">
-            <CheckField label="The public web" checked={*web} onchange={Callback::from(move |on| on_web.set(on))}
+            <CheckField label="The public web" checked={shown.web} onchange={choose(|access, on| access.web = on)}
                 hint="Every site on the internet, by HTTP. Not this computer, and not your home or office network." />
-            <CheckField label="HTTPS of the machine’s own" checked={*https} onchange={Callback::from(move |on| on_https.set(on))}
+            <CheckField label="HTTPS of the machine’s own" checked={shown.https} onchange={choose(|access, on| access.https = on)}
                 hint="The gateway reads it in the place of every site, with certificates of an authority made for this machine alone. Its key stays in this browser and goes with the machine. Apply the profile “https” in the machine, which makes it trust them." />
             <TextField id="hosts" label="These hosts" value={(*text).clone()} max={HOSTS_MAX} {objection}
                 hint="Also ones on this computer or your network, such as 192.168.0.7:8080"
-                oninput={Callback::from(move |now| on_text.set(now))} />
+                {oninput} />
         </FormDialog>
     }
 }
