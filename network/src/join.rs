@@ -90,27 +90,32 @@ pub(crate) struct JoinDialogProps {
 #[component]
 pub(crate) fn JoinDialog(props: &JoinDialogProps) -> Html {
     let form = use_state(|| props.uplink.as_ref().map_or_else(|| Form::new(&props.view), Form::of));
+    // Fast fingers, and whoever fills a form in by a program, change two fields and press the button before the page is drawn anew: what is joined is what the
+    // fields say, not what was drawn last.
+    let latest = use_mut_ref(|| (*form).clone());
     // What nobody has written anything into yet is not complained about.
     let touched = use_state(|| props.uplink.is_some());
     let settings = form.settings();
-    let set = |change: fn(&mut Form, String)| {
-        let (form, touched) = (form.clone(), touched.setter());
-        Callback::from(move |text: String| {
-            let mut now = (*form).clone();
-            change(&mut now, text);
-            form.set(now);
+    let change = {
+        let (latest, form, touched) = (latest.clone(), form.setter(), touched.setter());
+        Callback::from(move |change: Box<dyn FnOnce(&mut Form)>| {
+            change(&mut latest.borrow_mut());
+            form.set(latest.borrow().clone());
             touched.set(true);
         })
     };
+    let set = |field: fn(&mut Form, String)| {
+        change.reform(move |text: String| -> Box<dyn FnOnce(&mut Form)> { Box::new(move |form| field(form, text)) })
+    };
     let on_confirm = {
-        let (settings, token) = (settings.clone(), form.token.clone());
         let (asker, close) = (props.asker.clone(), props.on_close.clone());
         let id = props.uplink.as_ref().map(|uplink| uplink.id);
         Callback::from(move |()| {
-            let Ok(settings) = settings.clone() else { return };
+            let form = latest.borrow().clone();
+            let Ok(settings) = form.settings() else { return };
             asker.ask(&LanAsk::Uplink(match id {
-                None => UplinkAsk::Add(settings, token.clone().unwrap_or_default()),
-                Some(id) => UplinkAsk::Change(id, settings, token.clone().filter(|token| !token.is_empty())),
+                None => UplinkAsk::Add(settings, form.token.unwrap_or_default()),
+                Some(id) => UplinkAsk::Change(id, settings, form.token.filter(|token| !token.is_empty())),
             }));
             close.emit(());
         })
@@ -143,19 +148,15 @@ pub(crate) fn JoinDialog(props: &JoinDialogProps) -> Html {
             <TextField id="uplink-hashes" label="Certificate hash" value={form.hashes.clone()} max={HASHES_MAX}
                 hint="Only for a self-made certificate: the SHA-256 hash that the endpoint prints"
                 oninput={set(|form, text| form.hashes = text)} />
-            <Machines machines={form.machines.clone()} world={props.world.clone()} onchange={{
-                let form = form.clone();
-                Callback::from(move |machines| form.set(Form { machines, ..(*form).clone() }))
-            }} />
+            <Machines machines={form.machines.clone()} world={props.world.clone()} onchange={
+                change.reform(|machines| -> Box<dyn FnOnce(&mut Form)> { Box::new(move |form| form.machines = machines) })
+            } />
             <p class="consent" role="status">{ consent(&form.machines, &props.world) }</p>
             <TextField id="uplink-rate" label="At most, in KiB a second each way" value={form.rate.clone()} max=8 number=true
                 hint="Empty: no limit" oninput={set(|form, text| form.rate = text)} />
             <CheckField label="Join again by itself" checked={form.again}
                 hint="When the browser, or the LAN, was started anew. A connection that breaks off is taken up again in any case."
-                onchange={{
-                    let form = form.clone();
-                    Callback::from(move |again| form.set(Form { again, ..(*form).clone() }))
-                }} />
+                onchange={change.reform(|again| -> Box<dyn FnOnce(&mut Form)> { Box::new(move |form| form.again = again) })} />
             if let Some(objection) = objection { <p class="field-about bad" role="alert">{ sentence(&objection) }</p> }
         </FormDialog>
     }
