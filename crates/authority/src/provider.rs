@@ -1,4 +1,6 @@
-//! What of RustCrypto is used: a provider with all that it has would be a third larger, and most of it could never be agreed upon.
+//! What of RustCrypto is used: most of what it has could never be agreed upon with a certificate like ours.
+//!
+//! That does not keep the rest out of what is linked: key exchange is to be had only from the library's own provider, which names everything.
 
 use rustls::crypto::{CryptoProvider, KeyProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::PrivateKeyDer;

@@ -54,6 +54,26 @@ fn packages() -> Vec<Package> {
     ]
 }
 
+/// What a certificate looks like to the profile `https`.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nd29ya2JlbmNo\n-----END CERTIFICATE-----\n";
+
+/// Puts a stand-in for the gateway there, which answers once it has been started.
+fn gateway(alpine: &Alpine) {
+    let answer =
+        format!("#!/bin/sh\nread -r line\nprintf 'HTTP/1.0 200 OK\\r\\n\\r\\n'\ncat <<'END'\n{CERTIFICATE}END\n");
+    fs::write(alpine.path("usr/lib/gateway"), answer).unwrap();
+    alpine.text("chmod 755 /usr/lib/gateway; echo 127.0.0.1 gateway.lan >> /etc/hosts");
+}
+
+/// Has a profile applied, beside whatever it asks.
+fn apply(name: &str) -> String {
+    let listening = "until netstat -ltn | grep -q ':80 '; do sleep 0.1; done";
+    match name {
+        "https" => format!("nc -l -p 80 -e /usr/lib/gateway & {listening}; {RUN}/apply.sh https"),
+        _ => format!("{RUN}/apply.sh {name}"),
+    }
+}
+
 /// A listing without the time at which apk made the package that all others hang on, and without where apk notes it.
 fn timeless(listing: &str) -> String {
     let dated = ["  ./etc/apk/world", "  ./lib/apk/db/installed"];
@@ -70,6 +90,7 @@ fn every_profile_comes_and_goes_without_a_trace_as_often_as_one_likes() {
     let key = Key::new("test").unwrap();
     fs::copy(key.public(), alpine.path("etc/apk/keys/test.rsa.pub")).unwrap();
     alpine.text(": > /etc/apk/repositories");
+    gateway(&alpine);
     let before = alpine.everything();
     let states = || {
         let list = marks(&alpine.text(&format!("{RUN}/list.sh"))).unwrap();
@@ -90,7 +111,7 @@ fn every_profile_comes_and_goes_without_a_trace_as_often_as_one_likes() {
     apkrepo::repository(&alpine.path("mnt/host/cache/alpine"), &packages(), &key).unwrap();
     for bundle in &bundles {
         let name = bundle.profile().name.as_str();
-        let said = alpine.text(&format!("{RUN}/apply.sh {name}"));
+        let said = alpine.text(&apply(name));
         assert!(states().contains(&(name.to_owned(), MarkState::Applied)), "{said}");
         let there = alpine.everything();
         assert_ne!(there, before, "{name} brings something");
@@ -101,16 +122,19 @@ fn every_profile_comes_and_goes_without_a_trace_as_often_as_one_likes() {
         alpine.text(&format!("{RUN}/rollback.sh {name}"));
         assert_same(&alpine.everything(), &before, name);
         assert_eq!(states(), []);
-        let said = alpine.text(&format!("{RUN}/apply.sh {name}"));
+        let said = alpine.text(&apply(name));
         assert_same(&timeless(&alpine.everything()), &timeless(&there), &said);
         alpine.text(&format!("{RUN}/check.sh {name} && {RUN}/rollback.sh {name}"));
         assert_same(&alpine.everything(), &before, name);
     }
 
     // All that can be there together, taken back in the order in which they came.
-    let together: Vec<_> = bundles.iter().map(|b| b.profile().name.as_str()).filter(|name| *name != "nginx").collect();
+    let together = bundles.iter().map(|b| b.profile().name.as_str()).filter(|name| *name != "nginx");
+    let mut together: Vec<_> = together.collect();
+    // The stand-in for the gateway needs the port that the web server keeps.
+    together.sort_by_key(|name| *name != "https");
     for name in &together {
-        alpine.text(&format!("{RUN}/apply.sh {name}"));
+        alpine.text(&apply(name));
     }
     for name in &together {
         let done = alpine.sh(&format!("{RUN}/rollback.sh {name}"));
