@@ -59,8 +59,9 @@ const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nd29ya2JlbmNo\n-----END C
 
 /// Puts a stand-in for the gateway there, which answers once it has been started.
 fn gateway(alpine: &Alpine) {
-    let answer =
-        format!("#!/bin/sh\nread -r line\nprintf 'HTTP/1.0 200 OK\\r\\n\\r\\n'\ncat <<'END'\n{CERTIFICATE}END\n");
+    // What is not read when a connection is closed makes it a reset one.
+    let head = "while read -r line && [ ${#line} -gt 1 ]; do :; done";
+    let answer = format!("#!/bin/sh\n{head}\nprintf 'HTTP/1.0 200 OK\\r\\n\\r\\n'\ncat <<'END'\n{CERTIFICATE}END\n");
     fs::write(alpine.path("usr/lib/gateway"), answer).unwrap();
     alpine.text("chmod 755 /usr/lib/gateway; echo 127.0.0.1 gateway.lan >> /etc/hosts");
 }
