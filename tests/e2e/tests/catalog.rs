@@ -253,7 +253,9 @@ async fn lost(kind: Kind) {
     // One that an earlier version has made: nothing beside its disks says what it is.
     let (old, _) = launched(&workbench).await;
     stop(&workbench, &old).await;
-    wait_for_description(&browser, &old, "alpine-1").await;
+    // Its boot is described as well; what is described last shows that nothing more will be.
+    workbench.call(&PageRequest::Rename(old.clone(), "old-8".to_owned())).await.unwrap();
+    wait_for_description(&browser, &old, "old-8").await;
     let remove = "const root = await navigator.storage.getDirectory();
         const place = await (await root.getDirectoryHandle('instances')).getDirectoryHandle(arguments[0]);
         await place.removeEntry('machine.json'); await browser.storage.local.clear()";
