@@ -4,6 +4,7 @@ use crate::{build, succeed};
 use anyhow::Result;
 use clap::Args;
 use setup::native_cargo;
+use std::fs;
 use std::path::Path;
 
 /// Debian's packages and what shows that each is there.
@@ -61,10 +62,18 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
     browser_tests(root, "e2e", 2)
 }
 
-fn browser_tests(root: &Path, package: &str, at_once: usize) -> Result<()> {
+/// Runs the tests of a folder in `tests`. Both packages are always chosen: with one of them alone, other features would have everything compiled
+/// anew.
+fn browser_tests(root: &Path, folder: &str, at_once: usize) -> Result<()> {
     let mut tests = native_cargo();
-    tests.args(["test", "--package", package, "--", &format!("--test-threads={at_once}")]).current_dir(root);
-    succeed(&mut tests)
+    tests.args(["test", "--package", "driver", "--package", "e2e", "--lib"]).current_dir(root);
+    for file in fs::read_dir(root.join("tests").join(folder).join("tests"))? {
+        let path = file?.path();
+        if let (Some(name), true) = (path.file_stem(), path.extension().is_some_and(|kind| kind == "rs")) {
+            tests.arg("--test").arg(name);
+        }
+    }
+    succeed(tests.args(["--", &format!("--test-threads={at_once}")]))
 }
 
 /// Cargo for the endpoint, which is a workspace of its own.
