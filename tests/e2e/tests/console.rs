@@ -5,7 +5,7 @@
 mod common;
 
 use common::{BOOT, ConsolePage, SOON, Variant, browser, new_tab_besides, run};
-use driver::{Browser, Kind};
+use driver::{Browser, Kind, LaunchOptions};
 
 /// Stands for what lies beyond the page: a clipboard that needs no permission, and a window that is only noted.
 const OUTSIDE: &str = "
@@ -202,7 +202,10 @@ fn a_terminal_that_loses_webgl_is_drawn_with_elements() {
     run(async {
         let variant = Variant::of(Kind::Chromium);
         variant.append("console/start.js", HARDWARE);
-        let browser = variant.browser_with_tabs().await;
+        // Without it Chromium has no WebGL at all where there is no graphics processor.
+        let software = vec!["enable-unsafe-swiftshader".to_owned()];
+        let options = LaunchOptions { extra_args: software, ..LaunchOptions::new(Kind::Chromium, variant.path("")) };
+        let browser = common::launch(options).await;
         let console = console(&browser).await;
         wait_for_script(&browser, "a canvas", "document.querySelector('#panel-shell canvas')").await;
         assert_eq!(browser.eval(&format!("return !!({DRAWN})"), vec![]).await.unwrap(), false);

@@ -68,7 +68,7 @@ pub async fn browser_without_debugger(kind: Kind) -> Browser {
     Browser::launch(LaunchOptions::new(kind, dist(kind))).await.unwrap()
 }
 
-async fn launch(options: LaunchOptions) -> Browser {
+pub async fn launch(options: LaunchOptions) -> Browser {
     Browser::launch(LaunchOptions { extension_tabs: true, ..options }).await.unwrap()
 }
 
