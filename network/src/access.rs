@@ -91,7 +91,7 @@ pub(crate) fn AccessDialog(props: &AccessDialogProps) -> Html {
         })
     };
     html! {
-        <FormDialog title={format!("What may {name} reach?")} confirm="Allow" {blocked} busy={*busy}
+        <FormDialog title={format!("What may {name} reach?")} confirm="Allow" {blocked} busy={*busy} at_once=true
             problem={(*problem).clone()} {on_confirm} on_cancel={props.on_close.clone()}
             text="Package mirrors always. The extension fetches the rest for it, without your cookies; the browser may ask you for leave.">
             <CheckField label="The public web" checked={shown.web} onchange={choose(|access, on| access.web = on)}

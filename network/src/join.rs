@@ -5,6 +5,7 @@ use protocol::{
     InstanceId, LanAsk, LanView, Reachable, UPLINK_ADDRESS_MAX, UPLINK_NAME_MAX, UPLINK_TOKEN_MAX, UplinkAsk,
     UplinkSettings, UplinkView, World,
 };
+use std::rc::Rc;
 use ui::{CheckField, FormDialog, TextField};
 use yew::prelude::*;
 
@@ -60,6 +61,19 @@ impl Form {
     }
 }
 
+/// A change to what is in the fields. Each is made on top of the one before, drawn or not.
+type Change = Box<dyn FnOnce(&mut Form)>;
+
+impl Reducible for Form {
+    type Action = Change;
+
+    fn reduce(self: Rc<Self>, change: Change) -> Rc<Self> {
+        let mut form = Rc::unwrap_or_clone(self);
+        change(&mut form);
+        Rc::new(form)
+    }
+}
+
 /// What will be so once it is joined, in a sentence: the machines' names.
 fn consent(machines: &Reachable, world: &World) -> String {
     let names: Vec<&str> =
@@ -89,33 +103,29 @@ pub(crate) struct JoinDialogProps {
 /// The dialog.
 #[component]
 pub(crate) fn JoinDialog(props: &JoinDialogProps) -> Html {
-    let form = use_state(|| props.uplink.as_ref().map_or_else(|| Form::new(&props.view), Form::of));
-    // Fast fingers, and whoever fills a form in by a program, change two fields and press the button before the page is drawn anew: what is joined is what the
-    // fields say, not what was drawn last.
-    let latest = use_mut_ref(|| (*form).clone());
+    let form = use_reducer(|| props.uplink.as_ref().map_or_else(|| Form::new(&props.view), Form::of));
     // What nobody has written anything into yet is not complained about.
     let touched = use_state(|| props.uplink.is_some());
     let settings = form.settings();
     let change = {
-        let (latest, form, touched) = (latest.clone(), form.setter(), touched.setter());
-        Callback::from(move |change: Box<dyn FnOnce(&mut Form)>| {
-            change(&mut latest.borrow_mut());
-            form.set(latest.borrow().clone());
+        let (form, touched) = (form.dispatcher(), touched.setter());
+        Callback::from(move |change: Change| {
+            form.dispatch(change);
             touched.set(true);
         })
     };
     let set = |field: fn(&mut Form, String)| {
-        change.reform(move |text: String| -> Box<dyn FnOnce(&mut Form)> { Box::new(move |form| field(form, text)) })
+        change.reform(move |text: String| -> Change { Box::new(move |form| field(form, text)) })
     };
     let on_confirm = {
+        let (settings, token) = (settings.clone(), form.token.clone());
         let (asker, close) = (props.asker.clone(), props.on_close.clone());
         let id = props.uplink.as_ref().map(|uplink| uplink.id);
         Callback::from(move |()| {
-            let form = latest.borrow().clone();
-            let Ok(settings) = form.settings() else { return };
+            let Ok(settings) = settings.clone() else { return };
             asker.ask(&LanAsk::Uplink(match id {
-                None => UplinkAsk::Add(settings, form.token.unwrap_or_default()),
-                Some(id) => UplinkAsk::Change(id, settings, form.token.filter(|token| !token.is_empty())),
+                None => UplinkAsk::Add(settings, token.clone().unwrap_or_default()),
+                Some(id) => UplinkAsk::Change(id, settings, token.clone().filter(|token| !token.is_empty())),
             }));
             close.emit(());
         })
@@ -149,14 +159,14 @@ pub(crate) fn JoinDialog(props: &JoinDialogProps) -> Html {
                 hint="Only for a self-made certificate: the SHA-256 hash that the endpoint prints"
                 oninput={set(|form, text| form.hashes = text)} />
             <Machines machines={form.machines.clone()} world={props.world.clone()} onchange={
-                change.reform(|machines| -> Box<dyn FnOnce(&mut Form)> { Box::new(move |form| form.machines = machines) })
+                change.reform(|machines| -> Change { Box::new(move |form| form.machines = machines) })
             } />
             <p class="consent" role="status">{ consent(&form.machines, &props.world) }</p>
             <TextField id="uplink-rate" label="At most, in KiB a second each way" value={form.rate.clone()} max=8 number=true
                 hint="Empty: no limit" oninput={set(|form, text| form.rate = text)} />
             <CheckField label="Join again by itself" checked={form.again}
                 hint="When the browser, or the LAN, was started anew. A connection that breaks off is taken up again in any case."
-                onchange={change.reform(|again| -> Box<dyn FnOnce(&mut Form)> { Box::new(move |form| form.again = again) })} />
+                onchange={change.reform(|again| -> Change { Box::new(move |form| form.again = again) })} />
             if let Some(objection) = objection { <p class="field-about bad" role="alert">{ sentence(&objection) }</p> }
         </FormDialog>
     }

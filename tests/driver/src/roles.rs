@@ -56,10 +56,7 @@ impl Browser {
             element.send_keys(Key::Control + "a").await?;
             element.send_keys(Key::Backspace + text).await
         };
-        typed.await.doing(|| format!("type into the {role} \"{name}\""))?;
-        // What a page draws after a key it may draw from a timer; nobody presses the next button before it is drawn.
-        let drawn = "return new Promise((done) => setTimeout(() => setTimeout(done)))";
-        self.eval_async(drawn, vec![]).await.map(drop)
+        typed.await.doing(|| format!("type into the {role} \"{name}\""))
     }
 
     /// The accessible names of all elements with this role that the page has now, in the page's order.

@@ -25,6 +25,10 @@ pub struct FormDialogProps {
     /// Why it could not be done.
     #[prop_or_default]
     pub problem: Option<Problem>,
+    /// Do it while the press itself is handled, as browsers want it before they ask for leave. What was chosen last may not be drawn then, so whoever
+    /// does it has to know by other means.
+    #[prop_or_default]
+    pub at_once: bool,
     /// Do it.
     pub on_confirm: Callback<()>,
     /// Leave it.
@@ -40,15 +44,26 @@ pub struct FormDialogProps {
 pub fn FormDialog(props: &FormDialogProps) -> Html {
     let node = use_node_ref();
     use_modal(&node);
+    // A page in the background, or on a busy computer, is drawn some time after a key, and what was drawn last would do what the fields said before.
+    // The press is a state as what was typed is, and comes after it.
+    let pressed = use_state(|| 0_u32);
+    let (confirm, able) = (props.on_confirm.clone(), !props.blocked && !props.busy);
     let onsubmit = {
-        let (confirm, able) = (props.on_confirm.clone(), !props.blocked && !props.busy);
+        let (confirm, at_once, next, set) = (confirm.clone(), props.at_once, pressed.wrapping_add(1), pressed.setter());
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
-            if able {
-                confirm.emit(());
+            match at_once {
+                true if able => confirm.emit(()),
+                true => {}
+                false => set.set(next),
             }
         })
     };
+    use_effect_with(*pressed, move |pressed| {
+        if *pressed > 0 && able {
+            confirm.emit(());
+        }
+    });
     let oncancel = props.on_cancel.reform(|event: Event| event.prevent_default());
     let kind = if props.kind == Kind::Danger { "danger" } else { "primary" };
     html! {
