@@ -4,48 +4,11 @@
 
 mod common;
 
+use common::network::{address, pings, transfer, until};
 use common::{BOOT, SOON, Variant, browser, browser_with, launched, run, started, stop, text};
 use driver::{Browser, Kind};
-use e2e::{Console, Workbench};
+use e2e::Workbench;
 use protocol::{InstanceId, PageRequest, State};
-
-/// Repeats a command of the guest until it succeeds, for a minute of the guest's.
-fn until(command: &str) -> String {
-    format!("n=0; until {command}; do n=$((n+1)); [ $n -gt 600 ] && break; usleep 100000; done 2> /dev/null")
-}
-
-/// The address that the machine has been given.
-async fn address(console: &mut Console<'_>) -> String {
-    let show = "ip -4 -o address show dev eth0 | awk '{print $4}'";
-    let command = format!("{}; {show}", until(&format!("[ -n \"$({show})\" ]")));
-    let shown = text(console, &command).await;
-    let address = shown.trim().strip_suffix("/8").unwrap_or_else(|| panic!("no address: {shown:?}"));
-    assert!(address.starts_with("10."), "{address}");
-    address.to_owned()
-}
-
-/// Whether another machine answers by its name; waits until the resolver knows it.
-async fn pings(console: &mut Console<'_>, name: &str) -> bool {
-    let command = format!("{}; ping -c 3 -W 5 {name}", until(&format!("ping -c 1 -W 1 {name} > /dev/null")));
-    let done = console.exec(&command, BOOT).await.unwrap();
-    assert!(done.status != 0 || done.text().contains(" 0% packet loss"), "{}", done.text());
-    done.status == 0
-}
-
-/// Bytes of one machine reach another as they are.
-async fn transfer(from: &mut Console<'_>, to: &mut Console<'_>, name: &str, mib: u32) {
-    let listen = "rm -f /tmp/got; (nc -l -p 7000 -e sh -c 'cat > /tmp/got; touch /tmp/all' < /dev/null > /dev/null 2>&1 &); rm -f /tmp/all";
-    to.exec(listen, SOON).await.unwrap();
-    let send = format!(
-        "head -c {} /dev/urandom > /tmp/sent; {}; sha256sum < /tmp/sent",
-        mib << 20,
-        until(&format!("nc {name} 7000 < /tmp/sent"))
-    );
-    let sent = text(from, &send).await;
-    let got = text(to, &format!("{}; sha256sum < /tmp/got", until("[ -e /tmp/all ]"))).await;
-    assert_eq!(sent, got);
-    assert!(sent.len() > 64, "{sent}");
-}
 
 /// A number from the environment.
 fn number(name: &str, usual: u32) -> u32 {
@@ -64,9 +27,9 @@ async fn two_machines(kind: Kind) {
     assert_eq!(one.rsplit_once('.').unwrap().0, two.rsplit_once('.').unwrap().0, "one browser, one network");
     assert_eq!(text(&mut first, "cat /sys/class/net/eth0/mtu; hostname").await, "16000\nalpine-1\n");
 
-    assert!(pings(&mut first, "alpine-2.lan").await);
-    assert!(pings(&mut second, "alpine-1").await);
-    assert!(pings(&mut second, "gateway.lan").await);
+    pings(&mut first, "alpine-2.lan").await;
+    pings(&mut second, "alpine-1").await;
+    pings(&mut second, "gateway.lan").await;
     let reversed = text(&mut second, &format!("nslookup {one}")).await;
     assert!(reversed.contains("alpine-1.lan"), "{reversed}");
     transfer(&mut first, &mut second, "alpine-2.lan", mib).await;
@@ -83,7 +46,7 @@ async fn two_machines(kind: Kind) {
     for (number, console) in [&mut first, &mut second].into_iter().chain(&mut others).enumerate() {
         address(console).await;
         for other in (1..=count).filter(|other| more > 0 && *other != number + 1) {
-            assert!(pings(console, &format!("alpine-{other}.lan")).await, "{number} and {other}");
+            pings(console, &format!("alpine-{other}.lan")).await;
         }
     }
 
@@ -132,7 +95,7 @@ async fn kept(kind: Kind) {
     let mut console = started(&workbench, &id).await;
     assert_eq!(address(&mut console).await, before);
     assert_eq!(text(&mut console, "cat /sys/class/net/eth0/address").await, mac);
-    assert!(pings(&mut other, "alpine-1.lan").await);
+    pings(&mut other, "alpine-1.lan").await;
 }
 
 #[test]
@@ -152,7 +115,7 @@ async fn suspended(kind: Kind) {
     let (_, mut other) = launched(&workbench).await;
     let before = address(&mut sleeper).await;
     address(&mut other).await;
-    assert!(pings(&mut other, "alpine-1.lan").await);
+    pings(&mut other, "alpine-1.lan").await;
     let boot = text(&mut sleeper, "cat /proc/sys/kernel/random/boot_id").await;
     workbench.call(&PageRequest::Suspend(id.clone())).await.unwrap();
     workbench.wait_for_state(&id, &[State::Suspended], BOOT).await.unwrap();
@@ -162,11 +125,11 @@ async fn suspended(kind: Kind) {
     // It is reached before it has said anything itself.
     workbench.call(&PageRequest::Resume(id.clone())).await.unwrap();
     workbench.wait_for_state(&id, &[State::Running], BOOT).await.unwrap();
-    assert!(pings(&mut other, &before).await);
-    assert!(pings(&mut other, "alpine-1.lan").await);
+    pings(&mut other, &before).await;
+    pings(&mut other, "alpine-1.lan").await;
     let mut sleeper = workbench.console(&id).await.unwrap();
     assert_eq!(address(&mut sleeper).await, before);
-    assert!(pings(&mut sleeper, "alpine-2.lan").await);
+    pings(&mut sleeper, "alpine-2.lan").await;
     assert_eq!(text(&mut sleeper, "cat /proc/sys/kernel/random/boot_id").await, boot, "it was not resumed");
     transfer(&mut sleeper, &mut other, "alpine-2.lan", 1).await;
 }
@@ -192,13 +155,13 @@ async fn worker_dies(kind: Kind) {
     let (_, mut first) = launched(&workbench).await;
     let (_, mut second) = launched(&workbench).await;
     let before = [address(&mut first).await, address(&mut second).await];
-    assert!(pings(&mut first, "alpine-2.lan").await);
+    pings(&mut first, "alpine-2.lan").await;
     browser.eval("new BroadcastChannel('test-lan').postMessage('end')", vec![]).await.unwrap();
     let dead = first.exec(&until("! ping -c 1 -W 1 alpine-2.lan > /dev/null"), BOOT).await.unwrap();
     assert_eq!(dead.status, 0, "the LAN’s worker did not end");
     // It is replaced, and everything is as it was.
-    assert!(pings(&mut first, &before[1]).await);
-    assert!(pings(&mut second, "alpine-1.lan").await);
+    pings(&mut first, &before[1]).await;
+    pings(&mut second, "alpine-1.lan").await;
     assert_eq!([address(&mut first).await, address(&mut second).await], before);
     transfer(&mut first, &mut second, "alpine-2.lan", 1).await;
 }

@@ -5,9 +5,10 @@
 
 mod common;
 
+use common::network::{address, pings, transfer};
 use common::{BOOT, SOON, dist, launched, run, text};
 use driver::{Browser, Kind, LaunchOptions, Network};
-use e2e::{Console, Workbench};
+use e2e::Workbench;
 use protocol::InstanceId;
 use serde_json::json;
 use std::time::Duration;
@@ -124,39 +125,12 @@ impl Side {
     }
 }
 
-/// Repeats a command of the guest until it succeeds, for a minute of the guest's.
-fn until(command: &str) -> String {
-    format!("n=0; until {command}; do n=$((n+1)); [ $n -gt 600 ] && break; usleep 100000; done 2> /dev/null")
-}
-
-async fn reaches(console: &mut Console<'_>, name: &str) -> bool {
-    let command = format!("{}; ping -c 3 -W 5 {name}", until(&format!("ping -c 1 -W 1 {name} > /dev/null")));
-    console.exec(&command, BOOT).await.unwrap().status == 0
-}
-
-/// Bytes of one machine reach another as they are.
-async fn transfer(from: &mut Console<'_>, to: &mut Console<'_>, name: &str, mib: u32) {
-    let listen = "rm -f /tmp/got /tmp/all; (nc -l -p 7000 -e sh -c 'cat > /tmp/got; touch /tmp/all' < /dev/null > /dev/null 2>&1 &)";
-    to.exec(listen, SOON).await.unwrap();
-    let send = format!(
-        "head -c {} /dev/urandom > /tmp/sent; {}; sha256sum < /tmp/sent",
-        mib << 20,
-        until(&format!("nc {name} 7000 < /tmp/sent"))
-    );
-    let sent = text(from, &send).await;
-    let got = text(to, &format!("{}; sha256sum < /tmp/got", until("[ -e /tmp/all ]"))).await;
-    assert_eq!(sent, got);
-    assert!(sent.len() > 64, "{sent}");
-}
-
 /// A machine that is on the LAN, and its address.
 async fn machine(side: &Side) -> (InstanceId, String) {
     let workbench = Workbench::open(&side.browser).await.unwrap();
     let (id, mut console) = launched(&workbench).await;
-    let show = "ip -4 -o address show dev eth0 | awk '{print $4}'";
-    let shown = text(&mut console, &format!("{}; {show}", until(&format!("[ -n \"$({show})\" ]")))).await;
-    let address = shown.trim().strip_suffix("/8").unwrap_or_else(|| panic!("no address: {shown:?}"));
-    (id, address.to_owned())
+    let address = address(&mut console).await;
+    (id, address)
 }
 
 async fn paired(one: Kind, two: Kind) {
@@ -192,8 +166,8 @@ async fn paired(one: Kind, two: Kind) {
     bob.accept("ann").await;
     ann.wait_for_stage("Joined").await;
     bob.wait_for_stage("Joined").await;
-    assert!(reaches(&mut ann_console, "alpine-1.bob.lan").await);
-    assert!(reaches(&mut bob_console, "alpine-1.ann.lan").await);
+    pings(&mut ann_console, "alpine-1.bob.lan").await;
+    pings(&mut bob_console, "alpine-1.ann.lan").await;
     transfer(&mut ann_console, &mut bob_console, "alpine-1.bob.lan", 2).await;
     transfer(&mut bob_console, &mut ann_console, "alpine-1.ann.lan", 2).await;
 
@@ -218,7 +192,7 @@ async fn paired(one: Kind, two: Kind) {
     ann.wait_for_stage("Broken").await;
     network.plug(2, true).unwrap();
     ann.wait_for_stage("Joined").await;
-    assert!(reaches(&mut ann_console, "alpine-1.bob.lan").await);
+    pings(&mut ann_console, "alpine-1.bob.lan").await;
 
     // One leaves: the other sees why, and reaches nobody any more.
     bob.browser.click("button", "More about ann").await.unwrap();

@@ -8,26 +8,11 @@ mod common;
 #[path = "common/endpoint.rs"]
 mod endpoint_process;
 
+use common::network::{address, succeeds, transfer};
 use common::{BOOT, SOON, launched, run, text};
 use driver::{Browser, Kind};
 use e2e::{Console, Workbench};
 use endpoint_process::Endpoint;
-
-/// Repeats a command of the guest until it succeeds, for a minute of the guest's.
-fn until(command: &str) -> String {
-    format!("n=0; until {command}; do n=$((n+1)); [ $n -gt 600 ] && exit 1; usleep 100000; done 2> /dev/null")
-}
-
-async fn succeeds(console: &mut Console<'_>, command: &str) {
-    let done = console.exec(&until(command), BOOT).await.unwrap();
-    assert_eq!(done.status, 0, "{command}: {}", done.text());
-}
-
-async fn address(console: &mut Console<'_>) -> String {
-    let show = "ip -4 -o address show dev eth0 | awk '{print $4}'";
-    succeeds(console, &format!("[ -n \"$({show})\" ]")).await;
-    text(console, show).await.trim().trim_end_matches("/8").to_owned()
-}
 
 async fn body(browser: &Browser) -> String {
     browser.eval("return document.body.innerText", vec![]).await.unwrap().as_str().unwrap_or_default().to_owned()
@@ -88,18 +73,6 @@ async fn change(browser: &Browser, endpoint: &Endpoint, field: &str, text: &str)
     confirm(browser, "Save", field, text).await;
 }
 
-/// Bytes of one guest reach another as they are.
-async fn transfer(from: &mut Console<'_>, to: &mut Console<'_>, name: &str, kib: u32) {
-    let listen = "rm -f /tmp/got /tmp/all; (nc -l -p 7000 -e sh -c 'cat > /tmp/got; touch /tmp/all' < /dev/null > /dev/null 2>&1 &)";
-    to.exec(listen, SOON).await.unwrap();
-    text(from, &format!("head -c {} /dev/urandom > /tmp/sent", kib << 10)).await;
-    succeeds(from, &format!("nc {name} 7000 < /tmp/sent")).await;
-    succeeds(to, "[ -e /tmp/all ]").await;
-    let sent = text(from, "sha256sum < /tmp/sent").await;
-    assert_eq!(sent, text(to, "sha256sum < /tmp/got").await);
-    assert!(sent.len() > 64, "{sent}");
-}
-
 /// How many guests the second browser has.
 fn guests() -> usize {
     std::env::var("UPLINK_GUESTS").ok().and_then(|count| count.parse().ok()).unwrap_or(1)
@@ -132,11 +105,11 @@ async fn joined(kind: Kind) {
     succeeds(&mut ada, &format!("ping -c 1 -W 2 {bert_address} > /dev/null")).await;
     succeeds(&mut ada, "ping -c 1 -W 2 alpine-1.bert.lan > /dev/null").await;
     succeeds(&mut bert, &format!("ping -c 1 -W 2 {ada_address} > /dev/null")).await;
-    transfer(&mut ada, &mut bert, "alpine-1.bert.lan", 1024).await;
-    transfer(&mut bert, &mut ada, "alpine-1.ada.lan", 1024).await;
+    transfer(&mut ada, &mut bert, "alpine-1.bert.lan", 1).await;
+    transfer(&mut bert, &mut ada, "alpine-1.ada.lan", 1).await;
     for (at, console) in others.iter_mut().enumerate() {
         succeeds(&mut ada, &format!("ping -c 1 -W 2 alpine-{}.bert.lan > /dev/null", at + 2)).await;
-        transfer(&mut ada, console, &format!("alpine-{}.bert.lan", at + 2), 1024).await;
+        transfer(&mut ada, console, &format!("alpine-{}.bert.lan", at + 2), 1).await;
     }
     // The others' gateway is none of theirs.
     let gateway = format!("{}.1", ada_address.rsplit_once('.').unwrap().0);

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "only tests use it, and a failure fails the test")]
 
 pub mod files;
+pub mod network;
 pub mod packages;
 
 use base64::Engine;
@@ -28,9 +29,9 @@ pub const BOOT: Duration = Duration::from_secs(120);
 pub const SOON: Duration = Duration::from_secs(30);
 /// Reading and writing a disk of some hundred megabytes on a busy machine.
 pub const WORK: Duration = Duration::from_secs(400);
-/// The control key, as WebDriver writes it.
 /// Waits in the guest until the shared files are there: they are mounted behind the first prompt.
 pub const MOUNTED: &str = "until grep -q ' /mnt/host 9p ' /proc/mounts; do sleep 0.1; done";
+/// The Return key, as WebDriver writes it.
 pub const RETURN: &str = "\u{e007}";
 
 /// Runs a test to its end.
