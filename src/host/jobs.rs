@@ -4,13 +4,13 @@
 //! and so has tidying up; ending it is how such work is cancelled.
 
 use super::machines::Machines;
+use super::notices;
 use super::worker::{FromWorker, StorageWorker, every};
-use crate::bridge::{log, text_of, to_js};
-use crate::webext::send_message;
+use crate::bridge::log;
 use futures_channel::oneshot;
 use protocol::{
-    DiskOrder, DiskReply, DiskRequest, Envelope, ImportWhat, Inventory, Job, JobId, JobStage, NewSnapshot, Notice,
-    Point, Problem, ProblemCode, ShareRequest, ShareWhat, StorageCommand, StorageNotice, Subject,
+    DiskOrder, DiskReply, DiskRequest, ImportWhat, Inventory, Job, JobId, JobStage, NewSnapshot, Notice, Point,
+    Problem, ProblemCode, ShareRequest, ShareWhat, StorageCommand, StorageNotice, Subject,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -18,8 +18,6 @@ use std::rc::{Rc, Weak};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
-/// How often a notice that the background did not take is sent again.
-const NOTICE_TRIES: u32 = 5;
 /// How often is looked whether there is time to tidy up.
 const TIDY_MS: i32 = 1_000;
 /// How long nothing has to happen before tidying up begins, in milliseconds.
@@ -320,16 +318,6 @@ fn title(order: &DiskOrder) -> Option<String> {
 
 fn tell_background(notice: Notice) {
     spawn_local(async move {
-        let message = match to_js(&Envelope::Background(notice)) {
-            Ok(message) => message,
-            Err(problem) => return log(&problem.message),
-        };
-        for _ in 0..NOTICE_TRIES {
-            match send_message(&message).await {
-                Ok(answer) if answer.is_truthy() => return,
-                Ok(_) => log("the background did not take a notice"),
-                Err(error) => log(&format!("a notice did not reach the background: {}", text_of(&error))),
-            }
-        }
+        notices::tell(notice).await;
     });
 }

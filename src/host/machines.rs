@@ -2,14 +2,14 @@
 
 use super::engine::Engine;
 use super::lan::Lan;
+use super::notices;
 use super::worker::{FromWorker, MachineWorker, after, every};
-use crate::bridge::{log, text_of, to_js};
+use crate::bridge::{log, text_of};
 use crate::journal;
-use crate::webext::send_message;
 use futures_channel::oneshot;
 use protocol::{
-    Access, Care, Confined, Envelope, HostNotice, InstanceId, MachineEvent, MachineSpec, NewSnapshot, Notice, Point,
-    Problem, ProblemCode, RunningMachine, WorkerCommand, WorkerNotice,
+    Access, Care, Confined, HostNotice, InstanceId, MachineEvent, MachineSpec, NewSnapshot, Notice, Point, Problem,
+    ProblemCode, RunningMachine, WorkerCommand, WorkerNotice,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -25,8 +25,6 @@ const WATCH_MS: i32 = 1_000;
 const SILENT_LOOKS_MAX: u32 = 45;
 /// How long a worker that is to be ended may take to write back and close its disk.
 const CLOSE_MS: u64 = 3_000;
-/// How often a notice that the background did not take is sent again.
-const NOTICE_TRIES: u32 = 5;
 
 #[derive(Debug)]
 struct Machine {
@@ -296,8 +294,7 @@ impl Machines {
                 | MachineEvent::NotCheckpointed(_)
                 | MachineEvent::Idle => {
                     journal::say_of(Some(id.clone()), &words(&event));
-                    let own = self.own.clone();
-                    spawn_local(tell_background(own, HostNotice { id: id.clone(), boot, event }));
+                    self.tell_background(HostNotice { id: id.clone(), boot, event });
                 }
                 MachineEvent::Suspended
                 | MachineEvent::Halted
@@ -326,8 +323,18 @@ impl Machines {
     fn tell(&self, id: &InstanceId, boot: u32, event: MachineEvent) {
         journal::say_of(Some(id.clone()), &words(&event));
         self.with_run(id, boot, |machine| machine.last = Some(event.clone()));
+        self.tell_background(HostNotice { id: id.clone(), boot, event });
+    }
+
+    fn tell_background(&self, notice: HostNotice) {
         let own = self.own.clone();
-        spawn_local(tell_background(own, HostNotice { id: id.clone(), boot, event }));
+        spawn_local(async move {
+            if notices::tell(Notice::Machine(notice.clone())).await
+                && let Some(machines) = own.upgrade()
+            {
+                machines.told(&notice);
+            }
+        });
     }
 
     /// The background knows of it: an ended machine need not be kept any longer.
@@ -388,24 +395,5 @@ fn words(event: &MachineEvent) -> String {
         MachineEvent::Reset => "the guest asked for a reset; the worker ends".to_owned(),
         MachineEvent::Forced => "did not shut down in time; the worker is ended".to_owned(),
         MachineEvent::Crashed(problem) => format!("crashed: {}", problem.message),
-    }
-}
-
-async fn tell_background(machines: Weak<Machines>, notice: HostNotice) {
-    let message = match to_js(&Envelope::Background(Notice::Machine(notice.clone()))) {
-        Ok(message) => message,
-        Err(problem) => return log(&problem.message),
-    };
-    for _ in 0..NOTICE_TRIES {
-        match send_message(&message).await {
-            Ok(answer) if answer.is_truthy() => {
-                if let Some(machines) = machines.upgrade() {
-                    machines.told(&notice);
-                }
-                return;
-            }
-            Ok(_) => log("the background did not take a notice"),
-            Err(error) => log(&format!("a notice did not reach the background: {}", text_of(&error))),
-        }
     }
 }

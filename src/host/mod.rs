@@ -11,6 +11,7 @@ mod journal;
 mod keep_alive;
 mod lan;
 mod machines;
+mod notices;
 mod peers;
 mod worker;
 

@@ -10,17 +10,15 @@ mod rtc;
 mod view;
 
 use super::lan::{Lan, LanNews};
+use super::notices;
 use super::worker::every;
-use crate::bridge::{log, text_of, to_js};
-use crate::webext::send_message;
+use crate::bridge::log;
 use connection::Heard;
 use peer::{Peer, Stage};
 use peering::Numbers;
 use peering::code::{Code, CodeError, name_is_fine};
 use peering::session::{Own, Session};
-use protocol::{
-    Envelope, LanCommand, Notice, PEER_CODE_MAX, PeerId, PeerLog, PeerRequest, PeerRule, Problem, ProblemCode,
-};
+use protocol::{LanCommand, Notice, PEER_CODE_MAX, PeerId, PeerLog, PeerRequest, PeerRule, Problem, ProblemCode};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::{Rc, Weak};
@@ -31,8 +29,6 @@ use wasm_bindgen_futures::spawn_local;
 const PEERS_MAX: usize = 32;
 /// How often everything is looked at.
 const TICK_MS: i32 = 1_000;
-/// How often a notice that the background did not take is sent again.
-const NOTICE_TRIES: u32 = 5;
 
 /// All pairings.
 pub struct Peers {
@@ -407,17 +403,7 @@ impl Peers {
         let live = self.live();
         self.told.set(live);
         spawn_local(async move {
-            let message = match to_js(&Envelope::Background(Notice::Peers(live, what))) {
-                Ok(message) => message,
-                Err(problem) => return log(&problem.message),
-            };
-            for _ in 0..NOTICE_TRIES {
-                match send_message(&message).await {
-                    Ok(answer) if answer.is_truthy() => return,
-                    Ok(_) => log("the background did not take a notice"),
-                    Err(error) => log(&format!("a notice did not reach the background: {}", text_of(&error))),
-                }
-            }
+            notices::tell(Notice::Peers(live, what)).await;
         });
     }
 }
