@@ -124,15 +124,7 @@ impl Visits {
 
     /// Something has happened to a connection; says whether it is one of a visit.
     pub fn hear(&self, hub: &Rc<Hub>, event: &TcpEvent) -> bool {
-        let conn = match event {
-            TcpEvent::Accepted { .. } => return false,
-            TcpEvent::Connected(conn)
-            | TcpEvent::Readable(conn)
-            | TcpEvent::Writable(conn)
-            | TcpEvent::Ended(conn)
-            | TcpEvent::Closed(conn)
-            | TcpEvent::Aborted(conn) => *conn,
-        };
+        let conn = event.conn();
         let visit = self.0.borrow().get(&conn).cloned();
         let Some(visit) = visit else { return false };
         visit.heard.set(now());

@@ -10,15 +10,7 @@ impl Gateway {
     /// Takes the events of the name server's connections; gives those that are for the embedding.
     pub(super) fn own_event(&mut self, port: PortId, event: TcpEvent, now: Duration) -> Option<TcpEvent> {
         let machine = self.machines.get_mut(&port)?;
-        let conn = match &event {
-            TcpEvent::Accepted { conn, .. } => *conn,
-            TcpEvent::Connected(conn)
-            | TcpEvent::Readable(conn)
-            | TcpEvent::Writable(conn)
-            | TcpEvent::Ended(conn)
-            | TcpEvent::Closed(conn)
-            | TcpEvent::Aborted(conn) => *conn,
-        };
+        let conn = event.conn();
         let questions = machine.questions.contains_key(&conn.number);
         if !questions && machine.stack.purpose(conn.number) != Some(Purpose::Names) {
             return Some(match event {

@@ -40,6 +40,21 @@ pub enum TcpEvent {
     Aborted(ConnId),
 }
 
+impl TcpEvent {
+    /// The connection that it happened to.
+    pub fn conn(&self) -> ConnId {
+        match self {
+            Self::Accepted { conn, .. }
+            | Self::Connected(conn)
+            | Self::Readable(conn)
+            | Self::Writable(conn)
+            | Self::Ended(conn)
+            | Self::Closed(conn)
+            | Self::Aborted(conn) => *conn,
+        }
+    }
+}
+
 /// Who the connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gateway) enum Purpose {
