@@ -4,12 +4,13 @@
 //! Pages ask by the background, and see on a `BroadcastChannel` how everything is. Nothing of a pairing is stored: keys die with this page.
 
 mod connection;
+mod joined;
 mod peer;
 mod relay;
 mod rtc;
 mod view;
 
-use super::lan::{Lan, LanNews};
+use super::lan::Lan;
 use super::notices;
 use super::worker::every;
 use crate::bridge::log;
@@ -251,54 +252,6 @@ impl Peers {
         }
     }
 
-    /// Both have accepted: frames may flow from now on.
-    fn join_if_both(&self, peer: &Peer) {
-        if !peer.both_accepted() || peer.is_joined() {
-            return;
-        }
-        match self.attach(peer) {
-            Ok(()) => {
-                peer.set_stage(Stage::Joined);
-                self.tell_background(Some(peer.log(true, "")));
-            }
-            Err(problem) => self.end(peer, &problem.message, true),
-        }
-    }
-
-    fn attach(&self, peer: &Peer) -> Result<(), Problem> {
-        let port = self.lan.attach_peer(&peer.id, peer.numbers().unwrap_or(Numbers { a: 0, b: 0 }), &peer.rule())?;
-        let (own, of) = (self.own.clone(), peer.id.clone());
-        let before = peer.relay(port, move |why| {
-            if let Some(own) = own.upgrade() {
-                own.cut(&of, &why.to_string());
-            }
-        })?;
-        self.buried.borrow_mut().extend(before);
-        self.name(peer);
-        Ok(())
-    }
-
-    /// Has the name server know its machines, under a name that no other peer has.
-    fn name(&self, peer: &Peer) {
-        let name = peer.name().unwrap_or_default();
-        let others: Vec<String> = self
-            .all()
-            .iter()
-            .filter(|other| other.id < peer.id && other.is_joined())
-            .filter_map(|other| other.name())
-            .collect();
-        let taken = others.iter().filter(|other| **other == name).count();
-        let name = if taken == 0 { name } else { format!("{name}-{}", taken + 1) };
-        self.lan.tell(&LanCommand::PeerMachines(peer.id.clone(), name, peer.machines()));
-    }
-
-    fn cut(&self, id: &PeerId, why: &str) {
-        if let Ok(peer) = self.get(id) {
-            self.end(&peer, &format!("Cut off: {why}."), true);
-            self.show();
-        }
-    }
-
     /// Ends a pairing: at once as far as frames go, and a moment later for the connection, so that the other side hears why.
     fn end(&self, peer: &Peer, reason: &str, say: bool) {
         if peer.is_over() {
@@ -338,41 +291,6 @@ impl Peers {
             },
         }
         self.show();
-    }
-
-    fn hear_lan(&self, news: LanNews) {
-        match news {
-            LanNews::Machines => {
-                let machines = self.lan.machines();
-                self.all().iter().for_each(|peer| peer.share(&machines));
-                self.show();
-            }
-            LanNews::Malformed(id) => {
-                let Ok(peer) = self.get(&id) else { return };
-                if let Some(why) = peer.malformed() {
-                    self.end(&peer, &format!("Cut off: {why}."), true);
-                }
-            }
-            LanNews::Traffic(traffic) => {
-                for (id, traffic) in traffic {
-                    if let Ok(peer) = self.get(&id) {
-                        peer.set_traffic(traffic);
-                    }
-                }
-            }
-            LanNews::Gone => {
-                // The worker is started anew by the first that asks; not within the look that has just ended it.
-                let own = self.own.clone();
-                spawn_local(async move {
-                    let Some(own) = own.upgrade() else { return };
-                    for peer in own.all().iter().filter(|peer| peer.is_joined()) {
-                        if let Err(problem) = own.attach(peer) {
-                            own.end(peer, &problem.message, true);
-                        }
-                    }
-                });
-            }
-        }
     }
 
     /// Comes once a second.

@@ -1,21 +1,20 @@
 //! One pairing: its session, its connection, and what it may do.
 
+mod shown;
+
 use super::connection::{Connection, Heard};
 use super::refused;
 use super::relay::{Relay, now};
+use peering::Essentials;
 use peering::code::Code;
 use peering::conduct::Misconduct;
 use peering::control::{ControlError, Machine, Message};
 use peering::qr::Picture;
 use peering::session::{Event, PairingError, Session};
 use peering::stats::Link;
-use peering::{Essentials, Numbers};
-use protocol::{
-    LanMachine, LanTraffic, PeerCode, PeerId, PeerLog, PeerMachine, PeerRule, PeerStage, Problem, ProblemCode,
-};
+use protocol::{LanMachine, LanTraffic, PeerCode, PeerId, PeerRule, Problem, ProblemCode};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Duration;
 use web_sys::MessagePort;
 
 /// So many seconds without a connection after the codes were exchanged, and it is given up.
@@ -264,11 +263,7 @@ impl Peer {
                 let late = self.seconds.get() > CONNECT_SECONDS;
                 late.then_some("The two browsers found no way to each other. Both have to be in one network, which lets them speak to each other.")
             }
-            Stage::Asking => {
-                self.ping();
-                self.gone()
-            }
-            Stage::Joined => {
+            Stage::Asking | Stage::Joined => {
                 self.ping();
                 self.gone()
             }
@@ -313,21 +308,6 @@ impl Peer {
         connection.map(Remains::Connection).into_iter().chain(relay.map(Remains::Relay)).collect()
     }
 
-    /// For the history.
-    pub fn log(&self, joined: bool, reason: &str) -> PeerLog {
-        let traffic = self.traffic.borrow();
-        let duration = (!joined && self.is_joined()).then(|| (js_sys::Date::now() - self.since.get()).max(0.0) as u64);
-        PeerLog {
-            id: self.id.clone(),
-            name: self.name().unwrap_or_default(),
-            network: self.numbers().map(|numbers| numbers.to_string()).unwrap_or_default(),
-            joined,
-            duration,
-            bytes: traffic.sent.1 + traffic.received.1,
-            reason: reason.to_owned(),
-        }
-    }
-
     /// It is this far now.
     pub fn set_stage(&self, stage: Stage) {
         *self.stage.borrow_mut() = stage;
@@ -363,24 +343,6 @@ impl Peer {
         self.rule.borrow().clone()
     }
 
-    /// What its LAN is called, once its code was read.
-    pub fn name(&self) -> Option<String> {
-        self.session.borrow().theirs().map(|theirs| theirs.name.clone())
-    }
-
-    /// The numbers of its LAN, once its code was read.
-    pub fn numbers(&self) -> Option<Numbers> {
-        self.session.borrow().theirs().map(|theirs| theirs.numbers)
-    }
-
-    /// Its machines that can be reached.
-    pub fn machines(&self) -> Vec<PeerMachine> {
-        let session = self.session.borrow();
-        let shown =
-            |machine: &Machine| PeerMachine { name: machine.name.clone(), address: machine.address.to_string() };
-        session.machines().iter().map(shown).collect()
-    }
-
     /// Whether this browser has invited.
     pub fn is_inviter(&self) -> bool {
         self.session.borrow().is_inviter()
@@ -404,42 +366,5 @@ impl Peer {
     /// Whether nothing more comes of it.
     pub fn is_over(&self) -> bool {
         matches!(*self.stage.borrow(), Stage::Over(_))
-    }
-
-    /// How far it is, as pages see it.
-    pub fn shown_stage(&self) -> PeerStage {
-        match &*self.stage.borrow() {
-            Stage::Beginning | Stage::Connecting => PeerStage::Connecting,
-            Stage::Waiting(code) => PeerStage::Waiting(code.clone()),
-            Stage::Asking => {
-                let session = self.session.borrow();
-                PeerStage::Asking { accepted: session.has_accepted(), was_accepted: session.was_accepted() }
-            }
-            Stage::Joined if self.link.borrow().is_silent(now()) => PeerStage::Broken,
-            Stage::Joined => PeerStage::Joined,
-            Stage::Over(reason) => PeerStage::Over(reason.clone()),
-        }
-    }
-
-    /// The words that both sides see.
-    pub fn words(&self) -> Option<Vec<String>> {
-        let session = self.session.borrow();
-        session.words().map(|words| words.iter().map(|word| (*word).to_owned()).collect())
-    }
-
-    /// How long a message takes there and back, and which part of the batches was lost.
-    pub fn measured(&self) -> (Option<Duration>, Option<f32>) {
-        let link = self.link.borrow();
-        (link.rtt(), link.loss())
-    }
-
-    /// What went over its line so far.
-    pub fn traffic(&self) -> LanTraffic {
-        self.traffic.borrow().clone()
-    }
-
-    /// Since when it is in its stage, in milliseconds since 1970.
-    pub fn since(&self) -> u64 {
-        self.since.get() as u64
     }
 }

@@ -6,7 +6,7 @@
 mod common;
 
 use common::network::{address, pings, transfer};
-use common::{BOOT, SOON, dist, launched, run, text};
+use common::{SOON, dist, launched, run};
 use driver::{Browser, Kind, LaunchOptions, Network};
 use e2e::Workbench;
 use protocol::InstanceId;
