@@ -4,8 +4,15 @@ import init, { LanWorker } from "./wasm/workbench.js";
 const waiting = [];
 self.onmessage = (event) => waiting.push(event);
 
+// TLS is large, and few machines need it.
+const loadTls = async () => {
+  const tls = await import("./tls/tls.js");
+  await tls.default();
+  return tls;
+};
+
 init().then(() => {
-  const lan = new LanWorker();
+  const lan = new LanWorker(loadTls);
   self.onmessage = (event) => lan.command(event.data, event.ports[0]);
   for (const event of waiting.splice(0)) lan.command(event.data, event.ports[0]);
 });

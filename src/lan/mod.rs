@@ -12,6 +12,7 @@ mod visit;
 mod web;
 
 use crate::bridge::{from_js, log, text_of, to_js};
+use js_sys::Function;
 use kept::Kept;
 use line::{Line, MACHINE_BATCH};
 use peers::Peers;
@@ -54,13 +55,13 @@ impl std::fmt::Debug for LanWorker {
 
 #[wasm_bindgen]
 impl LanWorker {
-    /// Begins to look which addresses the LAN has.
+    /// Begins to look which addresses the LAN has. `load_tls` gives a promise of the module with TLS (`tls/`), when it is needed.
     #[wasm_bindgen(constructor)]
-    pub fn new() -> Result<Self, JsValue> {
+    pub fn new(load_tls: Function) -> Result<Self, JsValue> {
         let worker = Self { hub: Rc::default(), early: Rc::default() };
         let own = worker.clone();
         spawn_local(async move {
-            let hub = Hub::new(Kept::load().await);
+            let hub = Hub::new(Kept::load().await, load_tls);
             for (command, port) in own.early.take() {
                 hub.carry_out(command, port);
             }
@@ -115,7 +116,7 @@ fn now() -> Duration {
 }
 
 impl Hub {
-    fn new(kept: Kept) -> Rc<Self> {
+    fn new(kept: Kept, load_tls: Function) -> Rc<Self> {
         let config = GatewayConfig::new(kept.plan(), kept::random());
         #[expect(clippy::expect_used, reason = "the one error is a full LAN, and this one is empty")]
         let lan = Lan::new(SwitchConfig::default(), config, kept.leases()).expect("a LAN with room for its gateway");
@@ -125,7 +126,7 @@ impl Hub {
             peers: Peers::default(),
             uplinks: Uplinks::default(),
             kept,
-            web: Web::default(),
+            web: Web::new(load_tls),
             visits: Visits::default(),
             wakes: Cell::new(None),
         });

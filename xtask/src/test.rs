@@ -90,7 +90,7 @@ fn lint(root: &Path) -> Result<()> {
     succeed(native_cargo().args(["fmt", "--manifest-path", "endpoint/Cargo.toml", "--check"]).current_dir(root))?;
     succeed(endpoint("clippy").args(["--all-targets", "--", "-D", "warnings"]).current_dir(root))?;
     let mut wasm = setup::wasm_toolchain()?.cargo("clippy");
-    for name in ["workbench", "popup", "console", "options", "storage", "history", "network", "templates"] {
+    for name in build::wasm_crates() {
         wasm.args(["--package", name]);
     }
     succeed(wasm.args(["--target-dir", "target/wasm", "--", "-D", "warnings"]).current_dir(root))

@@ -1,21 +1,21 @@
 //! The certificate authorities of the machines whose HTTPS is read here. Each is kept among its machine's files, so it goes with the machine, and
 //! nothing else reads it: neither what is exported of a machine nor the catalog has it.
 
+use super::secured::{Authority, Loader, Tls};
 use super::stream::Stream;
 use crate::bridge::{log, text_of};
 use crate::disks::disk_problem;
 use crate::disks::opfs::{Directory, SharedFile};
 use crate::lan::Hub;
 use crate::storage::patiently;
-use authority::{Authority, Kept, Tls};
 use block::BlockFile;
 use futures_util::lock::Mutex;
+use js_sys::Function;
 use protocol::{InstanceId, Problem, ProblemCode};
+use serde::de::IgnoredAny;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::time::Duration;
 use vlan::http::{Request, Response};
 use vlan::switch::PortId;
 use wasm_bindgen::JsCast;
@@ -34,12 +34,12 @@ const CERTIFICATE: &str = "/ca.crt";
 struct Wanted {
     id: InstanceId,
     /// What signs for it, or why nothing does yet.
-    authority: Result<Arc<Authority>, String>,
+    authority: Result<Rc<Authority>, String>,
 }
 
 /// Those of the machines on the LAN.
-#[derive(Default)]
 pub struct Authorities {
+    loader: Loader,
     wanted: RefCell<BTreeMap<PortId, Wanted>>,
     /// Files are read, written and removed one after the other.
     turn: Mutex<()>,
@@ -53,6 +53,11 @@ fn no_https(host: &str) -> String {
 }
 
 impl Authorities {
+    /// Of no machine yet. `load` gives a promise of the module with TLS.
+    pub fn new(load: Function) -> Self {
+        Self { loader: Loader::new(load), wanted: RefCell::default(), turn: Mutex::default() }
+    }
+
     /// A machine's HTTPS is read from now on, or not any more: then its authority is forgotten.
     pub fn want(&self, hub: &Rc<Hub>, at: PortId, id: &InstanceId, on: bool) {
         if on {
@@ -84,7 +89,7 @@ impl Authorities {
         if !self.wanted.borrow().get(&at).is_some_and(waits) {
             return;
         }
-        let loaded = load(id).await.map_err(|problem| {
+        let loaded = load(&self.loader, id).await.map_err(|problem| {
             log(&problem.message);
             problem.message
         });
@@ -94,13 +99,13 @@ impl Authorities {
     }
 
     /// The authority of a machine, or why its HTTPS to this host is refused.
-    pub fn of(&self, at: PortId, host: &str) -> Result<Arc<Authority>, String> {
+    pub fn of(&self, at: PortId, host: &str) -> Result<Rc<Authority>, String> {
         self.wanted.borrow().get(&at).map_or_else(|| Err(no_https(host)), |wanted| wanted.authority.clone())
     }
 
     /// TLS for a connection of a machine, in the place of a host.
     pub fn tls(&self, at: PortId, host: &str) -> Result<Tls, String> {
-        Tls::new(&self.of(at, host)?, host, unix()).map_err(|error| error.to_string())
+        self.of(at, host)?.tls(host)
     }
 
     /// Answers what is asked of the gateway itself: the certificate that a machine has to trust, for all may know it. Says whether it was that.
@@ -110,9 +115,10 @@ impl Authorities {
             return false;
         }
         let mut http = stream.http.borrow_mut();
-        match (request.url.path(), self.of(stream.conn.port, "this machine's hosts")) {
-            (CERTIFICATE, Ok(authority)) => {
-                let (response, body) = Response::sentence(200, authority.pem().trim_end());
+        let certificate = self.of(stream.conn.port, "this machine's hosts").and_then(|authority| authority.pem());
+        match (request.url.path(), certificate) {
+            (CERTIFICATE, Ok(pem)) => {
+                let (response, body) = Response::sentence(200, pem.trim_end());
                 http.respond(&response);
                 http.body(&body);
                 http.finish();
@@ -124,26 +130,21 @@ impl Authorities {
     }
 }
 
-/// The time since 1970.
-fn unix() -> Duration {
-    Duration::from_secs_f64(js_sys::Date::now().max(0.0) / 1000.0)
-}
-
 /// A machine's authority: the one that it has, or else a new one. One that can't be read is not replaced: the machine trusts it.
-async fn load(id: &InstanceId) -> Result<Arc<Authority>, Problem> {
-    let failed = |error: &dyn std::fmt::Display| {
+async fn load(loader: &Loader, id: &InstanceId) -> Result<Rc<Authority>, Problem> {
+    let failed = |error: String| {
         let message = format!("The machine’s certificate authority can’t be used: {error}.");
         Problem::new(ProblemCode::Internal, message)
     };
     if let Some(kept) = read(id).await? {
-        return Authority::from_kept(kept).map_err(|error| failed(&error));
+        return loader.kept_authority(&kept).await.map_err(failed);
     }
     let mut random = [0; 32];
     let scope: web_sys::WorkerGlobalScope = js_sys::global().unchecked_into();
     let drawn = scope.crypto().and_then(|crypto| crypto.get_random_values_with_u8_array(&mut random));
-    drawn.map_err(|error| failed(&text_of(&error)))?;
-    let made = Authority::new(id.as_str(), &random, unix()).map_err(|error| failed(&error))?;
-    write(id, made.kept()).await?;
+    drawn.map_err(|error| failed(text_of(&error)))?;
+    let made = loader.new_authority(id.as_str(), &random).await.map_err(failed)?;
+    write(id, &made.kept().map_err(failed)?).await?;
     Ok(made)
 }
 
@@ -153,21 +154,27 @@ async fn forget(id: &InstanceId) -> Result<(), Problem> {
 }
 
 /// What is kept, if anything is. A file that is damaged is nothing: it was never whole, so no machine trusts what was to be in it.
-async fn read(id: &InstanceId) -> Result<Option<Kept>, Problem> {
+async fn read(id: &InstanceId) -> Result<Option<String>, Problem> {
     let folder = Directory::open(&["instances", id.as_str()]).await?;
     let Some(file) = folder.shared(FILE).await? else { return Ok(None) };
     let mut file = SharedFile::new(file)?;
     let broken = |error| disk_problem("The machine’s certificate authority can’t be read", &error);
     let mut bytes = vec![0; file.len().map_err(broken)?.min(LONGEST) as usize];
     file.read_at(0, &mut bytes).map_err(broken)?;
-    Ok(serde_json::from_slice(&bytes).inspect_err(|error| log(&format!("{FILE} can’t be understood: {error}"))).ok())
+    let whole = serde_json::from_slice::<IgnoredAny>(&bytes);
+    Ok(match whole {
+        Ok(_) => String::from_utf8(bytes).ok(),
+        Err(error) => {
+            log(&format!("{FILE} can’t be understood: {error}"));
+            None
+        }
+    })
 }
 
-async fn write(id: &InstanceId, kept: &Kept) -> Result<(), Problem> {
+async fn write(id: &InstanceId, kept: &str) -> Result<(), Problem> {
     let folder = Directory::open(&["instances", id.as_str()]).await?;
     let broken = |error| disk_problem("The machine’s certificate authority can’t be written", &error);
-    let bytes = serde_json::to_vec(kept).unwrap_or_default();
     let mut file = patiently(async || folder.locked(FILE).await).await?;
-    file.set_len(0).and_then(|()| file.write_at(0, &bytes)).map_err(broken)?;
+    file.set_len(0).and_then(|()| file.write_at(0, kept.as_bytes())).map_err(broken)?;
     file.flush().map_err(broken)
 }

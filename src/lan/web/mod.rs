@@ -5,7 +5,7 @@
 //!                                         ◄─────── answer, piece by piece ── packages (a cache)
 //! ```
 //!
-//! What a machine says by TLS is read here with certificates of an [`authority`] of its own, if the user wants that.
+//! What a machine says by TLS is read here with certificates of an authority of its own ([`authorities`]), if the user wants that.
 //!
 //! Machines come to the proxy's port of the gateway, or to port 80 of whichever host they believe to speak with.
 
@@ -14,11 +14,12 @@ mod fetching;
 mod packages;
 mod permit;
 mod records;
+mod secured;
 mod stream;
 
 use super::{Hub, now};
 use authorities::Authorities;
-use js_sys::Uint8Array;
+use js_sys::{Function, Uint8Array};
 use permit::Permit;
 use protocol::{Access, InstanceId};
 use records::Records;
@@ -40,7 +41,6 @@ const CAUGHT: [u16; 3] = [80, 443, 8080];
 const BODY_MAX: u64 = 512 << 20;
 
 /// All machines' ways out.
-#[derive(Default)]
 pub struct Web {
     streams: RefCell<BTreeMap<ConnId, Rc<Stream>>>,
     permits: RefCell<BTreeMap<PortId, Permit>>,
@@ -51,6 +51,16 @@ pub struct Web {
 }
 
 impl Web {
+    /// Of no machine yet. `load_tls` gives a promise of the module with TLS.
+    pub fn new(load_tls: Function) -> Self {
+        Self {
+            streams: RefCell::default(),
+            permits: RefCell::default(),
+            authorities: Authorities::new(load_tls),
+            records: Records::default(),
+        }
+    }
+
     /// A machine is there, or may reach something else than before.
     pub fn admit(&self, hub: &Rc<Hub>, at: PortId, id: &InstanceId, access: &Access) {
         self.authorities.want(hub, at, id, access.https);

@@ -1,7 +1,7 @@
 //! One connection of a machine to the gateway, and the request that is under way on it.
 
+use super::secured::Tls;
 use crate::lan::{Hub, now};
-use authority::Tls;
 use futures_channel::oneshot;
 use js_sys::Uint8Array;
 use std::cell::{Cell, RefCell};
@@ -108,7 +108,7 @@ impl Stream {
         if self.first.replace(false) && raw[0] == HANDSHAKE {
             self.begin_tls(hub);
         }
-        let failed = match &mut *self.tls.borrow_mut() {
+        let failed = match &*self.tls.borrow() {
             Some(tls) => tls.input(&raw, &mut self.rest.borrow_mut()).err(),
             None => {
                 *self.rest.borrow_mut() = raw;
@@ -116,7 +116,7 @@ impl Stream {
             }
         };
         if let Some(error) = failed {
-            hub.web.note(self, "TLS", &self.host(), Err(&error.to_string()));
+            hub.web.note(self, "TLS", &self.host(), Err(&error));
             self.shut();
         }
         true
@@ -136,7 +136,7 @@ impl Stream {
         let mut moved = 0;
         let mut http = self.http.borrow_mut();
         if !http.output().is_empty() {
-            moved = match &mut *self.tls.borrow_mut() {
+            moved = match &*self.tls.borrow() {
                 Some(tls) => tls.send(http.output()),
                 None => hub.lan.borrow_mut().gateway().send(self.conn, http.output()),
             };
@@ -152,13 +152,13 @@ impl Stream {
             self.told_end.set(false);
             return true;
         }
-        if let Some(tls) = &mut *self.tls.borrow_mut() {
+        if let Some(tls) = &*self.tls.borrow() {
             if http.is_over() && !self.said_end.replace(true) {
                 tls.close();
             }
             let sealed = tls.output();
             if !sealed.is_empty() {
-                let sent = hub.lan.borrow_mut().gateway().send(self.conn, sealed);
+                let sent = hub.lan.borrow_mut().gateway().send(self.conn, &sealed);
                 tls.sent(sent);
                 moved += sent;
             }
@@ -168,12 +168,12 @@ impl Stream {
 
     /// Whether nothing is left that was written and not sent.
     pub fn is_flushed(&self) -> bool {
-        self.tls.borrow_mut().as_mut().is_none_or(|tls| tls.output().is_empty())
+        self.tls.borrow().as_ref().is_none_or(|tls| !tls.waits())
     }
 
     /// The host that the machine believes to speak with.
     fn host(&self) -> String {
-        let named = self.tls.borrow().as_ref().and_then(Tls::host).map(str::to_owned);
+        let named = self.tls.borrow().as_ref().and_then(Tls::host);
         named.unwrap_or_else(|| match &*self.via.borrow() {
             Via::Caught { name: Some(name), .. } => name.clone(),
             Via::Caught { address, .. } => address.to_string(),

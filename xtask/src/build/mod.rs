@@ -21,6 +21,11 @@ pub struct Dist {
     pub firefox: PathBuf,
 }
 
+/// The names of the crates that become WebAssembly.
+pub fn wasm_crates() -> impl IntoIterator<Item = &'static str> {
+    wasm::crate_names()
+}
+
 /// Runs the tests that need a JavaScript engine.
 pub fn wasm_tests(root: &Path) -> Result<()> {
     wasm::test(root)

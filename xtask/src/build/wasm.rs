@@ -9,7 +9,7 @@ use std::process::Command;
 use wasm_bindgen_cli_support::Bindgen;
 
 /// Each crate, the name of its WASM file, and where the package has it.
-const CRATES: [(&str, &str); 8] = [
+const CRATES: [(&str, &str); 9] = [
     ("workbench", "wasm"),
     ("popup", "popup"),
     ("console", "console"),
@@ -18,6 +18,7 @@ const CRATES: [(&str, &str); 8] = [
     ("history", "history"),
     ("network", "network"),
     ("templates", "templates"),
+    ("tls", "tls"),
 ];
 /// The target folder of its own: the compiler may be another one than the native one.
 const TARGET_DIR: &str = "target/wasm";
