@@ -3,7 +3,7 @@ use crate::diagram::Diagram;
 use crate::machines::Machines;
 use crate::requests::Requests;
 use crate::uplinks::Uplinks;
-use ui::{EmptyState, Icon, Logo, Notice, Peers, Tellings, WorldProvider, use_peers, use_world};
+use ui::{EmptyState, Icon, Logo, Notice, Peers, ServersButton, Tellings, WorldProvider, use_peers, use_world};
 use yew::prelude::*;
 
 /// The network page.
@@ -67,11 +67,12 @@ fn Help() -> Html {
             <summary>{ "No inbound ports: what this can and can’t do" }</summary>
             <ul>
                 <li>{ "Two browsers speak to each other directly (WebRTC), encrypted from end to end. No server takes part, and nothing on this computer is opened to the network." }</li>
-                <li>{ "Both have to reach each other: in one network, at home or in an office, they do. Across the internet most routers are in the way, since this extension names no STUN or TURN server." }</li>
+                <li>{ "Both have to reach each other: in one network, at home or in an office, they do. Across the internet most routers are in the way, unless both name a STUN server, which tells a browser how others see it, or a TURN server, which passes on what is encrypted. None is named unless you do." }</li>
                 <li>{ "A peer reaches the machines that you let it, and nothing else: not the gateway, the web, this computer, your network or other peers." }</li>
                 <li>{ "The four words tell whether somebody has changed the codes on their way. Compare them by voice, or face to face." }</li>
                 <li>{ "It lasts as long as both browsers run; to join again takes a new code. A cable that is out for a moment does no harm." }</li>
             </ul>
+            <ServersButton />
         </details>
     }
 }

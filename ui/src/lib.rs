@@ -27,7 +27,7 @@ pub use link::{Client, Link};
 pub use mount::mount;
 pub use note::{leave_disks_note, use_disks_note};
 pub use parts::*;
-pub use peers::{Peers, PeersSeen, use_peers};
+pub use peers::{Peers, PeersSeen, ServersButton, use_peers};
 pub use room::{Persistence, Room, use_persistence, use_room};
 pub use save::{Download, save};
 pub use theme::{use_dark, use_theme};

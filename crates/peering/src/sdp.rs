@@ -55,8 +55,7 @@ pub fn read(description: &str) -> Result<Essentials, SdpError> {
             candidates.push(candidate);
         }
     }
-    // Codes have room for few: hosts first, and otherwise in the order in which the browser has them.
-    candidates.sort_by_key(|candidate| candidate.kind);
+    by_turns(&mut candidates);
     candidates.truncate(CANDIDATES_MAX);
     let essentials = Essentials {
         fingerprint: fingerprint.ok_or(SdpError::Missing("fingerprint"))?,
@@ -66,6 +65,21 @@ pub fn read(description: &str) -> Result<Essentials, SdpError> {
     };
     essentials.check()?;
     Ok(essentials)
+}
+
+/// Codes have room for few: the first of each kind comes before the second of any, and otherwise they stay as the browser has them.
+fn by_turns(candidates: &mut Vec<Candidate>) {
+    let mut seen: Vec<CandidateKind> = vec![];
+    let mut turns: Vec<_> = std::mem::take(candidates)
+        .into_iter()
+        .map(|candidate| {
+            let turn = seen.iter().filter(|kind| **kind == candidate.kind).count();
+            seen.push(candidate.kind);
+            (turn, candidate)
+        })
+        .collect();
+    turns.sort_by_key(|(turn, candidate)| (*turn, candidate.kind));
+    candidates.extend(turns.into_iter().map(|(_, candidate)| candidate));
 }
 
 /// `AB:CD:…`, 32 bytes.
@@ -179,11 +193,23 @@ mod tests {
         assert_eq!(read(&"a".repeat(DESCRIPTION_MAX + 1)), Err(SdpError::TooLong));
     }
 
+    #[test]
+    fn what_a_server_has_found_is_not_left_out_for_many_hosts() {
+        let candidate = |kind, port| Candidate { kind, address: Address::Ip([192, 0, 2, 1].into()), port };
+        let hosts = (1..=9).map(|port| candidate(CandidateKind::Host, port));
+        let servers = [candidate(CandidateKind::Relayed, 30), candidate(CandidateKind::Reflexive, 20)];
+        let mut all: Vec<_> = hosts.chain(servers).collect();
+        by_turns(&mut all);
+        let ports: Vec<_> = all.iter().map(|candidate| candidate.port).collect();
+        assert_eq!(ports, [1, 20, 30, 2, 3, 4, 5, 6, 7, 8, 9]);
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read(mut essentials in essentials(), offer: bool) {
-            essentials.candidates.sort_by_key(|candidate| candidate.kind);
-            essentials.candidates.dedup();
+            let mut once = Vec::new();
+            essentials.candidates.retain(|candidate| !once.contains(candidate) && { once.push(candidate.clone()); true });
+            by_turns(&mut essentials.candidates);
             let role = if offer { Role::Offer } else { Role::Answer };
             let back = read(&write(&essentials, role)).unwrap();
             prop_assert_eq!(back, essentials);

@@ -25,6 +25,7 @@ mod event;
 mod file_name;
 mod health;
 mod host;
+mod ice;
 mod ids;
 mod lan;
 mod model;
@@ -59,6 +60,7 @@ pub use host::{
     DiskOrder, Fresh, HostCall, HostNotice, HostReply, ImageFile, Inventory, MachineEvent, MachineSpec, NewSnapshot,
     RunningMachine, StorageCommand, StorageNotice, Subject, WarmState, WorkerCommand, WorkerNotice,
 };
+pub use ice::{ICE_SERVERS_KEY, ICE_SERVERS_MAX, ICE_TEXT_MAX, IceError, IceServer};
 pub use ids::{IdError, InstanceId, JobId, LayerId, NameError, PeerId, SnapshotId, TemplateId, check_name};
 pub use lan::{
     Access, AccessError, Confined, LAN_CHANNEL, LanAsk, LanCommand, LanLine, LanNotice, LanTold, LanView, WebRequest,

@@ -8,7 +8,7 @@ use crate::bridge::{log, problem, text_of, to_js};
 use js_sys::{ArrayBuffer, Promise, Reflect, Uint8Array};
 use peering::sdp::{self, Role};
 use peering::{Address, Candidate, CandidateKind, Essentials};
-use protocol::{Problem, ProblemCode};
+use protocol::{ICE_SERVERS_KEY, IceServer, Problem, ProblemCode};
 use serde_json::{Value, json};
 use std::rc::Rc;
 use std::time::Duration;
@@ -53,10 +53,23 @@ fn failed(error: JsValue) -> Problem {
     problem(ProblemCode::Internal, "The browser could not make the connection", &error)
 }
 
+/// The servers that the user has named, if any.
+fn configuration() -> Value {
+    let storage = web_sys::window().and_then(|window| window.local_storage().ok()?);
+    let text = storage.and_then(|storage| storage.get_item(ICE_SERVERS_KEY).ok()?).unwrap_or_default();
+    // The page that saves them lets nothing else through.
+    let servers = IceServer::all(&text).inspect_err(|error| log(&error.to_string())).unwrap_or_default();
+    let server = |IceServer { url, secret }| match secret {
+        Some((name, password)) => json!({ "urls": url, "username": name, "credential": password }),
+        None => json!({ "urls": url }),
+    };
+    json!({ "iceServers": servers.into_iter().map(server).collect::<Vec<_>>() })
+}
+
 impl Connection {
     /// One that is connected to nobody yet.
     pub fn new(hear: impl Fn(Heard) + 'static) -> Result<Self, Problem> {
-        let pc = RtcPeerConnection::new().map_err(failed)?;
+        let pc = RtcPeerConnection::new(&to_js(&configuration())?).map_err(failed)?;
         let channel = |label: &str, options: &Value| {
             let channel = pc.create_data_channel(label, &to_js(options)?).map_err(failed)?;
             channel.set_binary_type("arraybuffer");

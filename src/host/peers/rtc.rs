@@ -13,7 +13,7 @@ extern "C" {
     pub type RtcPeerConnection;
 
     #[wasm_bindgen(constructor, js_class = "RTCPeerConnection", catch)]
-    pub fn new() -> Result<RtcPeerConnection, JsValue>;
+    pub fn new(configuration: &JsValue) -> Result<RtcPeerConnection, JsValue>;
 
     #[wasm_bindgen(method, js_name = createDataChannel, catch)]
     pub fn create_data_channel(

@@ -7,7 +7,7 @@ use crate::{Error, Result};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::fs::File;
 use std::io;
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -58,6 +58,20 @@ impl Network {
     /// The namespace of a host; the first is 1.
     pub fn host(&self, number: usize) -> String {
         format!("{}-{number}", self.name)
+    }
+
+    /// A socket for datagrams at a host's address.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn udp(&self, number: usize, port: u16) -> io::Result<UdpSocket> {
+        let there = File::open(format!("/run/netns/{}", self.host(number)))?;
+        // A socket belongs to the namespace of the thread that made it.
+        let made = thread::spawn(move || {
+            move_into_link_name_space(there.as_fd(), Some(LinkNameSpaceType::Network))?;
+            UdpSocket::bind((format!("10.99.0.{number}"), port))
+        });
+        made.join().map_err(|_| io::Error::other("the thread that makes the socket ended"))?
     }
 
     /// Pulls a host's cable out of the switch, or puts it back.

@@ -11,6 +11,8 @@ use driver::{Browser, Kind, LaunchOptions, Network};
 use e2e::Workbench;
 use protocol::InstanceId;
 use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Making a connection on a busy machine.
@@ -202,6 +204,75 @@ async fn paired(one: Kind, two: Kind) {
     assert_ne!(gone.status, 0, "{}", gone.text());
     ann.browser.close().await.unwrap();
     bob.browser.close().await.unwrap();
+}
+
+/// A STUN server (RFC 8489) that tells everybody the same address, and says how often it was asked.
+fn stun_server(network: &Network, host: usize, seen_at: [u8; 6]) -> Arc<AtomicU32> {
+    const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+    let (socket, asked) = (network.udp(host, 3478).unwrap(), Arc::<AtomicU32>::default());
+    let count = asked.clone();
+    std::thread::spawn(move || {
+        let mut request = [0; 1500];
+        while let Ok((length, from)) = socket.recv_from(&mut request) {
+            // A Binding request.
+            if length < 20 || request[..2] != [0, 1] || request[4..8] != COOKIE {
+                continue;
+            }
+            count.fetch_add(1, Ordering::SeqCst);
+            // A success, with the attribute XOR-MAPPED-ADDRESS: 8 bytes, IPv4.
+            let [a, b, c, d, high, low] = seen_at;
+            let mut answer = vec![1, 1, 0, 12];
+            answer.extend(&request[4..20]);
+            answer.extend([0, 0x20, 0, 8, 0, 1]);
+            answer.extend([high ^ COOKIE[0], low ^ COOKIE[1]]);
+            answer.extend([a, b, c, d].iter().zip(COOKIE).map(|(byte, key)| byte ^ key));
+            // Whoever asked may be gone.
+            let _ = socket.send_to(&answer, from);
+        }
+    });
+    asked
+}
+
+async fn found_by_a_server(kind: Kind) {
+    let network = Network::new(2).unwrap();
+    // What a router would be seen as from outside (RFC 5737).
+    let asked = stun_server(&network, 2, [203, 0, 113, 5, 0x12, 0x34]);
+    let ann = Side::new(kind, &network, 1, "ann", "network/index.html").await;
+    let reflexive = |code: &str| {
+        let code = peering::code::Code::from_text(code).unwrap();
+        let kind = |candidate: &&peering::Candidate| candidate.kind == peering::CandidateKind::Reflexive;
+        code.essentials.candidates.iter().find(kind).map(|found| (found.address.to_string(), found.port))
+    };
+    assert_eq!(reflexive(&ann.invite().await), None);
+    assert_eq!(asked.load(Ordering::SeqCst), 0, "nobody named a server");
+    ann.browser.click("button", "Cancel the invitation").await.unwrap();
+
+    let help = "document.querySelector('details.help').open = true";
+    ann.browser.eval(help, vec![]).await.unwrap();
+    ann.browser.click("button", "STUN and TURN servers… none named").await.unwrap();
+    ann.browser.type_into("textbox", "Servers", "stun.example.org").await.unwrap();
+    let shown = "return document.querySelector('dialog .field-about.bad')?.innerText ?? ''";
+    let refused = async || {
+        Ok(ann.browser.eval(shown, vec![]).await?.as_str().is_some_and(|text| text.contains("is not a server")))
+    };
+    ann.browser.wait_until("the word that it is no server", SOON, refused).await.unwrap();
+    ann.browser.type_into("textbox", "Servers", "stun:10.99.0.2:3478").await.unwrap();
+    ann.browser.click("button", "Save").await.unwrap();
+    ann.browser.by_role("button", "STUN and TURN servers… 1 named").await.unwrap();
+    let code = ann.invite().await;
+    assert_eq!(reflexive(&code), Some(("203.0.113.5".to_owned(), 0x1234)), "asked {asked:?} times");
+    assert!(asked.load(Ordering::SeqCst) > 0);
+    ann.browser.close().await.unwrap();
+}
+
+#[test]
+fn a_stun_server_is_asked_only_if_the_user_names_it_in_chromium() {
+    run(found_by_a_server(Kind::Chromium));
+}
+
+#[test]
+fn a_stun_server_is_asked_only_if_the_user_names_it_in_firefox() {
+    run(found_by_a_server(Kind::Firefox));
 }
 
 #[test]

@@ -10,7 +10,7 @@ const KEY: &str = "lan-name";
 /// The most letters of a name.
 const NAME_MAX: usize = 32;
 
-fn storage() -> Option<web_sys::Storage> {
+pub(super) fn storage() -> Option<web_sys::Storage> {
     web_sys::window()?.local_storage().ok()?
 }
 

@@ -5,8 +5,10 @@ mod channel;
 mod code;
 mod forms;
 mod rule;
+mod servers;
 
 pub use channel::{PeersSeen, use_peers};
+pub use servers::ServersButton;
 
 use crate::{Button, EmptyState, Icon, Kind, use_world};
 use card::Card;
