@@ -5,10 +5,10 @@
 
 mod common;
 
-use common::network::{address, pings, transfer};
-use common::{SOON, dist, launched, run};
+use common::network::{address, pings, succeeds, transfer};
+use common::{SOON, dist, is_wanted, launched, run, text};
 use driver::{Browser, Kind, LaunchOptions, Network};
-use e2e::Workbench;
+use e2e::{Console, Workbench};
 use protocol::InstanceId;
 use serde_json::json;
 use std::sync::Arc;
@@ -36,21 +36,30 @@ impl Side {
         self.browser.open(self.page).await.unwrap();
     }
 
-    /// What the host page says of the one pairing.
+    /// What the host page says of the newest pairing.
     async fn view(&self) -> serde_json::Value {
+        self.views().await.pop().unwrap_or_default()
+    }
+
+    /// What it says of the one with somebody.
+    async fn view_of(&self, name: &str) -> serde_json::Value {
+        self.views().await.into_iter().find(|view| view["name"] == name).unwrap_or_default()
+    }
+
+    async fn views(&self) -> Vec<serde_json::Value> {
         let ask = "
             return new Promise((resolve) => {
                 const channel = new BroadcastChannel('peers');
-                const timer = setTimeout(() => (channel.close(), resolve(null)), 5000);
+                const timer = setTimeout(() => (channel.close(), resolve([])), 5000);
                 channel.onmessage = ({ data }) => {
                     if (!data.Peers) return;
                     clearTimeout(timer);
                     channel.close();
-                    resolve(JSON.parse(JSON.stringify(data.Peers.peers.at(-1) ?? null)));
+                    resolve(JSON.parse(JSON.stringify(data.Peers.peers)));
                 };
                 channel.postMessage('ShowPeers');
             });";
-        self.browser.eval_async(ask, vec![]).await.unwrap()
+        serde_json::from_value(self.browser.eval_async(ask, vec![]).await.unwrap()).unwrap()
     }
 
     async fn wait_for_stage(&self, stage: &str) {
@@ -204,6 +213,130 @@ async fn paired(one: Kind, two: Kind) {
     assert_ne!(gone.status, 0, "{}", gone.text());
     ann.browser.close().await.unwrap();
     bob.browser.close().await.unwrap();
+}
+
+/// Pairs two, as their users do.
+async fn pair(inviter: &Side, joiner: &Side) {
+    let code = inviter.invite().await;
+    let answer = joiner.join(&code, inviter.name).await;
+    inviter.answer(&answer).await;
+    assert_eq!(inviter.words().await, joiner.words().await);
+    inviter.accept(joiner.name).await;
+    joiner.accept(inviter.name).await;
+    inviter.wait_for_stage("Joined").await;
+    joiner.wait_for_stage("Joined").await;
+}
+
+/// A machine of a side of the mesh.
+struct Member<'a> {
+    name: &'static str,
+    address: String,
+    console: Console<'a>,
+}
+
+impl<'a> Member<'a> {
+    async fn new(side: &'a Side) -> Self {
+        let (id, address) = machine(side).await;
+        Self { name: side.name, address, console: Workbench::here(&side.browser).console(&id).await.unwrap() }
+    }
+
+    /// Waits until another one answers by its name, and then once to each ping.
+    async fn reaches(&mut self, other: &'static str) {
+        let name = format!("alpine-1.{other}.lan");
+        pings(&mut self.console, &name).await;
+        let said = text(&mut self.console, &format!("ping -c 5 -W 5 {name}")).await;
+        assert!(said.contains("5 packets received") && !said.contains("DUP"), "{} to {other}: {said}", self.name);
+    }
+
+    async fn does_not_reach(&mut self, address: &str) {
+        let refused = self.console.exec(&format!("ping -c 3 -W 1 {address}"), SOON).await.unwrap();
+        assert_ne!(refused.status, 0, "{}", refused.text());
+    }
+
+    async fn reaches_both(&mut self, one: &'static str, other: &'static str) {
+        self.reaches(one).await;
+        self.reaches(other).await;
+    }
+
+    /// Few packets come in five seconds in which nobody has anything to say.
+    async fn is_quiet(&mut self) {
+        let count = "r() { cat /sys/class/net/eth0/statistics/rx_packets; }; a=$(r); sleep 5; echo $(($(r) - a))";
+        let heard: u32 = text(&mut self.console, count).await.trim().parse().unwrap();
+        assert!(heard < 100, "{} hears {heard} packets", self.name);
+    }
+}
+
+async fn meshed(kind: Kind) {
+    let network = Network::new(3).unwrap();
+    let ann = Side::new(kind, &network, 1, "ann", "popup/index.html").await;
+    let bob = Side::new(kind, &network, 2, "bob", "network/index.html").await;
+    let cyd = Side::new(kind, &network, 3, "cyd", "popup/index.html").await;
+    let (mut a, mut b, mut c) = (Member::new(&ann).await, Member::new(&bob).await, Member::new(&cyd).await);
+    pair(&ann, &bob).await;
+    pair(&bob, &cyd).await;
+    a.reaches("bob").await;
+    c.reaches("bob").await;
+    // Nobody passes on what is another's: bob is joined with both.
+    let (of_a, of_c) = (a.address.clone(), c.address.clone());
+    a.does_not_reach(&of_c).await;
+    c.does_not_reach(&of_a).await;
+
+    pair(&ann, &cyd).await;
+    a.reaches_both("bob", "cyd").await;
+    b.reaches_both("ann", "cyd").await;
+    c.reaches_both("ann", "bob").await;
+    // What goes round in a circle never ends.
+    text(&mut a.console, &format!("arping -c 5 -I eth0 {}.250 > /dev/null; true", of_a.rsplit_once('.').unwrap().0))
+        .await;
+    a.is_quiet().await;
+    b.is_quiet().await;
+    c.is_quiet().await;
+
+    // A cable that is out for ten seconds: a connection from ann to cyd goes on, and all come back.
+    text(&mut c.console, "(nc -l -p 7001 > /tmp/lines; touch /tmp/all) < /dev/null > /dev/null 2>&1 &").await;
+    let lines = "(for n in $(seq 60); do echo line $n; sleep 0.5; done | nc alpine-1.cyd.lan 7001) < /dev/null > /dev/null 2>&1 &";
+    text(&mut a.console, lines).await;
+    succeeds(&mut c.console, "grep -q 'line 3' /tmp/lines").await;
+    network.plug(3, false).unwrap();
+    let broken = std::time::Instant::now();
+    ann.wait_for_stage("Broken").await;
+    let rest = Duration::from_secs(10).saturating_sub(broken.elapsed());
+    tokio::time::sleep(rest).await;
+    network.plug(3, true).unwrap();
+    ann.wait_for_stage("Joined").await;
+    succeeds(&mut c.console, "[ -e /tmp/all ]").await;
+    let wanted: String = (1..=60).map(|n| format!("line {n}\n")).collect();
+    assert_eq!(text(&mut c.console, "cat /tmp/lines").await, wanted);
+    a.reaches_both("bob", "cyd").await;
+    b.reaches_both("ann", "cyd").await;
+    c.reaches_both("ann", "bob").await;
+
+    // One leaves: the others have each other, and its names are nobody's.
+    drop(b);
+    bob.browser.close().await.unwrap();
+    for (side, member, other) in [(&ann, &mut a, "cyd"), (&cyd, &mut c, "ann")] {
+        let over = async || Ok(side.view_of("bob").await["stage"].get("Over").is_some());
+        side.browser.wait_until("bob to be over", Duration::from_secs(180), over).await.unwrap();
+        member.reaches(other).await;
+        let gone = member.console.exec("nslookup alpine-1.bob.lan", SOON).await.unwrap();
+        assert!(gone.text().contains("NXDOMAIN"), "{}", gone.text());
+    }
+    ann.browser.close().await.unwrap();
+    cyd.browser.close().await.unwrap();
+}
+
+#[test]
+fn three_chromiums_are_a_mesh() {
+    if is_wanted("PEERS_MESH") {
+        run(meshed(Kind::Chromium));
+    }
+}
+
+#[test]
+fn three_firefoxes_are_a_mesh() {
+    if is_wanted("PEERS_MESH") {
+        run(meshed(Kind::Firefox));
+    }
 }
 
 /// A STUN server (RFC 8489) that tells everybody the same address, and says how often it was asked.
