@@ -3,7 +3,7 @@
 use crate::channel::Asker;
 use protocol::{
     InstanceId, LanAsk, LanView, Reachable, UPLINK_ADDRESS_MAX, UPLINK_NAME_MAX, UPLINK_TOKEN_MAX, UplinkAsk,
-    UplinkSettings, UplinkView, World,
+    UplinkSettings, UplinkView, World, sentence,
 };
 use std::rc::Rc;
 use ui::{CheckField, FormDialog, TextField};
@@ -172,13 +172,6 @@ pub(crate) fn JoinDialog(props: &JoinDialogProps) -> Html {
     }
 }
 
-/// The words as a sentence.
-fn sentence(words: &str) -> String {
-    let mut letters = words.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
-}
-
 #[derive(Properties, PartialEq)]
 struct MachinesProps {
     machines: Reachable,
@@ -246,10 +239,5 @@ mod tests {
         assert_eq!(settings.hashes.len(), 1);
         assert!(Form { rate: "much".to_owned(), ..form() }.settings().is_err());
         assert!(Form { room: String::new(), ..form() }.settings().is_err());
-    }
-
-    #[test]
-    fn an_objection_is_a_sentence() {
-        assert_eq!(sentence("the room is full"), "The room is full.");
     }
 }

@@ -1,12 +1,11 @@
 //! What a new name must be.
 
-use protocol::check_name;
+use protocol::{check_name, sentence};
 
 /// Why `name` can't be the new name of the machine that is called `old`, as a sentence; none when it can.
 pub(crate) fn objection<'a>(name: &str, old: &str, mut taken: impl Iterator<Item = &'a str>) -> Option<String> {
     if let Err(error) = check_name(name) {
-        let text = error.to_string();
-        return Some(format!("{}{}.", text[..1].to_uppercase(), &text[1..]));
+        return Some(sentence(error));
     }
     (name != old && taken.any(|other| other == name)).then(|| format!("Another machine is called {name}."))
 }

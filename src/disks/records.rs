@@ -7,7 +7,7 @@ use block::BlockFile;
 use futures_util::try_join;
 use layers::slots::{SlotError, Stored, encode, pick};
 use layers::{Record, RecordError};
-use protocol::{InstanceId, Problem, ProblemCode};
+use protocol::{InstanceId, Problem, ProblemCode, sentence};
 
 /// The slots' names.
 pub const SLOTS: [&str; 2] = ["disks.0", "disks.1"];
@@ -22,10 +22,7 @@ pub fn record_problem(error: &RecordError) -> Problem {
         RecordError::NoSnapshot | RecordError::NoCheckpoint => ProblemCode::NotFound,
         RecordError::TooManySnapshots => ProblemCode::Refused,
     };
-    let text = error.to_string();
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    Problem::new(code, format!("{first}{}.", letters.as_str()))
+    Problem::new(code, sentence(error))
 }
 
 fn slot_problem(error: &SlotError) -> Problem {

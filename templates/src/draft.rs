@@ -1,7 +1,7 @@
 //! A template as it is in the editor's fields.
 
 use profile::Name;
-use protocol::{Access, Confined, MEMORY_CHOICES_MIB, MemoryMib, Plan, TemplateId};
+use protocol::{Access, Confined, MEMORY_CHOICES_MIB, MemoryMib, Plan, TemplateId, sentence};
 
 /// What the machines of a template may reach, as one choice.
 pub(crate) const NETWORKS: [&str; 5] = [
@@ -72,7 +72,6 @@ impl Draft {
 
     /// The template, or why it can't be one.
     pub(crate) fn plan(&self) -> Result<Plan, String> {
-        let sentence = |text: String| format!("{}{}.", text[..1].to_uppercase(), &text[1..]);
         let profiles = parts(&self.profiles)
             .into_iter()
             .map(|name| Name::try_from(name.as_str()).map_err(|error| format!("“{name}” is no profile: {error}.")));
@@ -105,7 +104,7 @@ impl Draft {
             workspace,
             ephemeral: self.ephemeral,
         };
-        plan.check().map_err(|error| sentence(error.to_string()))?;
+        plan.check().map_err(sentence)?;
         Ok(plan)
     }
 }

@@ -1,7 +1,7 @@
 //! Asks for names, and before something is lost.
 
 use super::{Place, Question};
-use protocol::{FileName, ShareEntry, ShareKind, ShareWhat};
+use protocol::{FileName, ShareEntry, ShareKind, ShareWhat, sentence};
 use ui::{FormDialog, Kind, TextField, use_asking};
 use yew::prelude::*;
 
@@ -30,12 +30,7 @@ pub(super) fn Dialogs(props: &DialogsProps) -> Html {
 /// The name that was typed, or why it can't be one.
 fn checked(typed: &str) -> Result<FileName, AttrValue> {
     let name = FileName::from_bytes(typed.trim().as_bytes());
-    name.map_err(|error| {
-        let text = error.to_string();
-        let mut letters = text.chars();
-        let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-        format!("{first}{}.", letters.as_str()).into()
-    })
+    name.map_err(|error| sentence(error).into())
 }
 
 #[derive(Properties, PartialEq)]

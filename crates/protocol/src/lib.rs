@@ -72,7 +72,7 @@ pub use peers::{
     LanMachine, LanTraffic, PEER_CODE_MAX, PEERS_CHANNEL, PeerCode, PeerLog, PeerMachine, PeerRequest, PeerRule,
     PeerStage, PeerView, PeersAsk, PeersTold, PeersView,
 };
-pub use problem::{Problem, ProblemCode};
+pub use problem::{Problem, ProblemCode, sentence};
 pub use profiles::{
     OWN_PROFILES, PROFILE_LOG_MAX, ProfileAsk, ProfileLog, ProfileNews, ProfileRun, ProfileVerb, ProfilesNow,
     profiles_channel,

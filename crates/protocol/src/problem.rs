@@ -36,6 +36,14 @@ pub enum ProblemCode {
     Internal,
 }
 
+/// An error's words as a sentence: with a capital letter, and one full stop.
+pub fn sentence(words: impl std::fmt::Display) -> String {
+    let words = words.to_string();
+    let mut letters = words.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+}
+
 /// Something that went wrong, as a person reads it: what happened, and what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -84,6 +92,12 @@ impl ProblemCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_become_sentences() {
+        let sentences = ["the room is full", "“é” is no host.", "é", ""].map(sentence);
+        assert_eq!(sentences, ["The room is full.", "“é” is no host.", "É.", "."]);
+    }
 
     #[test]
     fn every_problem_says_what_to_do_next() {

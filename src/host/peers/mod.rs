@@ -19,7 +19,9 @@ use peer::{Peer, Stage};
 use peering::Numbers;
 use peering::code::{Code, CodeError, name_is_fine};
 use peering::session::{Own, Session};
-use protocol::{LanCommand, Notice, PEER_CODE_MAX, PeerId, PeerLog, PeerRequest, PeerRule, Problem, ProblemCode};
+use protocol::{
+    LanCommand, Notice, PEER_CODE_MAX, PeerId, PeerLog, PeerRequest, PeerRule, Problem, ProblemCode, sentence,
+};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::{Rc, Weak};
@@ -52,14 +54,7 @@ impl std::fmt::Debug for Peers {
 
 /// A refusal with what to do next.
 fn refused(message: impl std::fmt::Display, advice: &str) -> Problem {
-    let message = message.to_string();
-    let mut letters = message.chars();
-    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-    Problem {
-        code: ProblemCode::Refused,
-        message: format!("{first}{}.", letters.as_str().trim_end_matches('.')),
-        advice: advice.to_owned(),
-    }
+    Problem { code: ProblemCode::Refused, message: sentence(message), advice: advice.to_owned() }
 }
 
 /// Seconds since 1970.
