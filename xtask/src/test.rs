@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 /// Debian's packages and what shows that each is there.
-const JUDGES: [(&str, &str); 7] = [
+const JUDGES: [(&str, &str); 8] = [
     ("zstd", "zstd"),
     ("gzip", "gzip"),
     ("zip", "zip"),
@@ -17,6 +17,8 @@ const JUDGES: [(&str, &str); 7] = [
     // Signs the repositories that tests give to apk.
     ("openssl", "openssl"),
     ("e2fsprogs", "mke2fs"),
+    // Reads what was captured on the LAN.
+    ("tshark", "tshark"),
 ];
 
 #[derive(Debug, Args)]
