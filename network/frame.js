@@ -1,6 +1,6 @@
 // Inside the frame in which a machine's site is shown: a document of nobody's origin, without the extension's APIs and without a network. It gets one
 // page and a port from the page around it (network/src/view/frame.rs), and stands in for what a browser would do with addresses: links, forms, fetch,
-// XMLHttpRequest, cookies, history. Whatever the site does to these, it harms itself only: the other end of the port trusts nothing that comes.
+// XMLHttpRequest, web sockets, cookies, history. Whatever the site does to these, it harms itself only: the other end of the port trusts nothing that comes.
 "use strict";
 
 addEventListener("message", function first(event) {
@@ -150,9 +150,76 @@ function begin(port) {
   // What no address of the machine stands behind here.
   for (const name of ["RTCPeerConnection", "webkitRTCPeerConnection", "WebTransport", "EventSource"]) delete window[name];
   window.WebSocket = class WebSocket extends EventTarget {
-    constructor() {
+    static CONNECTING = 0;
+    static OPEN = 1;
+    static CLOSING = 2;
+    static CLOSED = 3;
+    CONNECTING = 0;
+    OPEN = 1;
+    CLOSING = 2;
+    CLOSED = 3;
+    readyState = 0;
+    binaryType = "blob";
+    bufferedAmount = 0;
+    extensions = "";
+    protocol = "";
+    #n;
+    // Keeps what is sent in order while a Blob is read.
+    #sent = Promise.resolve();
+    constructor(address, protocols = []) {
       super();
-      throw new DOMException("Web sockets can’t be opened from a site that is shown inside VM Workbench.", "SecurityError");
+      const url = new URL(address, document.baseURI);
+      if (/^https?:$/.test(url.protocol)) url.protocol = url.protocol.replace("http", "ws");
+      if (!/^wss?:$/.test(url.protocol) || url.hash) throw new DOMException("This is no address of a web socket.", "SyntaxError");
+      this.url = url.href;
+      this.#n = ++count;
+      waiting.set(this.#n, (what) => this.#hear(what));
+      say({ Socket: { n: this.#n, url: this.url, protocols: [protocols].flat().map(String) } });
+    }
+    #tell(event) {
+      this.dispatchEvent(event);
+      this["on" + event.type]?.call(this, event);
+    }
+    #message(data) {
+      this.#tell(new MessageEvent("message", { data, origin: new URL(this.url).origin }));
+    }
+    #hear(what) {
+      if (what.Opened) {
+        // It was ended before it was open.
+        if (this.readyState !== 0) return say({ EndSocket: { n: this.#n, reason: null } });
+        [this.readyState, this.protocol] = [1, what.Opened.protocol];
+        this.#tell(new Event("open"));
+      } else if (what.Text) this.#message(what.Text.text);
+      else if (what.Bytes) {
+        const { bytes } = what.Bytes;
+        this.#message(this.binaryType === "arraybuffer" ? bytes.slice().buffer : new Blob([bytes]));
+      } else {
+        const { status, reason, clean } = what.Closed;
+        this.readyState = 3;
+        if (!clean) this.#tell(new Event("error"));
+        this.#tell(new CloseEvent("close", { code: status, reason, wasClean: clean }));
+      }
+    }
+    send(data) {
+      if (this.readyState === 0) throw new DOMException("The socket is not open yet.", "InvalidStateError");
+      if (this.readyState !== 1) return;
+      const n = this.#n;
+      this.#sent = this.#sent.then(async () => {
+        if (!(data instanceof Blob || data instanceof ArrayBuffer || ArrayBuffer.isView(data))) {
+          return say({ SendText: { n, text: String(data) } });
+        }
+        const bytes = new Uint8Array(await new Response(data).arrayBuffer());
+        say({ SendBytes: { n, bytes } }, bytes);
+      });
+    }
+    close(code, reason = "") {
+      if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
+        throw new DOMException("This status is not one that a page can give.", "InvalidAccessError");
+      }
+      if (this.readyState >= 2) return;
+      this.readyState = 2;
+      const n = this.#n;
+      this.#sent = this.#sent.then(() => say({ EndSocket: { n, reason: code === undefined ? null : [code, String(reason)] } }));
     }
   };
   const storage = () => {
@@ -305,6 +372,6 @@ function begin(port) {
     if ("Cookies" in data) return void (cookies = data.Cookies);
     const [[, { n }]] = Object.entries(data);
     waiting.get(n)?.(data);
-    if (data.End || data.Failed) waiting.delete(n);
+    if (data.End || data.Failed || data.Closed) waiting.delete(n);
   };
 }

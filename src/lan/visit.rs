@@ -40,6 +40,7 @@ struct Visit {
     /// Bytes of the body that were sent to the page and not taken yet.
     ahead: Cell<usize>,
     connected: Cell<bool>,
+    websocket: bool,
     ended: Cell<bool>,
     heard: Cell<Duration>,
     _hear: Closure<dyn Fn(MessageEvent)>,
@@ -80,8 +81,8 @@ impl Visits {
         }
         let headers = request.headers.into_iter().map(|(name, value)| latin(&value).map(|value| (name, value)));
         let headers = headers.collect::<Option<_>>().ok_or("a header has a sign that headers can’t have")?;
-        let VisitRequest { id, port, host, method, target, body, .. } = request;
-        let question = Question { method, target, host, headers, body };
+        let VisitRequest { id, port, host, method, target, body, websocket, .. } = request;
+        let question = Question { method, target, host, headers, body, websocket };
         let bytes = question.bytes().map_err(|error| error.to_string())?;
         let at = hub.place(&id).ok_or("the machine is not on the LAN: it is not running, or its network is not up")?;
         let conn = hub.lan.borrow_mut().gateway().connect(at, port, now()).map_err(|error| error.to_string())?;
@@ -99,6 +100,7 @@ impl Visits {
             rest: RefCell::default(),
             ahead: Cell::new(0),
             connected: Cell::new(false),
+            websocket,
             ended: Cell::new(false),
             heard: Cell::new(now()),
             _hear: hear,
@@ -116,6 +118,13 @@ impl Visits {
                 visit.ahead.set(visit.ahead.get().saturating_sub(*bytes));
                 visit.heard.set(now());
                 self.pump(hub, conn, &visit);
+            }
+            VisitAsk::Send(bytes) => {
+                visit.heard.set(now());
+                match visit.send(bytes) {
+                    Ok(()) => self.pump(hub, conn, &visit),
+                    Err(why) => self.over(hub, conn, Some(why.to_owned())),
+                }
             }
             VisitAsk::Stop => self.over(hub, conn, None),
         }
@@ -185,6 +194,19 @@ impl Visits {
 }
 
 impl Visit {
+    /// More to be sent.
+    fn send(&self, bytes: &[u8]) -> Result<(), &'static str> {
+        if !self.websocket {
+            return Err("only a web socket takes more than was asked");
+        }
+        let mut question = self.question.borrow_mut();
+        if question.len() + bytes.len() > VISIT_BODY_MAX {
+            return Err("the machine’s server does not take what is sent to it");
+        }
+        question.extend(bytes);
+        Ok(())
+    }
+
     /// Receives what the page has room for; says whether the answer is complete.
     fn take_in(&self, hub: &Hub, conn: ConnId) -> Result<bool, String> {
         let mut exchange = self.exchange.borrow_mut();

@@ -32,13 +32,18 @@ pub struct VisitRequest {
     /// The body.
     #[serde(with = "serde_bytes")]
     pub body: Vec<u8>,
+    /// Asks for a web socket: if the answer is 101, the connection stays open for [`VisitAsk::Send`].
+    #[serde(default)]
+    pub websocket: bool,
 }
 
 /// What the page says on a request's channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum VisitAsk {
-    /// So many more bytes of the body have been taken.
+    /// So many more bytes of the body have been taken. None, now and then, keeps a web socket open.
     Taken(usize),
+    /// More bytes for the machine, once its answer has come, on a web socket. At most [`VISIT_BODY_MAX`] may wait to be sent.
+    Send(#[serde(with = "serde_bytes")] Vec<u8>),
     /// The answer is not wanted any more.
     Stop,
 }

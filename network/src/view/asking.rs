@@ -13,6 +13,9 @@ use webbridge::{from_js, to_js};
 /// How long the lan worker may say nothing: it has its own patience with the machine, which is shorter.
 const SILENCE_MS: u32 = 150_000;
 
+/// How often the lan worker is told that a web socket is still wanted: it ends what nobody has spoken on for two minutes.
+const ALIVE_MS: u32 = 30_000;
+
 /// What is asked of the machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
@@ -20,12 +23,14 @@ pub(crate) struct Ask {
     pub(crate) method: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// Asks for a web socket.
+    pub(crate) websocket: bool,
 }
 
 impl Ask {
     /// A page, or what is on it.
     pub(crate) fn get(url: Url) -> Self {
-        Self { url, method: "GET".to_owned(), headers: vec![], body: vec![] }
+        Self { url, method: "GET".to_owned(), headers: vec![], body: vec![], websocket: false }
     }
 }
 
@@ -38,6 +43,16 @@ pub(crate) struct Answer {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) length: Option<u64>,
     _hear: Closure<dyn Fn(MessageEvent)>,
+}
+
+/// The way to the machine on a web socket. It leads nowhere once the answer is gone.
+#[derive(Debug, Clone)]
+pub(crate) struct Sender(BroadcastChannel);
+
+impl Sender {
+    pub(crate) fn send(&self, bytes: Vec<u8>) -> Result<(), String> {
+        post(&self.0, &VisitAsk::Send(bytes))
+    }
 }
 
 fn token() -> String {
@@ -73,6 +88,7 @@ pub(crate) async fn ask(id: &InstanceId, ask: Ask) -> Result<Answer, String> {
         target: ask.url[Position::BeforePath..Position::AfterQuery].to_owned(),
         headers: ask.headers,
         body: ask.body,
+        websocket: ask.websocket,
     };
     let mut answer = Answer { channel, told, over: false, status: 0, headers: vec![], length: None, _hear: hear };
     let lan = BroadcastChannel::new(LAN_CHANNEL).map_err(failed)?;
@@ -113,6 +129,33 @@ impl Answer {
             Some(VisitTold::Head { .. }) => Err("the LAN’s worker answered out of order".to_owned()),
             None => Err("the machine’s answer stopped half-way".to_owned()),
         }
+    }
+
+    /// The next bytes that come on a web socket, however long it is silent; nothing at its end. `wanted` is asked now and then.
+    pub(crate) async fn socket_piece(&mut self, wanted: impl Fn() -> bool) -> Result<Option<Vec<u8>>, String> {
+        loop {
+            match select(self.told.next(), TimeoutFuture::new(ALIVE_MS)).await {
+                Either::Left((Some(VisitTold::Body(bytes)), _)) => {
+                    post(&self.channel, &VisitAsk::Taken(bytes.len()))?;
+                    return Ok(Some(bytes));
+                }
+                Either::Left((Some(VisitTold::Failed(why)), _)) => {
+                    self.over = true;
+                    return Err(why);
+                }
+                Either::Left(_) => {
+                    self.over = true;
+                    return Ok(None);
+                }
+                Either::Right(_) if wanted() => post(&self.channel, &VisitAsk::Taken(0))?,
+                Either::Right(_) => return Ok(None),
+            }
+        }
+    }
+
+    /// What sends on a web socket.
+    pub(crate) fn sender(&self) -> Sender {
+        Sender(self.channel.clone())
     }
 
     /// A header of the answer.

@@ -21,6 +21,37 @@ pub(crate) enum Says {
     Fetch(Fetch),
     /// An answer is not wanted any more.
     Stop(u32),
+    /// A script opens a web socket.
+    Socket {
+        /// Its number.
+        n: u32,
+        /// Where.
+        url: String,
+        /// What it would speak.
+        protocols: Vec<String>,
+    },
+    /// A script sends on it.
+    SendText {
+        /// Its number.
+        n: u32,
+        /// What.
+        text: String,
+    },
+    /// The same with bytes.
+    SendBytes {
+        /// Its number.
+        n: u32,
+        /// What.
+        #[serde(with = "serde_bytes")]
+        bytes: Vec<u8>,
+    },
+    /// A script ends it.
+    EndSocket {
+        /// Its number.
+        n: u32,
+        /// With this status and reason.
+        reason: Option<(u16, String)>,
+    },
     /// A script sets a cookie.
     Cookie(String),
     /// A script has changed the address.
@@ -82,6 +113,18 @@ pub(crate) enum Hears {
     End { n: u32 },
     /// There is none, or it is not complete.
     Failed { n: u32, why: String },
+    /// A web socket is open, with this protocol.
+    Opened { n: u32, protocol: String },
+    /// A text has come on it.
+    Text { n: u32, text: String },
+    /// Bytes have come on it.
+    Bytes {
+        n: u32,
+        #[serde(with = "serde_bytes")]
+        bytes: Vec<u8>,
+    },
+    /// It has ended, or was never open.
+    Closed { n: u32, status: u16, reason: String, clean: bool },
 }
 
 /// The page of the frame in which scripts run.

@@ -42,7 +42,7 @@ impl Visitor {
             let url = ask.url.clone();
             let mut sent = ask.clone();
             sent.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("cookie"));
-            let cookies = self.jar.borrow().of(&url, false, now());
+            let cookies = self.cookies(&url);
             if !cookies.is_empty() {
                 sent.headers.push(("cookie".to_owned(), cookies));
             }
@@ -78,6 +78,11 @@ impl Visitor {
             message: "The site leads on from page to page without end.".to_owned(),
             advice: "Look at the server’s redirects.".to_owned(),
         })
+    }
+
+    /// What is sent of them.
+    pub(crate) fn cookies(&self, url: &Url) -> String {
+        self.jar.borrow().of(url, false, now())
     }
 
     /// What the scripts of a page see of its cookies.

@@ -2,6 +2,7 @@
 //!
 //! - [`site`], [`jar`], [`css`] know addresses, cookies and style sheets without a browser.
 //! - [`asking`] asks the lan worker, [`load`] follows redirects and keeps cookies, [`document`] makes a page ready for the frame.
+//! - [`socket`] is a web socket of a page's script.
 //! - [`session`] is one visit, [`frame`] the frame, [`viewer`] what the user sees around it.
 
 mod asking;
@@ -12,6 +13,7 @@ mod jar;
 mod load;
 mod session;
 mod site;
+mod socket;
 mod viewer;
 
 pub(crate) use viewer::Viewer;

@@ -4,12 +4,14 @@ use super::asking::Ask;
 use super::document::{self, Scripts};
 use super::frame::{Fetch, Go, Hears, Line, Says, fill, listen};
 use super::load::{Trouble, Visitor};
+use super::socket::{self, Sockets};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use url::Url;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlIFrameElement;
+use websocket::Message;
 use yew::Callback;
 
 /// The largest page, in bytes.
@@ -67,6 +69,7 @@ pub(crate) struct Session {
     fetches: Cell<u32>,
     /// Requests of scripts that were given up.
     given_up: RefCell<Vec<u32>>,
+    sockets: Sockets,
 }
 
 /// Where a page that is loaded has its place in the history.
@@ -99,6 +102,7 @@ impl Session {
             here: Cell::new(false),
             fetches: Cell::new(0),
             given_up: RefCell::default(),
+            sockets: Sockets::default(),
         })
     }
 
@@ -315,6 +319,10 @@ impl Session {
                     given_up.push(number);
                 }
             }
+            Says::Socket { n, url, protocols } => self.open_socket(n, &base, &url, protocols),
+            Says::SendText { n, text } => self.sockets.send(n, &Message::Text(text)),
+            Says::SendBytes { n, bytes } => self.sockets.send(n, &Message::Binary(bytes)),
+            Says::EndSocket { n, reason } => self.sockets.end(n, reason),
             Says::Cookie(line) => {
                 self.visitor.set_script_cookie(&base, &line);
                 self.say(&Hears::Cookies(self.visitor.script_cookies(&base)));
@@ -343,7 +351,7 @@ impl Session {
             Ok(url) => {
                 let kind = go.kind.map(|kind| ("content-type".to_owned(), kind));
                 let headers = kind.into_iter().collect();
-                self.load(Ask { url, method: go.method, headers, body: go.body }, Place::New);
+                self.load(Ask { method: go.method, headers, body: go.body, ..Ask::get(url) }, Place::New);
             }
         }
     }
@@ -362,11 +370,30 @@ impl Session {
         self.fetches.set(self.fetches.get() + 1);
         let (own, turn) = (self.clone(), self.turn.get());
         spawn_local(async move {
-            let ask = Ask { url, method: fetch.method, headers: fetch.headers, body: fetch.body };
+            let ask = Ask { method: fetch.method, headers: fetch.headers, body: fetch.body, ..Ask::get(url) };
             if let Err(why) = own.passed_on(n, ask, turn).await {
                 own.say(&Hears::Failed { n, why });
             }
             own.fetches.set(own.fetches.get() - 1);
+        });
+    }
+
+    /// A script of the page opens a web socket to the machine.
+    fn open_socket(self: &Rc<Self>, n: u32, base: &Url, url: &str, protocols: Vec<String>) {
+        let (own, turn) = (self.clone(), self.turn.get());
+        let url = socket::resolve(&self.visitor, base, url);
+        let base = base.clone();
+        spawn_local(async move {
+            let wanted = || own.turn.get() == turn;
+            let told = |hears: Hears| {
+                if wanted() {
+                    own.say(&hears);
+                }
+            };
+            let visitor = &own.visitor;
+            let end = own.sockets.serve(n, visitor, (&base, url), protocols, &told, &wanted).await;
+            let (status, reason, clean) = end.unwrap_or((socket::BROKEN, String::new(), false));
+            told(Hears::Closed { n, status, reason, clean });
         });
     }
 

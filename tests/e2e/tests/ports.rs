@@ -42,6 +42,24 @@ case $path in
 esac
 "#;
 
+/// A web socket: says hello, keeps the first frame that comes, and says goodbye.
+const SOCKET: &str = r#"#!/bin/sh
+while read -r name value; do
+    value=${value%?}
+    case $name in
+        [Ss]ec-[Ww]eb[Ss]ocket-[Kk]ey:) key=$value ;;
+        [Cc]ookie:) echo "$value" > /tmp/cookie ;;
+        ?) break ;;
+    esac
+done
+accept=$(printf '%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11' "$key" | sha1sum | cut -d' ' -f1 | xxd -r -p | base64)
+printf 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n' "$accept"
+printf '\201\005hello\202\002\001\002'
+dd bs=1 count=11 of=/tmp/frame 2> /dev/null
+printf '\210\006\003\350done'
+cat > /dev/null
+"#;
+
 /// The first page. Its last lines are what it would try without scripts, or with those that stand in attributes.
 const INDEX: &str = r#"<!doctype html><title>A site</title><link rel=stylesheet href=style.css>
 <h1>Hello</h1><p><img id=pic src=/pic.svg><a id=next href=/moved>next</a></p>
@@ -91,9 +109,7 @@ const attempt = async (name, work) => { try { tried[name] = (await work()) ? 'RE
 
 async fn served(console: &mut Console<'_>, port: u16, server: &Server) {
     for (name, content) in [("site", SITE), ("index", INDEX), ("app", APP)] {
-        let content = content.replace("SERVER", &server.host()).replace("LAN_CHANNEL", LAN_CHANNEL);
-        let put = format!("cat > /tmp/{name} <<'END_OF_FILE'\n{content}\nEND_OF_FILE");
-        assert_eq!(console.exec(&put, SOON).await.unwrap().status, 0);
+        put(console, name, &content.replace("SERVER", &server.host()).replace("LAN_CHANNEL", LAN_CHANNEL)).await;
     }
     let online = "n=0; until ping -c 1 -W 1 gateway.lan > /dev/null; do n=$((n+1)); [ $n -gt 600 ] && exit 1; usleep 100000; done 2> /dev/null";
     assert_eq!(console.exec(online, BOOT).await.unwrap().status, 0, "the network did not come up");
@@ -214,6 +230,58 @@ async fn site(kind: Kind) {
         shows(&browser, wanted).await;
     }
     assert!(server.asked().is_empty(), "{:?}", server.asked());
+}
+
+/// Puts a file into the guest.
+async fn put(console: &mut Console<'_>, name: &str, content: &str) {
+    let put = format!("cat > /tmp/{name} <<'END_OF_FILE'\n{content}\nEND_OF_FILE");
+    assert_eq!(console.exec(&put, SOON).await.unwrap().status, 0);
+}
+
+/// Scripts run in Chromium alone.
+#[test]
+fn a_sites_script_speaks_on_a_web_socket_in_chromium() {
+    run(async {
+        let server = Server::start();
+        let browser = browser(Kind::Chromium).await;
+        let workbench = Workbench::open(&browser).await.unwrap();
+        let (id, mut console) = launched(&workbench).await;
+        served(&mut console, 80, &server).await;
+        put(&mut console, "socket", SOCKET).await;
+        text(&mut console, "chmod +x /tmp/socket; (nc -lk -p 81 -e /tmp/socket < /dev/null > /dev/null 2>&1 &)").await;
+        let script = "<div id=said></div><script>
+            const said = [];
+            const note = (what) => { said.push(what); document.getElementById('said').textContent = said.join(' ') };
+            const socket = new WebSocket('ws://' + 'alpine-1.lan:81/path');
+            socket.binaryType = 'arraybuffer';
+            socket.onopen = () => note('open');
+            socket.onmessage = ({ data }) => {
+                note(typeof data === 'string' ? data : new Uint8Array(data).join('-'));
+                if (typeof data === 'string') socket.send('there');
+            };
+            socket.onclose = ({ code, reason, wasClean }) => note([code, reason, wasClean].join('-'));
+            const elsewhere = new WebSocket('ws://192.168.0.1/');
+            elsewhere.onclose = ({ code }) => note('elsewhere-' + code);
+            const nobody = new WebSocket('ws://localhost:9/');
+            nobody.onerror = () => note('nobody');
+        </script>";
+        put(&mut console, "index", script).await;
+        opened(&browser, &id, 80).await;
+        let said = "const said = document.getElementById('said')?.textContent ?? '';
+            return ['elsewhere-1006', 'nobody', '1000-done-true'].every((end) => said.includes(end)) && said";
+        let said = until(&browser, true, "all that the sockets said", said).await;
+        let said: Vec<&str> = said.as_str().unwrap().split(' ').collect();
+        let own: Vec<&str> =
+            said.into_iter().filter(|word| !word.starts_with("elsewhere") && *word != "nobody").collect();
+        assert_eq!(own, ["open", "hello", "1-2", "1000-done-true"]);
+        // The frame is masked (RFC 6455, section 5.3).
+        let frame = text(&mut console, "xxd -p /tmp/frame").await;
+        let bytes: Vec<u8> = (0..11).map(|at| u8::from_str_radix(&frame[2 * at..2 * at + 2], 16).unwrap()).collect();
+        assert_eq!(bytes[..2], [0x81, 0x85]);
+        let plain: Vec<u8> = bytes[6..].iter().zip(bytes[2..6].iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+        assert_eq!(plain, b"there");
+        assert!(server.asked().is_empty(), "{:?}", server.asked());
+    });
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub struct Question {
     pub headers: Vec<Header>,
     /// The body.
     pub body: Vec<u8>,
+    /// Asks for the WebSocket protocol (RFC 6455, section 4.1). If the answer is 101, what comes then is its body, until the connection ends.
+    pub websocket: bool,
 }
 
 /// Why there is no whole answer.
@@ -54,7 +56,7 @@ pub enum ExchangeError {
 /// The head of the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerHead {
-    /// The status, from 200 to 999.
+    /// The status, from 200 to 999, or 101.
     pub status: u16,
     /// The headers, with names in small letters.
     pub headers: Vec<Header>,
@@ -86,6 +88,7 @@ enum State {
 #[derive(Debug)]
 pub struct Exchange {
     bodiless: bool,
+    websocket: bool,
     state: State,
     head: Vec<u8>,
     interim: usize,
@@ -110,9 +113,9 @@ impl Question {
         if self.host.is_empty() || !visible(&self.host) {
             return Err(ExchangeError::Question("host"));
         }
-        let mut out =
-            format!("{} {} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.method, self.target, self.host)
-                .into_bytes();
+        let connection = if self.websocket { "upgrade\r\nupgrade: websocket" } else { "close" };
+        let first = format!("{} {} HTTP/1.1\r\nhost: {}", self.method, self.target, self.host);
+        let mut out = format!("{first}\r\nconnection: {connection}\r\n").into_bytes();
         let mut headers = self.headers.clone();
         headers.iter_mut().for_each(|(name, _)| name.make_ascii_lowercase());
         super::end_to_end(&mut headers);
@@ -143,6 +146,7 @@ impl Exchange {
     pub fn new(question: &Question) -> Exchange {
         Exchange {
             bodiless: question.method == "HEAD",
+            websocket: question.websocket,
             state: State::Head,
             head: Vec::new(),
             interim: 0,
@@ -214,6 +218,11 @@ impl Exchange {
         }
         let head = std::mem::take(&mut self.head);
         let (answer, old) = parse(&head)?;
+        if answer.status == 101 && self.websocket {
+            self.parts.push_back(Part::Head(answer));
+            self.state = State::Rest;
+            return Ok(line);
+        }
         if answer.status < 200 {
             self.interim += 1;
             // Nobody has asked for another protocol.

@@ -10,6 +10,7 @@ fn question(method: &str) -> Question {
         host: "alpine-1.lan:8080".to_owned(),
         headers: vec![("accept".to_owned(), b"*/*".to_vec())],
         body: vec![],
+        websocket: false,
     }
 }
 
@@ -36,6 +37,25 @@ fn read(method: &str, answer: &[u8], step: usize) -> Result<(u16, Vec<u8>, bool)
     exchange.ended()?;
     take(&mut exchange);
     Ok((status, body, whole))
+}
+
+#[test]
+fn a_connection_becomes_a_socket_only_if_that_was_asked() {
+    let question = Question { websocket: true, ..question("GET") };
+    let text = String::from_utf8(question.bytes().unwrap()).unwrap();
+    assert!(text.contains("\r\nconnection: upgrade\r\nupgrade: websocket\r\n"), "{text}");
+    let mut exchange = Exchange::new(&question);
+    let answer = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n\x81\x02hi";
+    assert_eq!(exchange.input(answer), Ok(answer.len()));
+    assert!(matches!(exchange.part(), Some(Part::Head(head)) if head.status == 101));
+    assert_eq!(exchange.part(), Some(Part::Body(b"\x81\x02hi".to_vec())));
+    exchange.input(b"more").unwrap();
+    exchange.ended().unwrap();
+    assert_eq!([exchange.part(), exchange.part()], [Some(Part::Body(b"more".to_vec())), Some(Part::End)]);
+    // A server that does not want to answers as ever.
+    let mut exchange = Exchange::new(&question);
+    exchange.input(b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno").unwrap();
+    assert!(exchange.is_done());
 }
 
 #[test]
