@@ -19,11 +19,11 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// Makes, in the guest's memory, the 32 MiB that are written; and, on its disk, the 64 MiB that are read.
 const PREPARE: &str = "mkdir -p /tmp/m; mount -t tmpfs m /tmp/m; yes workbench | head -c 33554432 > /tmp/m/s; \
     cat /tmp/m/s /tmp/m/s > /root/r; sync";
-/// Each measurement, three times in a row: dd says how long it took by the guest's clock, which is the browser's. A file is
-/// a new one each time, so its place on the disk has to be made.
+/// Each measurement, several times in a row: dd says how long it took by the guest's clock, which is the browser's. A file is
+/// a new one each time, so its place on the disk has to be made; there is room for three. Reads vary by a factor of five while the browser compiles
+/// the emulator, which takes the first of them, so there are more.
 const WRITES: &str = "for n in 1 2 3; do dd if=/tmp/m/s of=/root/w$n bs=1M conv=fsync 2>&1; done";
-const READS: &str =
-    "umount /tmp/m; for n in 1 2 3; do echo 3 > /proc/sys/vm/drop_caches; dd if=/root/r of=/dev/null bs=1M 2>&1; done";
+const READS: &str = "umount /tmp/m; for n in 1 2 3 4 5 6 7 8 9; do echo 3 > /proc/sys/vm/drop_caches; dd if=/root/r of=/dev/null bs=1M 2>&1; done";
 
 /// Runs a command in the plain page's guest.
 const PLAIN_COMMAND: &str = "
@@ -50,6 +50,14 @@ impl Work {
         match self {
             Self::Read => 0.9,
             Self::Write => 0.8,
+        }
+    }
+
+    /// How often it is measured in one boot.
+    fn repeated(self) -> usize {
+        match self {
+            Self::Read => 9,
+            Self::Write => 3,
         }
     }
 
@@ -83,12 +91,12 @@ pub struct Round {
 }
 
 /// What `dd` says of its durations: `…copied, 0.434483 seconds, …`.
-fn durations(printed: &str) -> Result<Vec<Duration>> {
+fn durations(printed: &str, work: Work) -> Result<Vec<Duration>> {
     let words: Vec<_> = printed.split_whitespace().collect();
     let seconds = words.windows(2).filter(|pair| pair[1].starts_with("seconds")).map(|pair| pair[0].parse());
     let seconds: Vec<f64> = seconds.collect::<Result<_, _>>().with_context(|| printed.to_owned())?;
-    if seconds.len() != 3 {
-        bail!("the guest should have measured three times, and said: {printed}");
+    if seconds.len() != work.repeated() {
+        bail!("the guest should have measured {} times, and said: {printed}", work.repeated());
     }
     Ok(seconds.into_iter().map(Duration::from_secs_f64).collect())
 }
@@ -141,7 +149,7 @@ pub async fn in_plain_page(browser: &Browser, address: &str, lines: &[&str]) -> 
 
 async fn plain_times(browser: &Browser, address: &str) -> Result<Times> {
     let printed = in_plain_page(browser, address, &[PREPARE, WRITES, READS]).await?;
-    Ok([durations(&printed[2])?, durations(&printed[1])?])
+    Ok([durations(&printed[2], Work::Read)?, durations(&printed[1], Work::Write)?])
 }
 
 async fn in_extension(browser: &Browser) -> Result<Times> {
@@ -153,7 +161,7 @@ async fn in_extension(browser: &Browser) -> Result<Times> {
     let writes = console.exec(WRITES, PATIENCE).await?.text();
     let reads = console.exec(READS, PATIENCE).await?.text();
     remove(browser, &machine).await?;
-    Ok([durations(&reads)?, durations(&writes)?])
+    Ok([durations(&reads, Work::Read)?, durations(&writes, Work::Write)?])
 }
 
 /// The whole run.
@@ -201,8 +209,8 @@ impl Display for Report {
         writeln!(
             f,
             "A guest’s disk of layers in the browser’s private file system, against the same guest on v86’s disk in memory. \
-             {} rounds after one to warm up, taking turns, one machine at a time, each a fresh one that does everything \
-             three times. Times are the guest’s own. The disk in memory syncs nothing; ours waits for the computer’s disk.\n",
+             {} rounds after one to warm up, taking turns, one machine at a time, each a fresh one that reads nine \
+             times and writes three times. Times are the guest’s own. The disk in memory syncs nothing; ours waits for the computer’s disk.\n",
             self.rounds.len()
         )?;
         write!(f, "{}", self.circumstances)?;
@@ -236,8 +244,8 @@ mod tests {
     #[test]
     fn what_dd_says_is_read() {
         let printed = "32+0 records in\n33554432 bytes (32.0MB) copied, 0.500000 seconds, 64.0MB/s\n".repeat(3);
-        assert_eq!(durations(&printed).unwrap(), [Duration::from_millis(500); 3]);
-        assert!(durations("dd: /root/w1: No space left on device\n").is_err());
+        assert_eq!(durations(&printed, Work::Write).unwrap(), [Duration::from_millis(500); 3]);
+        assert!(durations("dd: /root/w1: No space left on device\n", Work::Write).is_err());
     }
 
     fn report(plain: u64, extension: u64) -> Report {
