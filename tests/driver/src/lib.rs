@@ -13,6 +13,7 @@
 
 mod background;
 mod browser;
+mod cable;
 mod chromium;
 mod devtools;
 mod error;

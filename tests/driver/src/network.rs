@@ -3,24 +3,33 @@
 //! A [`Network`] has no way to anywhere else. Programs in a namespace listen on its own loopback; a port of it is
 //! made one of this machine's, so that a driver in there is spoken to like any other.
 
+use crate::cable::{Cable, Quality};
 use crate::{Error, Result};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use std::fs::File;
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
+use std::time::Duration;
 
 /// Numbers networks within this process.
 static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// The least number of an interface that is a macvtap device: other interfaces have small ones.
+const TAPS: u32 = 1 << 20;
+/// Numbers macvtap devices within this process.
+static NEXT_TAP: AtomicU32 = AtomicU32::new(0);
 
 /// Hosts on one switch; they are gone when it is dropped.
 #[derive(Debug)]
 pub struct Network {
     name: String,
     hosts: usize,
+    cables: BTreeMap<usize, Cable>,
 }
 
 impl Network {
@@ -31,7 +40,7 @@ impl Network {
     pub fn new(hosts: usize) -> Result<Self> {
         setup::apt(&[("iproute2", "ip")])?;
         let name = format!("vmw-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let network = Self { name, hosts };
+        let network = Self { name, hosts, cables: BTreeMap::new() };
         let switch = network.switch();
         ip(&["netns", "add", &switch])?;
         // Snooping would want somebody who asks who listens to what: multicast DNS goes to all instead.
@@ -81,8 +90,53 @@ impl Network {
     pub fn plug(&self, number: usize, plugged: bool) -> Result<()> {
         // At the switch's end the host sees its own interface go on, as behind a wall socket.
         let master: &[&str] = if plugged { &["master", "switch"] } else { &["nomaster"] };
+        let port = if self.cables.contains_key(&number) { format!("far{number}") } else { format!("port{number}") };
+        ip(&[&["-n", &self.switch(), "link", "set", &port], master].concat())
+    }
+
+    /// Makes a host's cable take this time for each frame, each way, and lose so many of a hundred. What is on its way comes as it was sent.
+    ///
+    /// # Errors
+    /// If the kernel refuses; then the host may be without a cable.
+    pub fn set_cable(&mut self, number: usize, delay: Duration, loss_percent: f64) -> Result<()> {
+        let quality = Quality { delay, loss_percent };
+        match self.cables.get(&number) {
+            Some(cable) => cable.set(quality),
+            None => {
+                let cable = self.cut(number, quality)?;
+                self.cables.insert(number, cable);
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts a host's cable and holds both ends: its port is not the switch's any more, but leads to one that is.
+    fn cut(&self, number: usize, quality: Quality) -> Result<Cable> {
         let (switch, port) = (self.switch(), format!("port{number}"));
-        ip(&[&["-n", &switch, "link", "set", &port], master].concat())
+        let (near, far) = (format!("near{number}"), format!("far{number}"));
+        // Else what is sent at once is one frame until a network card takes it apart, and would be lost as one.
+        ip(&["-n", &self.host(number), "link", "set", "eth0", "gso_max_segs", "1"])?;
+        ip(&["-n", &switch, "link", "set", &port, "nomaster"])?;
+        ip(&["-n", &switch, "link", "add", &near, "type", "veth", "peer", "name", &far])?;
+        ip(&["-n", &switch, "link", "set", &near, "up"])?;
+        ip(&["-n", &switch, "link", "set", &far, "master", "switch", "up"])?;
+        let (host_end, switch_end) = (self.tap(&port)?, self.tap(&near)?);
+        let failed =
+            |error: io::Error| Error::Network { what: format!("the cable of host {number}"), said: error.to_string() };
+        Cable::new(host_end, switch_end, quality, number as u64).map_err(failed)
+    }
+
+    /// All that comes in at an interface of the switch, and a way out of it.
+    fn tap(&self, interface: &str) -> Result<File> {
+        // The device's name has its number, and all namespaces share one folder of devices.
+        let index = TAPS + (std::process::id() << 8) + NEXT_TAP.fetch_add(1, Ordering::Relaxed);
+        let (switch, name, number) = (self.switch(), format!("tap-{interface}"), index.to_string());
+        let make = ["link", "add", "link", interface, "name", &name, "index", &number, "type", "macvtap"];
+        ip(&[&["-n", &switch][..], &make, &["mode", "passthru"]].concat())?;
+        ip(&["-n", &switch, "link", "set", &name, "up"])?;
+        let device = format!("/dev/tap{index}");
+        let failed = |error: io::Error| Error::Network { what: device.clone(), said: error.to_string() };
+        OpenOptions::new().read(true).write(true).open(&device).map_err(failed)
     }
 }
 
