@@ -8,7 +8,7 @@
 //! ```
 //!
 //! - [`sdp`] takes out of a browser's session description what another browser needs ([`Essentials`]), and makes a description of it.
-//! - [`code`] writes that as a text of at most [`code::TEXT_MAX`] characters and reads it; [`qr`] makes the picture.
+//! - [`code`] writes that as a text of at most [`code::TEXT_MAX`] characters and reads it; [`qr`] makes the picture, and [`scan`] reads one.
 //! - [`words`] are what two people compare: they differ if anybody has changed the codes on their way.
 //! - [`control`] has the messages of the reliable channel; [`session`] is the order in which they come, and who has agreed to what.
 //! - [`conduct`] limits what a peer sends; [`stats`] makes rates of what was counted.
@@ -21,6 +21,7 @@ pub mod conduct;
 pub mod control;
 mod essentials;
 pub mod qr;
+pub mod scan;
 pub mod sdp;
 pub mod session;
 pub mod stats;
