@@ -19,7 +19,6 @@ async function load(path) {
 }
 
 async function run() {
-  const network = new URLSearchParams(location.search).get("network");
   const { memory, cmdline, share } = await (await fetch("/machine.json")).json();
   const files = ["bios.bin", "vgabios.bin", "kernel.bin", "disk.img"].map((name) => load(`/${name}`));
   const [bios, vga_bios, bzimage, hda] = await Promise.all(files);
@@ -39,7 +38,7 @@ async function run() {
     disable_keyboard: true,
     disable_mouse: true,
     disable_speaker: true,
-    net_device: network ? { type: "virtio", relay_url: network } : { type: "none" },
+    net_device: { type: "none" },
     ...(share ? { filesystem: {} } : {}),
     autostart: true,
   });

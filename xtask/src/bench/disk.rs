@@ -115,32 +115,21 @@ pub async fn round(browser: &Browser, plain: &str, number: u32) -> Result<Round>
     Ok(round)
 }
 
-/// What the plain page tells of itself.
-async fn told(browser: &Browser, script: &str, arguments: Vec<Value>) -> Result<String> {
-    let told = browser.eval_async(script, arguments).await?;
-    match told["error"].as_str() {
-        Some(error) => bail!("the plain page: {error}"),
-        None => Ok(told["printed"].as_str().unwrap_or_default().to_owned()),
-    }
-}
-
-/// Waits until the guest of the plain page in the current tab is at its prompt.
-pub async fn plain_prompt(browser: &Browser) -> Result<()> {
-    told(browser, PLAIN, vec![]).await.map(drop)
-}
-
-/// Runs a line in the shell of the guest of the plain page in the current tab, and gives what it printed.
-pub async fn plain_line(browser: &Browser, line: &str) -> Result<String> {
-    told(browser, &format!("{PLAIN_COMMAND}{PLAIN}"), vec![json!(line)]).await
-}
-
 /// Boots the plain page's guest, runs these lines in its shell, and gives what each printed.
 pub async fn in_plain_page(browser: &Browser, address: &str, lines: &[&str]) -> Result<Vec<String>> {
     browser.open(address).await?;
-    plain_prompt(browser).await?;
+    let told = async |script: &str, arguments: Vec<Value>| {
+        let told = browser.eval_async(script, arguments).await?;
+        match told["error"].as_str() {
+            Some(error) => bail!("the plain page: {error}"),
+            None => Ok(told["printed"].as_str().unwrap_or_default().to_owned()),
+        }
+    };
+    told(PLAIN, vec![]).await?;
+    let command = format!("{PLAIN_COMMAND}{PLAIN}");
     let mut printed = vec![];
     for line in lines {
-        printed.push(plain_line(browser, line).await?);
+        printed.push(told(&command, vec![json!(line)]).await?);
     }
     // Ends the emulator and gives its memory free.
     browser.open("about:blank").await?;

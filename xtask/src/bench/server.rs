@@ -13,11 +13,6 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const WASM: &str = "application/wasm";
 const BYTES: &str = "application/octet-stream";
 
-/// What guests download.
-pub const DOWNLOAD: &str = "/download";
-/// How much that is.
-pub const DOWNLOAD_BYTES: usize = 32 << 20;
-
 /// One file that is served.
 #[derive(Debug)]
 struct Asset {
@@ -30,7 +25,6 @@ struct Asset {
 enum Body {
     File(PathBuf),
     Text(String),
-    Bytes(Vec<u8>),
 }
 
 /// A server that lives as long as this.
@@ -56,7 +50,6 @@ impl PlainPage {
             asset("/kernel.bin", BYTES, guest.join("kernel.bin")),
             asset("/disk.img", BYTES, image.to_owned()),
             Asset { url: "/machine.json", kind: "application/json", body: Body::Text(machine.to_string()) },
-            Asset { url: DOWNLOAD, kind: BYTES, body: Body::Bytes(vec![b'w'; DOWNLOAD_BYTES]) },
         ])
     }
 
@@ -67,8 +60,7 @@ impl PlainPage {
         let own = server.clone();
         let thread = std::thread::spawn(move || {
             for request in own.incoming_requests() {
-                let path = request.url().split('?').next().unwrap_or_default();
-                let answered = match assets.iter().find(|asset| asset.url == path) {
+                let answered = match assets.iter().find(|asset| asset.url == request.url()) {
                     Some(asset) => answer(request, asset),
                     None => request.respond(Response::empty(404)).map_err(Into::into),
                 };
@@ -84,16 +76,6 @@ impl PlainPage {
     pub fn url(&self) -> String {
         format!("{}/plain.html", self.address)
     }
-
-    /// The port of its server.
-    pub fn port(&self) -> &str {
-        self.address.rsplit(':').next().unwrap_or_default()
-    }
-
-    /// The address of the page whose machine has this network of v86's. It is by the name that v86 itself uses for the computer.
-    pub fn url_with(&self, network: &str) -> String {
-        format!("http://localhost:{}/plain.html?network={network}", self.port())
-    }
 }
 
 fn answer(request: tiny_http::Request, asset: &Asset) -> Result<()> {
@@ -103,8 +85,6 @@ fn answer(request: tiny_http::Request, asset: &Asset) -> Result<()> {
             Response::from_file(file).with_chunked_threshold(usize::MAX).boxed()
         }
         Body::Text(text) => Response::from_string(text).boxed(),
-        // With its length, however long it is.
-        Body::Bytes(bytes) => Response::from_data(bytes.clone()).with_chunked_threshold(usize::MAX).boxed(),
     };
     // The image would push all else out of the browser's cache.
     for (name, value) in [("Content-Type", asset.kind), ("Cache-Control", "no-store")] {
