@@ -266,6 +266,7 @@ fn a_sites_script_speaks_on_a_web_socket_in_chromium() {
             nobody.onerror = () => note('nobody');
         </script>";
         put(&mut console, "index", script).await;
+        let first = browser.tab().await.unwrap();
         opened(&browser, &id, 80).await;
         let said = "const said = document.getElementById('said')?.textContent ?? '';
             return ['elsewhere-1006', 'nobody', '1000-done-true'].every((end) => said.includes(end)) && said";
@@ -274,6 +275,7 @@ fn a_sites_script_speaks_on_a_web_socket_in_chromium() {
         let own: Vec<&str> =
             said.into_iter().filter(|word| !word.starts_with("elsewhere") && *word != "nobody").collect();
         assert_eq!(own, ["open", "hello", "1-2", "1000-done-true"]);
+        browser.switch_to(&first).await.unwrap();
         // The frame is masked (RFC 6455, section 5.3).
         let frame = text(&mut console, "xxd -p /tmp/frame").await;
         let bytes: Vec<u8> = (0..11).map(|at| u8::from_str_radix(&frame[2 * at..2 * at + 2], 16).unwrap()).collect();
