@@ -4,145 +4,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure fails the test")]
 
 mod common;
+#[path = "common/peers.rs"]
+mod peers;
 
-use common::network::{address, pings, succeeds, transfer};
-use common::{SOON, dist, is_wanted, launched, run, text};
-use driver::{Browser, Kind, LaunchOptions, Network};
+use common::network::{pings, succeeds, transfer};
+use common::{SOON, is_wanted, run, text};
+use driver::{Kind, Network};
 use e2e::{Console, Workbench};
-use protocol::InstanceId;
+use peers::{Side, machine, pair};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-
-/// Making a connection on a busy machine.
-const CONNECTED: Duration = Duration::from_secs(60);
-
-/// A browser on a host of its own, with a machine, and the page through which its user pairs.
-struct Side {
-    browser: Browser,
-    name: &'static str,
-    page: &'static str,
-}
-
-impl Side {
-    async fn new(kind: Kind, network: &Network, host: usize, name: &'static str, page: &'static str) -> Self {
-        let options = LaunchOptions { namespace: Some(network.host(host)), ..LaunchOptions::new(kind, dist(kind)) };
-        Self { browser: Browser::launch(options).await.unwrap(), name, page }
-    }
-
-    /// Shows the page in a new tab, as the popup is when it is opened: what came before is not there any more.
-    async fn open(&self) {
-        self.browser.open(self.page).await.unwrap();
-    }
-
-    /// What the host page says of the newest pairing.
-    async fn view(&self) -> serde_json::Value {
-        self.views().await.pop().unwrap_or_default()
-    }
-
-    /// What it says of the one with somebody.
-    async fn view_of(&self, name: &str) -> serde_json::Value {
-        self.views().await.into_iter().find(|view| view["name"] == name).unwrap_or_default()
-    }
-
-    async fn views(&self) -> Vec<serde_json::Value> {
-        let ask = "
-            return new Promise((resolve) => {
-                const channel = new BroadcastChannel('peers');
-                const timer = setTimeout(() => (channel.close(), resolve([])), 5000);
-                channel.onmessage = ({ data }) => {
-                    if (!data.Peers) return;
-                    clearTimeout(timer);
-                    channel.close();
-                    resolve(JSON.parse(JSON.stringify(data.Peers.peers)));
-                };
-                channel.postMessage('ShowPeers');
-            });";
-        serde_json::from_value(self.browser.eval_async(ask, vec![]).await.unwrap()).unwrap()
-    }
-
-    async fn wait_for_stage(&self, stage: &str) {
-        let there = async || {
-            let view = self.view().await;
-            Ok(view["stage"] == stage || view["stage"].get(stage).is_some())
-        };
-        let what = format!("{} to be {stage}", self.name);
-        if let Err(error) = self.browser.wait_until(&what, CONNECTED, there).await {
-            panic!("{error}\n{}", self.view().await);
-        }
-    }
-
-    /// Presses the button to invite; returns the code that is shown.
-    async fn invite(&self) -> String {
-        self.open().await;
-        self.browser.click("button", "Invite… another browser").await.unwrap();
-        self.browser.type_into("textbox", "What the other side calls this browser", self.name).await.unwrap();
-        self.browser.click("button", "Make a code").await.unwrap();
-        self.code("1. Give this code to the other side").await
-    }
-
-    /// Pastes an invitation; returns the answer that is shown.
-    async fn join(&self, code: &str, inviter: &str) -> String {
-        self.open().await;
-        self.browser.click("button", "Join… another browser with its code").await.unwrap();
-        self.paste("The other side’s code", code).await;
-        self.browser.type_into("textbox", "What the other side calls this browser", self.name).await.unwrap();
-        self.browser.click("button", "Make an answer").await.unwrap();
-        self.code(&format!("Give this answer to {inviter}, who pastes it")).await
-    }
-
-    async fn code(&self, label: &str) -> String {
-        // The browser makes keys and looks for its addresses first.
-        let made = async || Ok(self.view().await["stage"].get("Waiting").is_some());
-        if let Err(error) = self.browser.wait_until(&format!("the code of {}", self.name), CONNECTED, made).await {
-            let dialog = "return document.querySelector('dialog')?.outerHTML ?? 'no dialog'";
-            panic!("{error}\n{}\n{}", self.view().await, self.browser.eval(dialog, vec![]).await.unwrap());
-        }
-        let field = self.browser.by_role("textbox", label).await.unwrap();
-        field.value().await.unwrap().unwrap_or_default()
-    }
-
-    /// Puts a text into a field as pasting does.
-    async fn paste(&self, label: &str, text: &str) {
-        let field = self.browser.by_role("textbox", label).await.unwrap();
-        let script = "
-            const field = arguments[0];
-            field.focus();
-            field.value = arguments[1];
-            field.dispatchEvent(new InputEvent('input', { bubbles: true, inputType: 'insertFromPaste' }));";
-        self.browser.driver().execute(script, vec![field.to_json().unwrap(), json!(text)]).await.unwrap();
-    }
-
-    async fn answer(&self, code: &str) {
-        // The popup was closed meanwhile: the pairing has gone on.
-        self.open().await;
-        self.paste("2. Paste what it answers", code).await;
-        let script =
-            "return [...document.querySelectorAll('button:enabled')].some((it) => it.innerText.trim() === 'Connect')";
-        let ready = async || Ok(self.browser.eval(script, vec![]).await? == true);
-        self.browser.wait_until("the answer to be taken", SOON, ready).await.unwrap();
-        self.browser.click("button", "Connect").await.unwrap();
-    }
-
-    async fn words(&self) -> Vec<String> {
-        self.wait_for_stage("Asking").await;
-        let words = self.view().await["words"].clone();
-        serde_json::from_value(words).unwrap()
-    }
-
-    async fn accept(&self, other: &str) {
-        self.browser.click("button", &format!("The words are the same: accept {other}")).await.unwrap();
-    }
-}
-
-/// A machine that is on the LAN, and its address.
-async fn machine(side: &Side) -> (InstanceId, String) {
-    let workbench = Workbench::open(&side.browser).await.unwrap();
-    let (id, mut console) = launched(&workbench).await;
-    let address = address(&mut console).await;
-    (id, address)
-}
 
 async fn paired(one: Kind, two: Kind) {
     let network = Network::new(2).unwrap();
@@ -213,18 +86,6 @@ async fn paired(one: Kind, two: Kind) {
     assert_ne!(gone.status, 0, "{}", gone.text());
     ann.browser.close().await.unwrap();
     bob.browser.close().await.unwrap();
-}
-
-/// Pairs two, as their users do.
-async fn pair(inviter: &Side, joiner: &Side) {
-    let code = inviter.invite().await;
-    let answer = joiner.join(&code, inviter.name).await;
-    inviter.answer(&answer).await;
-    assert_eq!(inviter.words().await, joiner.words().await);
-    inviter.accept(joiner.name).await;
-    joiner.accept(inviter.name).await;
-    inviter.wait_for_stage("Joined").await;
-    joiner.wait_for_stage("Joined").await;
 }
 
 /// A machine of a side of the mesh.

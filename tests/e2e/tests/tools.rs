@@ -14,6 +14,7 @@ mod server;
 
 use apkrepo::{Key, Package};
 use common::network::succeeds;
+use common::packages::debian;
 use common::{Variant, is_wanted, launched, run, sum, text};
 use driver::{Browser, Kind, LaunchOptions};
 use e2e::{Console, Workbench};
@@ -22,7 +23,6 @@ use protocol::{Access, PageRequest, ProfileVerb};
 use secure::SecureServer;
 use server::{Server, bytes, sha256};
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 /// A name for this computer that every browser knows.
@@ -32,23 +32,9 @@ const LONG: Duration = Duration::from_secs(900);
 const PROXY: &str =
     "export http_proxy=http://gateway.lan:3128 https_proxy=http://gateway.lan:3128 no_proxy=gateway.lan;";
 
-/// A Debian package as an Alpine one, with all its libraries and these of its own files.
-fn debian(name: &str, own: &[&str]) -> Result<Package, String> {
-    let work = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/guest").join(name);
-    fs::create_dir_all(&work).unwrap();
-    let tree = guest_build::unpacked(name, &work.canonicalize().unwrap()).map_err(|error| error.to_string())?;
-    let package = Package::new(name, "2.0.0-r0").folder(&tree).map_err(|error| error.to_string())?;
-    let library = |name: &str| format!("usr/lib/i386-linux-gnu/{name}");
-    let [libraries, perl, gconv] = ["lib", "libperl", "gconv"].map(library);
-    let kept = [own, &[libraries.as_str(), "usr/lib/ld-linux.so.2"]].concat();
-    let linker = library("ld-linux.so.2");
-    let kept = [kept, vec![linker.as_str()]].concat();
-    Ok(package.only(&kept).without(&[&perl, &gconv]).link("lib/ld-linux.so.2", "/usr/lib/ld-linux.so.2"))
-}
-
 fn packages() -> Result<[Package; 2], String> {
     let git = ["usr/bin/git", "usr/lib/git-core/git-remote-http", "usr/share/git-core/templates/"];
-    Ok([debian("git", &git)?.without(&["usr/bin/git-shell"]), debian("curl", &["usr/bin/curl"])?])
+    Ok([debian("git", "git", &git)?.without(&["usr/bin/git-shell"]), debian("curl", "curl", &["usr/bin/curl"])?])
 }
 
 /// The browser's own question for leave can't be answered by a test: here the user has said yes. Nor does it know who has signed for the server.

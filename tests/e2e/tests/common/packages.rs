@@ -33,3 +33,17 @@ pub async fn lay_packages(workbench: &Workbench<'_>, id: &InstanceId, console: &
     workbench.tell_profiles(id, &ProfileAsk::Trust(now.keys[0].clone())).await.unwrap();
     workbench.wait_for_profiles(id, "the key to be trusted", SOON, |now| now.keys.is_empty()).await.unwrap();
 }
+
+/// A Debian package as an Alpine one of this name, with all its libraries and these of its own files.
+pub fn debian(name: &str, of: &str, own: &[&str]) -> Result<Package, String> {
+    let work = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/guest").join(of);
+    fs::create_dir_all(&work).unwrap();
+    let tree = guest_build::unpacked(of, &work.canonicalize().unwrap()).map_err(|error| error.to_string())?;
+    let package = Package::new(name, "2.0.0-r0").folder(&tree).map_err(|error| error.to_string())?;
+    let library = |name: &str| format!("usr/lib/i386-linux-gnu/{name}");
+    let [libraries, perl, gconv] = ["lib", "libperl", "gconv"].map(library);
+    let kept = [own, &[libraries.as_str(), "usr/lib/ld-linux.so.2"]].concat();
+    let linker = library("ld-linux.so.2");
+    let kept = [kept, vec![linker.as_str()]].concat();
+    Ok(package.only(&kept).without(&[&perl, &gconv]).link("lib/ld-linux.so.2", "/usr/lib/ld-linux.so.2"))
+}
