@@ -1,7 +1,8 @@
 //! One pairing, as far as it is.
 
 use super::PeersSeen;
-use super::code::{Code, CodeField};
+use super::code::Code;
+use super::field::CodeField;
 use super::rule::{MachinesField, RuleDialog};
 use crate::{Button, Icon, Kind, Menu, MenuItem, Notice, bytes, use_world};
 use protocol::{PeerCode, PeerRequest, PeerRule, PeerStage, PeerView, Problem, World};

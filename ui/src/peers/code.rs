@@ -1,7 +1,7 @@
-//! Codes: as a text to copy, as a picture, and as a field to paste one into.
+//! A code that is to be passed on: as a text to copy, and as a picture.
 
 use crate::{Button, Icon, countdown, use_now};
-use protocol::{PEER_CODE_MAX, PeerCode};
+use protocol::PeerCode;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlTextAreaElement;
@@ -16,40 +16,6 @@ extern "C" {
 
 /// How many modules stand around a QR code, by its standard (ISO/IEC 18004).
 const QUIET: u32 = 4;
-
-#[derive(Properties, PartialEq)]
-pub(super) struct CodeFieldProps {
-    pub(super) id: AttrValue,
-    pub(super) label: AttrValue,
-    pub(super) value: AttrValue,
-    #[prop_or_default]
-    pub(super) first: bool,
-    pub(super) oninput: Callback<String>,
-}
-
-/// A field for a code.
-#[component]
-pub(super) fn CodeField(props: &CodeFieldProps) -> Html {
-    let node = use_node_ref();
-    use_effect_with(node.clone(), {
-        let first = props.first;
-        move |node| {
-            if let (true, Some(field)) = (first, node.cast::<HtmlTextAreaElement>()) {
-                // A field that was just rendered can take the focus.
-                let _ = field.focus();
-            }
-        }
-    });
-    let oninput =
-        props.oninput.reform(|event: InputEvent| event.target_unchecked_into::<HtmlTextAreaElement>().value());
-    html! {
-        <div class="field">
-            <label for={props.id.clone()}>{ &props.label }</label>
-            <textarea ref={node} id={props.id.clone()} class="code" rows="4" maxlength={PEER_CODE_MAX.to_string()} spellcheck="false"
-                autocomplete="off" value={props.value.clone()} {oninput} />
-        </div>
-    }
-}
 
 #[derive(Properties, PartialEq)]
 pub(super) struct CodeProps {

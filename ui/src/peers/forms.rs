@@ -1,6 +1,6 @@
 //! The two ways to begin.
 
-use super::code::CodeField;
+use super::field::CodeField;
 use crate::{FormDialog, TextField, use_world};
 use protocol::{PeerRequest, Problem};
 use yew::prelude::*;

@@ -1,9 +1,12 @@
 //! Other browsers: invitations, answers, the words, and who is joined. The same in the popup and on the network page.
 
+mod camera;
 mod card;
 mod channel;
 mod code;
+mod field;
 mod forms;
+mod reader;
 mod rule;
 mod servers;
 
@@ -12,6 +15,7 @@ pub use servers::ServersButton;
 
 use crate::{Button, EmptyState, Icon, Kind, use_world};
 use card::Card;
+use field::InTab;
 use forms::{InviteDialog, JoinDialog};
 use protocol::PeerView;
 use yew::prelude::*;
@@ -21,7 +25,7 @@ use yew::prelude::*;
 pub struct PeersProps {
     /// What is seen of them.
     pub seen: PeersSeen,
-    /// Says at length what there is while there is nobody.
+    /// It is a page in a tab: it says at length what there is while there is nobody, and can ask for the camera.
     #[prop_or_default]
     pub roomy: bool,
 }
@@ -53,24 +57,26 @@ pub fn Peers(props: &PeersProps) -> Html {
         </div>
     };
     html! {
-        <section class="peers" aria-labelledby="peers">
-            <div class="peers-head">
-                <h2 id="peers">{ "Peers" }</h2>
-                { buttons }
-            </div>
-            if !peers.is_empty() {
-                <ul class="peers-list" aria-labelledby="peers">{ for peers.iter().map(card) }</ul>
-            } else if props.roomy {
-                <div class="panel">
-                    <EmptyState title="No other browser is joined"
-                        text="Invite one, or join one with its code: the machines of both find each other by name, without any server." />
+        <ContextProvider<InTab> context={InTab(props.roomy)}>
+            <section class="peers" aria-labelledby="peers">
+                <div class="peers-head">
+                    <h2 id="peers">{ "Peers" }</h2>
+                    { buttons }
                 </div>
-            }
-            { match *asking {
-                Some(false) => html! { <InviteDialog on_close={close} /> },
-                Some(true) => html! { <JoinDialog on_close={close} /> },
-                None => Html::default(),
-            } }
-        </section>
+                if !peers.is_empty() {
+                    <ul class="peers-list" aria-labelledby="peers">{ for peers.iter().map(card) }</ul>
+                } else if props.roomy {
+                    <div class="panel">
+                        <EmptyState title="No other browser is joined"
+                            text="Invite one, or join one with its code: the machines of both find each other by name, without any server." />
+                    </div>
+                }
+                { match *asking {
+                    Some(false) => html! { <InviteDialog on_close={close} /> },
+                    Some(true) => html! { <JoinDialog on_close={close} /> },
+                    None => Html::default(),
+                } }
+            </section>
+        </ContextProvider<InTab>>
     }
 }

@@ -12,7 +12,7 @@ use std::thread;
 use wasm_bindgen_cli_support::Bindgen;
 
 /// Each crate, the name of its WASM file, and where the package has it.
-const CRATES: [(&str, &str); 9] = [
+const CRATES: [(&str, &str); 10] = [
     ("workbench", "wasm"),
     ("popup", "popup"),
     ("console", "console"),
@@ -22,6 +22,7 @@ const CRATES: [(&str, &str); 9] = [
     ("network", "network"),
     ("templates", "templates"),
     ("tls", "tls"),
+    ("scan", "scan"),
 ];
 /// The target folder of its own: the compiler may be another one than the native one.
 const TARGET_DIR: &str = "target/wasm";
