@@ -12,6 +12,7 @@ use common::{SOON, is_wanted, run, text};
 use driver::{Kind, Network};
 use e2e::{Console, Workbench};
 use peers::{Side, machine, pair};
+use protocol::InstanceId;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -90,7 +91,9 @@ async fn paired(one: Kind, two: Kind) {
 
 /// A machine of a side of the mesh.
 struct Member<'a> {
+    side: &'a Side,
     name: &'static str,
+    id: InstanceId,
     address: String,
     console: Console<'a>,
 }
@@ -98,7 +101,13 @@ struct Member<'a> {
 impl<'a> Member<'a> {
     async fn new(side: &'a Side) -> Self {
         let (id, address) = machine(side).await;
-        Self { name: side.name, address, console: Workbench::here(&side.browser).console(&id).await.unwrap() }
+        let console = Workbench::here(&side.browser).console(&id).await.unwrap();
+        Self { side, name: side.name, id, address, console }
+    }
+
+    /// A console in the page that is open now: pairing has opened another one.
+    async fn at_console(&mut self) {
+        self.console = Workbench::here(&self.side.browser).console(&self.id).await.unwrap();
     }
 
     /// Waits until another one answers by its name, and then once to each ping.
@@ -135,6 +144,8 @@ async fn meshed(kind: Kind) {
     let (mut a, mut b, mut c) = (Member::new(&ann).await, Member::new(&bob).await, Member::new(&cyd).await);
     pair(&ann, &bob).await;
     pair(&bob, &cyd).await;
+    a.at_console().await;
+    c.at_console().await;
     a.reaches("bob").await;
     c.reaches("bob").await;
     // Nobody passes on what is another's: bob is joined with both.
@@ -143,6 +154,9 @@ async fn meshed(kind: Kind) {
     c.does_not_reach(&of_a).await;
 
     pair(&ann, &cyd).await;
+    a.at_console().await;
+    b.at_console().await;
+    c.at_console().await;
     a.reaches_both("bob", "cyd").await;
     b.reaches_both("ann", "cyd").await;
     c.reaches_both("ann", "bob").await;
