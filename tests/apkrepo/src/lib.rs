@@ -107,6 +107,12 @@ impl Package {
         self
     }
 
+    /// Leaves out what another package brings already, which it needs from now on.
+    pub fn on_top_of(mut self, other: &Package) -> Self {
+        self.entries.retain(|(path, _)| other.entries.iter().all(|(known, _)| known != path));
+        self.depends(&other.name)
+    }
+
     fn add_folder(&mut self, folder: &Path, below: &str) -> Result<()> {
         use std::os::unix::fs::PermissionsExt as _;
         let mut entries: Vec<_> = fs::read_dir(folder)?.collect::<io::Result<_>>()?;

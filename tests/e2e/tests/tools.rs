@@ -34,7 +34,9 @@ const PROXY: &str =
 
 fn packages() -> Result<[Package; 2], String> {
     let git = ["usr/bin/git", "usr/lib/git-core/git-remote-http", "usr/share/git-core/templates/"];
-    Ok([debian("git", "git", &git)?.without(&["usr/bin/git-shell"]), debian("curl", "curl", &["usr/bin/curl"])?])
+    let git = debian("git", "git", &git)?.without(&["usr/bin/git-shell"]);
+    let curl = debian("curl", "curl", &["usr/bin/curl"])?.on_top_of(&git);
+    Ok([git, curl])
 }
 
 /// The browser's own question for leave can't be answered by a test: here the user has said yes. Nor does it know who has signed for the server.
@@ -91,9 +93,8 @@ async fn tools(kind: Kind) {
     let all = bytes(3 << 20);
     let plain = format!("http://{}/bytes/{}", server.host(), all.len());
     assert_eq!(good(&mut console, &format!("curl -sS {plain} | sha256sum")).await[..64], sha256(&all));
-    let on = format!(
-        "cd /tmp; curl -sS {plain} | head -c 1000000 > part; curl -sS -C - -o part {plain} && sha256sum < part"
-    );
+    let on =
+        format!("cd /tmp; curl -s {plain} | head -c 1000000 > part; curl -sS -C - -o part {plain} && sha256sum < part");
     assert_eq!(good(&mut console, &on).await[..64], sha256(&all));
     let posted = format!("curl -sS --data-binary @/tmp/part http://{}/echo", server.host());
     assert_eq!(good(&mut console, &posted).await, sha256(&all));
