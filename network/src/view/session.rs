@@ -392,7 +392,11 @@ impl Session {
             };
             let visitor = &own.visitor;
             let end = own.sockets.serve(n, visitor, (&base, url), protocols, &told, &wanted).await;
-            let (status, reason, clean) = end.unwrap_or((socket::BROKEN, String::new(), false));
+            // A script is told no more than this, whoever looks for the reason finds it here.
+            let (status, reason, clean) = end.unwrap_or_else(|why| {
+                web_sys::console::warn_1(&format!("A web socket has ended: {why}").into());
+                (socket::BROKEN, String::new(), false)
+            });
             told(Hears::Closed { n, status, reason, clean });
         });
     }

@@ -104,12 +104,19 @@ impl Sockets {
             // A server that has heard a goodbye and says none has been silent for long enough.
             let piece = answer.socket_piece(|| wanted() && !socket.ending.get()).await;
             let Ok(Some(bytes)) = piece else { break Err(piece.err().unwrap_or_default()) };
+            if !wanted() {
+                break Err("its page was left".to_owned());
+            }
             reader.input(&bytes);
             if let Some(end) = read(&mut reader, n, &socket, told).transpose() {
                 break end;
             }
         };
-        self.0.borrow_mut().remove(&n);
+        let mut open = self.0.borrow_mut();
+        // The next page counts from the beginning, and may have a socket of this number by now.
+        if open.get(&n).is_some_and(|other| Rc::ptr_eq(other, &socket)) {
+            open.remove(&n);
+        }
         end
     }
 }
