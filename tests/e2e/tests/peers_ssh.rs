@@ -49,6 +49,9 @@ async fn by_ssh(kind: Kind) {
     assert_eq!(applied.ended, Some(Ok(())), "{:#?}", applied.log);
 
     pair(&ann, &bob).await;
+    // Pairing has opened another page on each side.
+    let mut ann_console = ann_page.console(&ann_machine).await.unwrap();
+    let mut bob_console = bob_page.console(&bob_machine).await.unwrap();
     pings(&mut ann_console, "alpine-1.bob.lan").await;
     succeeds(&mut ann_console, "nc -w 5 alpine-1.bob.lan 22 < /dev/null | grep -q '^SSH-2.0-dropbear'").await;
     let there = "ssh -y alpine-1.bob.lan 'echo yes; touch /tmp/was-here' < /dev/null";
