@@ -64,11 +64,11 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
     browser_tests(root, "e2e", 2)
 }
 
-/// Runs the tests of a folder in `tests`. Both packages are always chosen: with one of them alone, other features would have everything compiled
-/// anew.
+/// Runs the tests of a folder in `tests`, all of them even if one fails: they take long, and the next failure should not wait for the next run.
+/// Both packages are always chosen: with one of them alone, other features would have everything compiled anew.
 fn browser_tests(root: &Path, folder: &str, at_once: usize) -> Result<()> {
     let mut tests = native_cargo();
-    tests.args(["test", "--package", "driver", "--package", "e2e", "--lib"]).current_dir(root);
+    tests.args(["test", "--no-fail-fast", "--package", "driver", "--package", "e2e", "--lib"]).current_dir(root);
     for file in fs::read_dir(root.join("tests").join(folder).join("tests"))? {
         let path = file?.path();
         if let (Some(name), true) = (path.file_stem(), path.extension().is_some_and(|kind| kind == "rs")) {

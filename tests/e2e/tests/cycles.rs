@@ -1,8 +1,10 @@
 //! A machine that is started and stopped, or suspended and resumed, again and again leaves nothing behind: no memory, worker or lock.
 //!
 //! The popup is open all the time, so that the host page, which would else be closed with the last machine, is the same from the first cycle to
-//! the last. Memory is what the kernel says of all the browser's processes (proportional set size); looked at until the browser has collected
-//! its garbage. `CYCLES` and `LID_CYCLES` say how many cycles.
+//! the last. Memory is what the kernel says of all the browser's processes (proportional set size without files, which they share with other
+//! browsers), after the browser was told to collect its garbage. It is looked at for a while, because processes give back in their own time,
+//! and after more than one cycle, because it differs from one to the next by some MiB: what is left behind stays. `CYCLES` and `LID_CYCLES` say
+//! how many cycles.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure fails the test")]
 
@@ -19,14 +21,16 @@ use std::time::Duration;
 const CYCLES: (&str, u32) = ("CYCLES", 5);
 const LID_CYCLES: (&str, u32) = ("LID_CYCLES", 3);
 /// So many go before memory is looked at: what the browser compiles and keeps comes with the first ones.
-const WARM_UP: u32 = 3;
+const WARM_UP: u32 = 2;
+/// After so many cycles memory is looked at, at the beginning and at the end.
+const LOOKS: u32 = 3;
 /// How much more memory there may be at the end, as a share of what there was.
 const MORE_MAX: f64 = 0.05;
-/// How long the browser may take to collect its garbage.
+/// How long the browser may take to give back what nobody uses, and workers to end.
 const COLLECTED: Duration = Duration::from_secs(90);
 
 /// What is left when no machine runs.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Left {
     workers: usize,
     locks: Vec<String>,
@@ -47,8 +51,9 @@ fn memory(browser: &Browser) -> u64 {
     let of = |id: u32| {
         // A process may end at any moment.
         let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap_or_default();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or_default()
+        let own =
+            text.lines().filter_map(|line| line.strip_prefix("Pss_Anon:").or_else(|| line.strip_prefix("Pss_Shmem:")));
+        own.map(|size| size.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or_default()).sum::<u64>()
     };
     browser.processes().into_iter().map(of).sum()
 }
@@ -58,7 +63,7 @@ async fn settled(browser: &Browser, wanted: u64) -> u64 {
     let mut least = u64::MAX;
     let mut steady = 0;
     let looked = async || {
-        browser.eval("globalThis.gc?.()", vec![]).await?;
+        browser.collect_garbage().await?;
         let now = memory(browser);
         steady = if now < least { 0 } else { steady + 1 };
         least = least.min(now);
@@ -104,7 +109,12 @@ async fn cycles(kind: Kind, (variable, usual): (&str, u32), cycle: impl AsyncFn(
     for _ in 0..WARM_UP {
         cycle(&workbench, &id).await;
     }
-    let (before, had) = (settled(&browser, 0).await, left(&browser).await);
+    let mut before = 0;
+    for _ in 0..LOOKS {
+        cycle(&workbench, &id).await;
+        before = before.max(settled(&browser, 0).await);
+    }
+    let had = left(&browser).await;
     for number in 1..=count {
         cycle(&workbench, &id).await;
         if number.is_multiple_of(10) {
@@ -112,10 +122,22 @@ async fn cycles(kind: Kind, (variable, usual): (&str, u32), cycle: impl AsyncFn(
         }
     }
     let most = (before as f64 * (1.0 + MORE_MAX)) as u64;
-    let after = settled(&browser, most).await;
+    let mut after = settled(&browser, most).await;
+    for _ in 1..LOOKS {
+        if after > most {
+            cycle(&workbench, &id).await;
+            after = after.min(settled(&browser, most).await);
+        }
+    }
+    // A worker that has nothing to do any more ends after a while.
+    let gone = async || {
+        let has = left(&browser).await;
+        Ok(has.workers <= had.workers && has.locks == had.locks)
+    };
+    let waited = browser.wait_until("what is left to be what was left before", COLLECTED, gone).await;
     let has = left(&browser).await;
     println!("{kind}: {count} cycles: {before} KiB before, {after} KiB after; {has:?}");
-    assert_eq!(has, had, "something is left");
+    assert!(waited.is_ok(), "something is left: {has:?} after {had:?}");
     assert!(after <= most, "{before} KiB before, {after} KiB after {count} cycles");
 }
 
