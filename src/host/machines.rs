@@ -36,6 +36,8 @@ struct Machine {
     worker: Option<MachineWorker>,
     last: Option<MachineEvent>,
     silent_looks: u32,
+    /// Whether its worker has said anything in this run: one that never did is another fault than one that stopped.
+    heard: bool,
     /// What to tell when the worker says that its disk is closed.
     closing: Option<MachineEvent>,
     /// Who waits for the disks to be frozen, by the command's number. They hear of the worker's end, too.
@@ -131,6 +133,7 @@ impl Machines {
             worker: Some(worker),
             last: None,
             silent_looks: 0,
+            heard: false,
             closing: None,
             freezing: BTreeMap::new(),
         };
@@ -265,7 +268,10 @@ impl Machines {
     fn receive(&self, id: &InstanceId, boot: u32, message: FromWorker<WorkerNotice>) {
         match message {
             FromWorker::Notice(WorkerNotice::Alive) => {
-                self.with_run(id, boot, |machine| machine.silent_looks = 0);
+                self.with_run(id, boot, |machine| {
+                    machine.silent_looks = 0;
+                    machine.heard = true;
+                });
             }
             FromWorker::Notice(WorkerNotice::Network) => {
                 self.with_run(id, boot, |machine| machine.connect(id, &self.lan));
@@ -358,12 +364,13 @@ impl Machines {
             if machine.worker.is_some() {
                 machine.silent_looks += 1;
                 if machine.silent_looks > SILENT_LOOKS_MAX {
-                    silent.push((id.clone(), machine.boot));
+                    silent.push((id.clone(), machine.boot, machine.heard));
                 }
             }
         }
-        for (id, boot) in silent {
-            let problem = Problem::new(ProblemCode::WorkerDied, "The machine’s worker has stopped answering.");
+        for (id, boot, heard) in silent {
+            let what = if heard { "has stopped answering" } else { "has not answered since the machine was started" };
+            let problem = Problem::new(ProblemCode::WorkerDied, format!("The machine’s worker {what}."));
             self.end(&id, boot, MachineEvent::Crashed(problem));
         }
     }
