@@ -58,7 +58,7 @@ impl Hub {
             Ok(at) => {
                 let (a, b) = numbers;
                 let plan = Plan { a, b };
-                self.lan.borrow_mut().switch().set_network(at, Some(plan));
+                self.lan.borrow_mut().switch().set_network(at, plan);
                 let own = self.clone();
                 let line = Line::new(id.clone(), PEER_BATCH, port, move |event| own.hear_peer(at, event));
                 // Nothing goes to it or comes from it before its rule is known to the switch.

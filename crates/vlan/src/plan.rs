@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 /// The addresses of one browser's LAN: `10.a.b.0/24`. Machines get the netmask `/8`, so that the LANs of joined browsers are one link and
 /// need no routes (`docs/lan.md`, *Addresses*).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Plan {
     /// The second byte of every address.
     pub a: u8,
@@ -30,6 +30,12 @@ impl Plan {
         Plan { a: a.max(1), b }
     }
 
+    /// The LAN to which an address belongs; `None` if it is not on the link.
+    pub fn of(address: Ipv4Addr) -> Option<Plan> {
+        let [_, a, b, _] = address.octets();
+        Plan::on_link(address).then_some(Plan { a, b })
+    }
+
     /// An address of this LAN.
     pub fn host(self, last: u8) -> Ipv4Addr {
         Ipv4Addr::new(10, self.a, self.b, last)
@@ -47,8 +53,7 @@ impl Plan {
 
     /// Whether the address belongs to this browser's LAN.
     pub fn contains(self, address: Ipv4Addr) -> bool {
-        let [ten, a, b, _] = address.octets();
-        (ten, a, b) == (10, self.a, self.b)
+        Plan::of(address) == Some(self)
     }
 
     /// Whether the address belongs to any browser's LAN, so that it is on the link and no business of the gateway.

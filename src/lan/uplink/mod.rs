@@ -167,10 +167,13 @@ impl Uplinks {
     /// What the name service calls the machines of others.
     pub fn names(&self, hub: &Hub) -> Vec<(String, Ipv4Addr)> {
         let (own, lans) = (hub.kept.plan(), hub.lan_names());
+        let mut lan = hub.lan.borrow_mut();
+        let switch = lan.switch();
         let mut names = Vec::new();
         for uplink in self.all() {
-            // Nobody else has our addresses.
-            for member in uplink.members.borrow().iter().filter(|member| plan(member) != own) {
+            // Nobody else has our addresses, nor those of a LAN that is joined another way.
+            let here = |member: &&Member| plan(member) != own && switch.port_of(plan(member)) == uplink.port();
+            for member in uplink.members.borrow().iter().filter(here) {
                 let label = lans.label(&member.name, plan(member));
                 let machines = member.machines.iter().filter(|machine| usable(machine));
                 names.extend(machines.map(|machine| (format!("{}.{label}", machine.name), address(member, machine))));

@@ -280,6 +280,10 @@ impl Uplink {
     fn hear(&self, hub: &Rc<Hub>, heard: Heard) {
         match heard {
             Heard::Members(members) => {
+                if let Some(port) = self.port() {
+                    let lans = members.iter().map(super::plan).collect();
+                    hub.lan.borrow_mut().switch().announce(port, &lans);
+                }
                 self.members.replace(members);
                 hub.name_others();
             }

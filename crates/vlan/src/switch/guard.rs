@@ -1,5 +1,6 @@
 //! Who may say what: nobody but the gateway speaks as the gateway, nobody claims what is another's, and what belongs to one browser stays in it.
 
+use super::lans::Lans;
 use super::port::{Addresses, Kind, Port, PortId};
 use crate::counters::DropReason;
 use crate::frame::{Body, View};
@@ -19,6 +20,7 @@ pub(super) enum Scope {
 /// Whether a port may send this.
 pub(super) fn may_send(
     ports: &BTreeMap<PortId, Port>,
+    lans: &Lans,
     from: PortId,
     view: &View<'_>,
     plan: Plan,
@@ -27,7 +29,16 @@ pub(super) fn may_send(
     let scope = scope(view, plan);
     match port.kind {
         Kind::Gateway => Ok(Scope::All),
-        Kind::Outside => outside(view, plan, port.network, scope).map(|()| Scope::All),
+        Kind::Outside => {
+            // A peer whose numbers are known does not speak for another LAN, and nobody for one that is behind another port.
+            let own = |address| {
+                !plan.contains(address)
+                    && usable(address)
+                    && port.network.is_none_or(|own| own.contains(address))
+                    && !lans.is_of_another(address, from)
+            };
+            outside(view, own, scope).map(|()| Scope::All)
+        }
         Kind::Lan(own) => joined(view, own).map(|()| Scope::All),
         Kind::Machine { mac, addresses } => {
             if mac.is_some_and(|mac| mac != view.source) {
@@ -49,9 +60,7 @@ fn scope(view: &View<'_>, plan: Plan) -> Scope {
 }
 
 /// From a peer or an uplink. What is in our part of the address plan is ours alone.
-fn outside(view: &View<'_>, plan: Plan, network: Option<Plan>, scope: Scope) -> Result<(), DropReason> {
-    // A peer whose numbers are known does not speak for another one.
-    let own = |address| !plan.contains(address) && usable(address) && network.is_none_or(|own| own.contains(address));
+fn outside(view: &View<'_>, own: impl Fn(Ipv4Addr) -> bool, scope: Scope) -> Result<(), DropReason> {
     match view.body {
         Body::Arp(arp) if arp.sender_mac != view.source || !own(arp.sender) => {
             return Err(DropReason::ArpSpoof);

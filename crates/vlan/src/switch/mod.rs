@@ -6,6 +6,7 @@
 
 mod config;
 mod guard;
+mod lans;
 mod port;
 mod queue;
 mod table;
@@ -13,6 +14,7 @@ mod table;
 mod tests;
 
 pub use config::SwitchConfig;
+pub use lans::LANS_MAX;
 pub use port::{ADDRESSES_MAX, Addresses, Confinement, Kind, PortId};
 
 use crate::batch;
@@ -23,6 +25,7 @@ use crate::limit::Rate;
 use crate::mac::Mac;
 use crate::plan::Plan;
 use guard::Scope;
+use lans::Lans;
 use port::Port;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -38,6 +41,7 @@ pub struct Switch {
     config: SwitchConfig,
     plan: Plan,
     ports: BTreeMap<PortId, Port>,
+    lans: Lans,
     next: u32,
     table: Table,
     aged: Duration,
@@ -47,7 +51,15 @@ impl Switch {
     /// A switch without ports.
     pub fn new(plan: Plan, config: SwitchConfig) -> Switch {
         let config = SwitchConfig { max_frame: config.max_frame.min(frame::LONGEST), ..config };
-        Switch { config, plan, ports: BTreeMap::new(), next: 0, table: Table::default(), aged: Duration::ZERO }
+        Switch {
+            config,
+            plan,
+            ports: BTreeMap::new(),
+            lans: Lans::default(),
+            next: 0,
+            table: Table::default(),
+            aged: Duration::ZERO,
+        }
     }
 
     /// Adds a port.
@@ -78,6 +90,7 @@ impl Switch {
     pub fn detach(&mut self, port: PortId) {
         self.ports.remove(&port);
         self.table.forget(port);
+        self.lans.forget(port);
         for other in self.ports.values_mut() {
             other.queue.forget(port);
         }
@@ -105,7 +118,7 @@ impl Switch {
         if matches!(view.body, Body::Other(_)) && !self.config.other_protocols {
             return Err(DropReason::Protocol);
         }
-        let scope = guard::may_send(&self.ports, from, &view, self.plan)?;
+        let scope = guard::may_send(&self.ports, &self.lans, from, &view, self.plan)?;
         self.learn(from, view.source, now)?;
         let receivers = self.receivers(from, &view, scope, now)?;
         let frame: Frame = bytes.into();
@@ -280,11 +293,25 @@ impl Switch {
         }
     }
 
-    /// Says of which LAN's addresses a peer's port may speak; `None` is any LAN's but ours, as at first.
-    pub fn set_network(&mut self, port: PortId, network: Option<Plan>) {
-        if let Some(port) = self.ports.get_mut(&port) {
-            port.network = network;
+    /// Says which LAN a peer's port has: it speaks for that one only, and nobody else does, whatever was announced.
+    pub fn set_network(&mut self, id: PortId, network: Plan) {
+        if let Some(port) = self.ports.get_mut(&id) {
+            port.network = Some(network);
+            self.lans.assign(network, id);
         }
+    }
+
+    /// Says which LANs an uplink's endpoint announces, at most [`LANS_MAX`]. Those that no peer has and no other endpoint has announced before are
+    /// its own: nobody else speaks for them. For what is nobody's it may speak as before.
+    pub fn announce(&mut self, port: PortId, lans: &BTreeSet<Plan>) {
+        if self.ports.contains_key(&port) {
+            self.lans.announce(port, lans);
+        }
+    }
+
+    /// The port behind which another LAN is, if that is known.
+    pub fn port_of(&self, lan: Plan) -> Option<PortId> {
+        self.lans.port(lan)
     }
 
     /// Whether a port is blocked or isolated.

@@ -58,7 +58,7 @@ pub(super) struct Port {
     pub(super) confinement: Confinement,
     /// For a peer: the machines that it reaches and that reach it; `None` is all.
     pub(super) reach: Option<BTreeSet<PortId>>,
-    /// For a peer: the LAN whose addresses it has; `None` is any but ours.
+    /// For a peer: the LAN whose addresses it has; `None` is any that is nobody else's.
     pub(super) network: Option<Plan>,
     pub(super) addresses: Vec<Ipv4Addr>,
     pub(super) counters: Counters,

@@ -305,10 +305,70 @@ fn a_peer_and_a_machine_without_leave_have_nothing_to_do_with_each_other() {
 #[test]
 fn a_peer_speaks_for_its_own_lan_only() {
     let (mut switch, ports) = lan();
-    switch.set_network(ports[3], Some(Plan { a: 1, b: 1 }));
+    switch.set_network(ports[3], Plan { a: 1, b: 1 });
     let from = |address: [u8; 4]| udp((77, address.into()), (mac(1), host(11)), (5, 6));
     assert_eq!(receivers(&mut switch, ports[3], &from([10, 1, 1, 20])), [1]);
     assert_eq!(refused(&mut switch, ports[3], &from([10, 1, 2, 20])), DropReason::Ipv4Spoof);
     let claim = testing::arp_request(mac(77).0, [10, 1, 2, 20].into(), host(11));
     assert_eq!(refused(&mut switch, ports[3], &claim), DropReason::ArpSpoof);
+}
+
+/// That a port speaks from an address, by ARP and IPv4, or that both are dropped and counted.
+fn speaks(switch: &mut Switch, from: PortId, station: u8, address: Ipv4Addr) -> bool {
+    let claim = testing::arp_request(mac(station).0, address, host(11));
+    let packet = udp((station, address), (mac(1), host(11)), (5, 6));
+    let outcomes = [&claim, &packet].map(|frame| {
+        let outcome = switch.input(from, frame, NOW);
+        let ports: Vec<PortId> = switch.ports().map(|(id, _)| id).collect();
+        ports.into_iter().for_each(|port| while switch.pop(port).is_some() {});
+        outcome
+    });
+    match outcomes {
+        [Ok(()), Ok(())] => true,
+        [Err(DropReason::ArpSpoof), Err(DropReason::Ipv4Spoof)] => false,
+        other => panic!("{address}: {other:?}"),
+    }
+}
+
+#[test]
+fn an_uplink_does_not_speak_for_a_peer_of_which_nothing_was_heard_yet() {
+    let (mut switch, [_, _, _, peer, uplink]) = lan();
+    let (theirs, nobodys) = (Plan { a: 1, b: 1 }, Plan { a: 1, b: 2 });
+    switch.announce(uplink, &[theirs].into());
+    assert!(speaks(&mut switch, uplink, 78, theirs.host(20)), "it is the first that has it");
+    switch.set_network(peer, theirs);
+    assert!(!speaks(&mut switch, uplink, 77, theirs.host(20)), "a peer goes before what is announced");
+    let counters = switch.counters(uplink).unwrap();
+    assert_eq!((counters.dropped(DropReason::ArpSpoof), counters.dropped(DropReason::Ipv4Spoof)), (1, 1));
+    assert!(speaks(&mut switch, uplink, 79, nobodys.host(20)));
+    assert!(speaks(&mut switch, peer, 77, theirs.host(20)));
+    assert_eq!(switch.port_of(theirs), Some(peer));
+    switch.detach(peer);
+    assert!(speaks(&mut switch, uplink, 77, theirs.host(20)), "it is nobody else's now");
+}
+
+#[test]
+fn an_uplink_does_not_speak_for_what_another_one_has_announced_before() {
+    let (mut switch, [_, _, _, one, two]) = lan();
+    let lans = |numbers: &[u8]| numbers.iter().map(|b| Plan { a: 1, b: *b }).collect();
+    let host = |b| Plan { a: 1, b }.host(20);
+    switch.announce(one, &lans(&[1, 2]));
+    switch.announce(two, &lans(&[2, 3]));
+    let can = |switch: &mut Switch| {
+        [1u8, 2, 3, 4].map(|b| (speaks(switch, one, 10 + b, host(b)), speaks(switch, two, 20 + b, host(b))))
+    };
+    assert_eq!(can(&mut switch), [(true, false), (true, false), (false, true), (true, true)]);
+    // What it announces no more goes to whoever has said that it is there too; announced again, it comes after that one.
+    switch.announce(one, &lans(&[1]));
+    switch.announce(one, &lans(&[1, 2]));
+    assert_eq!(can(&mut switch), [(true, false), (false, true), (false, true), (true, true)]);
+}
+
+#[test]
+fn an_endpoint_announces_so_many_lans_and_no_more() {
+    let (mut switch, [_, _, _, one, two]) = lan();
+    switch.announce(one, &(0..=255).map(|b| Plan { a: 1, b }).collect());
+    let taken = (0..=255).filter(|b| switch.port_of(Plan { a: 1, b: *b }) == Some(one)).count();
+    assert_eq!(taken, LANS_MAX);
+    assert!(speaks(&mut switch, two, 77, [10, 1, 255, 20].into()));
 }
