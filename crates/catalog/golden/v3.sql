@@ -11,7 +11,9 @@ CREATE TABLE templates (
     access VARCHAR,
     workspace_bytes BIGINT,
     ephemeral BOOLEAN,
-    script VARCHAR
+    script VARCHAR,
+    disk VARCHAR,
+    saved_from VARCHAR
 );
 CREATE TABLE images (
     sha256 VARCHAR NOT NULL,
@@ -78,8 +80,8 @@ CREATE TABLE events (
     details VARCHAR NOT NULL
 );
 INSERT INTO about VALUES ('version', '3'), ('identity', 'golden'), ('mirror', '00000000-0');
-INSERT INTO templates VALUES ('alpine-3.20', 'Alpine Linux 3.20', 'Small and quick.', 'root=/dev/sda', 'aa', true, NULL, '', 'mirrors', NULL, false, '');
-INSERT INTO templates VALUES ('own-abcdefghijkm', 'Mine', '', 'root=/dev/sda quiet', 'aa', false, 512, 'git', 'web', 1073741824, false, 'echo hello');
+INSERT INTO templates VALUES ('alpine-3.20', 'Alpine Linux 3.20', 'Small and quick.', 'root=/dev/sda', 'aa', true, NULL, '', 'mirrors', NULL, false, '', NULL, NULL);
+INSERT INTO templates VALUES ('own-abcdefghijkm', 'Mine', '', 'root=/dev/sda quiet', 'aa', false, 512, 'git', 'web', 1073741824, false, 'echo hello', 'nopqrstuvwxy', 'alpine-1');
 INSERT INTO images VALUES ('aa', 'images/alpine-3.20.qcow2', 5, 6);
 INSERT INTO instances VALUES ('abcdefghijkm', 'alpine-1', 'alpine-3.20', 256, 'root=/dev/sda', '2026-01-02 03:04:05', 'running', 1, '2026-01-02 03:04:06', 612, NULL);
 INSERT INTO disks VALUES ('abcdefghijkm', 'system', 'mkjihgfedcba');

@@ -115,7 +115,7 @@ fn write_mirror(engine: &mut impl Engine, mirror: &Mirror, found: &Found) -> Res
     }
     let templates: Vec<Vec<Value>> =
         mirror.templates.iter().map(|(template, cmdline, image)| write_template(template, cmdline, image)).collect();
-    engine.run_each("INSERT INTO templates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &templates)?;
+    engine.run_each("INSERT INTO templates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &templates)?;
     let images: BTreeMap<&str, &ImageFile> =
         mirror.templates.iter().map(|(_, _, image)| (image.sha256.as_str(), image)).collect();
     let images: Vec<Vec<Value>> = images
@@ -149,6 +149,8 @@ fn write_template(template: &Template, cmdline: &str, image: &ImageFile) -> Vec<
         plan.workspace.into(),
         Value::from(u32::from(plan.ephemeral)),
         plan.script.as_str().into(),
+        template.disk.as_ref().map(|disk| disk.holder.as_str()).into(),
+        template.disk.as_ref().map(|disk| disk.machine.as_str()).into(),
     ]
 }
 

@@ -93,7 +93,7 @@ const V2: &[&str] = &[
     "ALTER TABLE templates ADD COLUMN script VARCHAR",
 ];
 
-/// Profiles, which nothing has been written of before, and uplinks beside peers.
+/// Profiles, which nothing has been written of before, uplinks beside peers, and templates with disks of their own.
 const V3: &[&str] = &[
     "DROP TABLE profiles",
     "CREATE TABLE profiles (
@@ -108,6 +108,8 @@ const V3: &[&str] = &[
     // All that there are before uplinks are told of.
     "ALTER TABLE sessions ADD COLUMN kind VARCHAR DEFAULT 'peer'",
     "ALTER TABLE sessions ADD COLUMN machines VARCHAR",
+    "ALTER TABLE templates ADD COLUMN disk VARCHAR",
+    "ALTER TABLE templates ADD COLUMN saved_from VARCHAR",
 ];
 
 /// The tables that are read whole when a catalog is opened, to see that they can be.

@@ -21,8 +21,12 @@ fn instance(bits: u64, name: &str) -> Instance {
 fn mirror(instances: Vec<Instance>) -> Mirror {
     let template = TemplateId::try_from("alpine".to_owned()).unwrap();
     let image = ImageFile { path: "images/a".to_owned(), sha256: "a".repeat(64), bytes: 5, disk_bytes: 6 };
-    let entry =
-        Template { id: template.clone(), packaged: true, plan: Plan::plain("Alpine", "Small.", template.clone()) };
+    let entry = Template {
+        id: template.clone(),
+        packaged: true,
+        plan: Plan::plain("Alpine", "Small.", template.clone()),
+        disk: None,
+    };
     let plan = Plan {
         memory: Some(MemoryMib::DEFAULT),
         cmdline: "quiet".to_owned(),
@@ -30,7 +34,14 @@ fn mirror(instances: Vec<Instance>) -> Mirror {
         workspace: Some(1 << 30),
         ..Plan::plain("Mine", "", template.clone())
     };
-    let own = Template { id: "own-1".to_owned().try_into().unwrap(), packaged: false, plan };
+    let disk = TemplateDisk {
+        holder: InstanceId::from_random(5),
+        machine: "web-1".to_owned(),
+        saved: 0,
+        start_from: StartFrom::Disk,
+        workspace: false,
+    };
+    let own = Template { id: "own-1".to_owned().try_into().unwrap(), packaged: false, plan, disk: Some(disk) };
     let both = |template: Template, cmdline: &str| (template, cmdline.to_owned(), image.clone());
     let templates = vec![both(entry, "root=/dev/sda"), both(own, "root=/dev/sda quiet")];
     let settings = Settings { memory: MemoryMib::DEFAULT, template, theme: Theme::Dark };
@@ -97,10 +108,13 @@ fn everything_that_is_saved_can_be_asked_for() {
     assert_eq!(rows(&mut catalog, "SELECT machine, name, created::VARCHAR FROM snapshots")[0][1], "a; DROP'");
     assert_eq!(rows(&mut catalog, "SELECT count(*) FROM disks"), [["1"]]);
     assert_eq!(
-        rows(&mut catalog, "SELECT title, cmdline, packaged, memory_mib, access, workspace_bytes FROM templates"),
+        rows(
+            &mut catalog,
+            "SELECT title, cmdline, packaged, memory_mib, access, workspace_bytes, saved_from FROM templates"
+        ),
         [
-            ["Alpine", "root=/dev/sda", "true", "NULL", "mirrors", "NULL"],
-            ["Mine", "root=/dev/sda quiet", "false", "256", "web", "1073741824"]
+            ["Alpine", "root=/dev/sda", "true", "NULL", "mirrors", "NULL", "NULL"],
+            ["Mine", "root=/dev/sda quiet", "false", "256", "web", "1073741824", "web-1"]
         ]
     );
     assert_eq!(rows(&mut catalog, "SELECT count(*) FROM images"), [["1"]]);

@@ -26,6 +26,8 @@ pub enum PageRequest {
         id: Option<TemplateId>,
         /// How it is to be.
         plan: Box<Plan>,
+        /// The template whose disks a new one has as well, if that has some.
+        like: Option<TemplateId>,
     },
     /// Deletes a template of the user's, so that it can be brought back for a while.
     RemoveTemplate(TemplateId),

@@ -73,6 +73,8 @@ kinds! {
     SnapshotDeleted = "snapshot-deleted", "Snapshot deleted";
     /// It was cloned.
     Cloned = "cloned", "Cloned";
+    /// It was saved as a template, of the title that the details say.
+    TemplateSaved = "template-saved", "Saved as a template";
     /// A disk was made, or made bigger.
     DiskChanged = "disk-changed", "Disk changed";
     /// A file was read in.

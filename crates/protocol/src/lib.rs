@@ -87,7 +87,8 @@ pub use task::{
 };
 pub use template::{
     CMDLINE_MAX, DESCRIPTION_MAX, FIRST_SCRIPT_MAX, ImageChoice, Plan, PlanError, RemovedTemplate, Setup,
-    TEMPLATE_FILE_MAX, TEMPLATE_PROFILES_MAX, TEMPLATES_MAX, TITLE_MAX, Template, TemplateFileError, check_cmdline,
+    TEMPLATE_FILE_MAX, TEMPLATE_PROFILES_MAX, TEMPLATES_MAX, TITLE_MAX, Template, TemplateDisk, TemplateFileError,
+    check_cmdline,
 };
 pub use uplink::{
     Reachable, UPLINK_ADDRESS_MAX, UPLINK_NAME_MAX, UPLINK_TOKEN_MAX, UPLINKS_MAX, UplinkAsk, UplinkError, UplinkId,
