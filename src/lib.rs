@@ -14,6 +14,7 @@ mod journal;
 mod lan;
 mod machine;
 mod package;
+mod profiles;
 mod share;
 mod storage;
 mod webext;

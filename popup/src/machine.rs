@@ -1,8 +1,8 @@
 use crate::name::{objection, tidy};
 use protocol::{DiskReply, DiskRequest, Instance, PageRequest, Problem, State};
 use ui::{
-    Button, Icon, Kind, MachineControls, MenuItem, Notice, Remark, StateGlyph, StoppingNote, Tone, close_if_popup,
-    leave_disks_note, memory, moment, state_label, uptime, use_asking, use_now, use_world,
+    Button, Icon, Kind, MachineControls, MenuItem, Notice, Remark, SaveTemplate, StateGlyph, StoppingNote, Tone,
+    close_if_popup, leave_disks_note, memory, moment, state_label, uptime, use_asking, use_now, use_world,
 };
 use web_sys::{HtmlElement, HtmlInputElement};
 use yew::prelude::*;
@@ -21,6 +21,8 @@ pub(crate) struct MachineProps {
 pub(crate) fn Machine(props: &MachineProps) -> Html {
     let workbench = use_world();
     let renaming = use_state(|| false);
+    let saving = use_state(|| false);
+    let saved = use_state(|| None::<String>);
     let (row, before) = (use_node_ref(), use_mut_ref(|| false));
     use_effect_with(*renaming, {
         let row = row.clone();
@@ -79,6 +81,7 @@ pub(crate) fn Machine(props: &MachineProps) -> Html {
     let mut more = vec![
         item("Snapshots…", Icon::Snapshot, false, snapshots),
         item("Clone", Icon::Clone, false, clone),
+        item("Save as template…", Icon::Package, false, set(&saving, true)),
         item("Rename", Icon::Pencil, false, set(&renaming, true)),
     ];
     if !state.is_live() {
@@ -110,6 +113,22 @@ pub(crate) fn Machine(props: &MachineProps) -> Html {
             }
             if let Some(problem) = cloning.problem.clone() {
                 <div class="machine-problem"><Notice {problem} on_dismiss={cloning.dismiss.clone()} /></div>
+            }
+            if *saving {
+                <SaveTemplate instance={props.instance.clone()} on_cancel={set(&saving, false)}
+                    on_saved={Callback::from({
+                        let (saving, saved) = (saving.setter(), saved.setter());
+                        move |title| {
+                            saving.set(false);
+                            saved.set(Some(title));
+                        }
+                    })} />
+            }
+            if let Some(title) = &*saved {
+                <div class="machine-problem">
+                    <Remark tone={Tone::Good} message={format!("{name} is saved as the template “{title}”.")}
+                        on_dismiss={Callback::from({ let saved = saved.setter(); move |()| saved.set(None) })} />
+                </div>
             }
             if let Some(clone) = clone_name {
                 <div class="machine-problem">

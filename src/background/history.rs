@@ -12,8 +12,9 @@ use catalog::watch::{Watch, disk_event};
 use futures_util::lock::Mutex;
 use protocol::{
     CatalogAnswer, CatalogOrder, CatalogReply, CatalogRequest, DiskOrder, DiskReply, Event, EventKind, HostCall,
-    HostReply, Instance, PageEvent, PeerLog, Problem, ProblemCode, Reply, State, Table, World,
+    HostReply, Instance, PageEvent, Problem, ProblemCode, Reachable, Reply, Session, SessionLog, State, Table, World,
 };
+use registry::Registry;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -107,20 +108,27 @@ impl History {
         self.waiting.borrow_mut().add(disk_event(order, reply, random_bits()));
     }
 
-    /// Takes in what has become of a pairing.
-    pub fn peer(&self, log: Option<PeerLog>) {
-        let Some(log) = log else { return };
-        let kind = if log.joined { EventKind::PeerJoined } else { EventKind::PeerLeft };
+    /// Takes in what has become of a pairing or an uplink.
+    pub fn session(&self, log: SessionLog, registry: &Registry) {
         let details = match log.reason.as_str() {
             "" => format!("{} {}", log.id, log.network),
             reason => format!("{} {}: {reason}", log.id, log.network),
         };
+        let machines = match log.machines {
+            Reachable::All => "*".to_owned(),
+            Reachable::Only(ids) => {
+                let known = registry.instances().iter().filter(|instance| ids.contains(&instance.id));
+                known.map(|instance| instance.name.as_str()).collect::<Vec<_>>().join(" ")
+            }
+        };
+        let SessionLog { id, kind, network, reason, .. } = log;
         let what = Event {
             name: Some(log.name),
             duration: log.duration,
             bytes: (!log.joined).then_some(log.bytes),
             details,
-            ..event(kind, now(), random_bits())
+            session: Some(Session { id, kind, network, machines, reason }),
+            ..event(kind.event(log.joined), now(), random_bits())
         };
         self.waiting.borrow_mut().add([what]);
     }

@@ -272,7 +272,11 @@ async fn host_notice(shared: &Rc<Shared>, carrier: &Carrier, message: JsValue) {
         }
         Notice::Peers(count, log) => {
             shared.peers.set(count);
-            shared.history.peer(log);
+            log.into_iter().for_each(|log| shared.history.session(log, &shared.registry.borrow()));
+            vec![]
+        }
+        Notice::Uplink(log) => {
+            shared.history.session(log, &shared.registry.borrow());
             vec![]
         }
         Notice::Tidied { freed } => {

@@ -9,11 +9,13 @@ mod file;
 
 use crate::bridge::{from_js, log, text_of, to_js};
 use crate::disks::locks::{Lock, Structure};
+use crate::profiles;
 use crate::storage::readable_records;
-use ::catalog::{Catalog, EngineError, OpenError, ReadError};
+use ::catalog::{Catalog, EngineError, Found, KnownProfile, OpenError, ReadError};
 use duckdb::{Duck, Loaded};
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::StreamExt;
+use profile::Bundle;
 use protocol::{
     CatalogAnswer, CatalogCommand, CatalogFailure, CatalogLoss, CatalogNotice, CatalogOrder, Problem, ProblemCode,
 };
@@ -69,11 +71,8 @@ async fn carry_out(open: &mut Option<Open>, command: &CatalogCommand) -> Result<
         Some(open) => open,
         none => none.insert(start(order, command.aside).await?),
     };
-    let records = {
-        let right = Structure::take().await.map_err(CatalogFailure::Problem)?;
-        readable_records(&right).await.map_err(CatalogFailure::Problem)?
-    };
-    catalog.save(&order.events, &order.mirror, &records).map_err(|error| CatalogFailure::Problem(unsaved(&error)))?;
+    let found = look().await.map_err(CatalogFailure::Problem)?;
+    catalog.save(&order.events, &order.mirror, &found).map_err(|error| CatalogFailure::Problem(unsaved(&error)))?;
     tell(&CatalogNotice::Begun(command.call));
     let answer = match order.ask.as_ref().map(|request| catalog.answer(request)) {
         None => Ok(None),
@@ -85,6 +84,27 @@ async fn carry_out(open: &mut Option<Open>, command: &CatalogCommand) -> Result<
         }
     };
     Ok(CatalogAnswer { identity: catalog.identity().to_owned(), loss: loss.take(), answer })
+}
+
+/// Looks at what the background does not know.
+async fn look() -> Result<Found, Problem> {
+    let records = {
+        let right = Structure::take().await?;
+        readable_records(&right).await?
+    };
+    // A history without profiles is better than none.
+    let profiles = profiles::all().await.unwrap_or_else(|problem| {
+        log(&problem.message);
+        vec![]
+    });
+    let known = |(bundle, changed): (Bundle, Option<u64>)| KnownProfile {
+        name: bundle.profile().name.to_string(),
+        version: bundle.profile().version.to_string(),
+        own: changed.is_some(),
+        description: bundle.profile().description.clone(),
+        changed,
+    };
+    Ok(Found { records, profiles: profiles.into_iter().map(known).collect() })
 }
 
 fn unsaved(error: &EngineError) -> Problem {

@@ -3,16 +3,19 @@
 //! A worker that died is replaced, and all machines get new ports: for them it is as if a cable had been out for a moment, since the
 //! addresses that they have are kept.
 
+use super::notices;
 use super::worker::{FromWorker, LanWorker};
 use crate::bridge::{log, problem};
 use futures_channel::oneshot;
 use peering::Numbers;
 use protocol::{
-    Access, Confined, InstanceId, LanCommand, LanMachine, LanNotice, LanTraffic, PeerId, PeerRule, Problem, ProblemCode,
+    Access, Confined, InstanceId, LanCommand, LanMachine, LanNotice, LanTraffic, Notice, PeerId, PeerRule, Problem,
+    ProblemCode,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{MessageChannel, MessagePort};
 
 /// So many looks, one a second, without a sign of life, and the worker is given up. The machines have the processors when they boot.
@@ -142,6 +145,9 @@ impl Lan {
             }
             FromWorker::Notice(LanNotice::Malformed(id)) => known.tell(LanNews::Malformed(id)),
             FromWorker::Notice(LanNotice::Traffic(traffic)) => known.tell(LanNews::Traffic(traffic)),
+            FromWorker::Notice(LanNotice::Uplink(log)) => spawn_local(async move {
+                notices::tell(Notice::Uplink(log)).await;
+            }),
             FromWorker::Failed(problem) => {
                 log(&problem.message);
                 // It can't be dropped while its own message is handled.

@@ -10,11 +10,11 @@ use crate::disks::{layers, records};
 use crate::package;
 use crate::storage::{merge_below, patiently};
 use ::layers::slots::Stored;
-use ::layers::{Memory, Record};
+use ::layers::{Change, Memory, Record};
 use block::{BlockError, Disk};
 use futures_util::{TryFutureExt, try_join};
 use js_sys::Uint8Array;
-use protocol::{CheckpointUse, ImageFile, InstanceId, LayerId, MachineSpec, NewSnapshot, Point, Problem};
+use protocol::{CheckpointUse, ImageFile, InstanceId, LayerId, MachineSpec, NewSnapshot, Point, Problem, ProblemCode};
 use qcow2::{BackingFormat, BackingRef};
 use std::cell::RefCell;
 
@@ -38,13 +38,30 @@ async fn open_disk(id: &LayerId, images: &[ImageFile]) -> Result<Box<dyn Disk>, 
     Ok(Box::new(patiently(async || layers::open(id, images).await).await?))
 }
 
-/// The first layer of a new machine's disk, an overlay on its template's image.
+/// The first layer of a new machine's disk, an overlay on its template's image, or on the disk that was saved as its template.
 ///
 /// It lies for ever on the very image that it was made on, which its header names by SHA-256: a newer template does not
 /// move it, because its clusters make sense only there.
 ///
 /// Where the machine is to go on from a warm state, it is the one that belongs to it: what the guest had written when it was saved.
 async fn make(right: &Structure, directory: &Directory, spec: &MachineSpec) -> Result<(Stored, bool), Problem> {
+    let (mut record, warm) = match &spec.base {
+        Some(holder) => (begin_like(right, holder).await?, false),
+        None => begin_on_image(spec).await?,
+    };
+    if let (Some((empty, bytes)), None) = (&spec.workspace, &record.current.workspace) {
+        base_image(empty).await?;
+        let layer = layers::fresh();
+        let backing = BackingRef { name: empty.name(), format: Some(BackingFormat::Qcow2) };
+        layers::create(&layer, *bytes, Some(backing)).await?;
+        record.current.workspace = Some(layer);
+    }
+    let stored = records::store(right, directory, None, record).await?;
+    Ok((stored, warm))
+}
+
+/// A disk on the image; says whether it is the one of the warm state.
+async fn begin_on_image(spec: &MachineSpec) -> Result<(Record, bool), Problem> {
     let (layer, image) = (layers::fresh(), &spec.image);
     let written = match &spec.warm {
         Some(warm) => package::file(&warm.layer).await.inspect_err(|problem| log(&problem.message)).ok(),
@@ -57,16 +74,16 @@ async fn make(right: &Structure, directory: &Directory, spec: &MachineSpec) -> R
             layers::create(&layer, image.disk_bytes, Some(backing)).await?;
         }
     }
-    let mut record = Record::new(layer);
-    if let Some((empty, bytes)) = &spec.workspace {
-        base_image(empty).await?;
-        let layer = layers::fresh();
-        let backing = BackingRef { name: empty.name(), format: Some(BackingFormat::Qcow2) };
-        layers::create(&layer, *bytes, Some(backing)).await?;
-        record.current.workspace = Some(layer);
-    }
-    let stored = records::store(right, directory, None, record).await?;
-    Ok((stored, written.is_some()))
+    Ok((Record::new(layer), written.is_some()))
+}
+
+/// Disks on those of a saved template.
+async fn begin_like(right: &Structure, holder: &InstanceId) -> Result<Record, Problem> {
+    let gone = || Problem::new(ProblemCode::DiskDamaged, "The disk of the template is not there.");
+    let stored = records::load(right, &records::directory(holder).await?).await?.ok_or_else(gone)?;
+    let Change { overlays, record } = Record::cloned(&stored.record.current, layers::fresh);
+    layers::create_overlays(right, &overlays).await?;
+    Ok(record)
 }
 
 /// Does with the checkpoint what is to be done with it at a start.

@@ -3,15 +3,13 @@
 use super::after;
 use super::agent::{GuestAgent, QUICK_MS};
 use super::share::Share;
-use crate::bridge::{from_js, log, problem, text_of, to_js};
-use crate::disks::opfs::{Directory, SharedFile};
-use crate::package;
+use crate::bridge::{from_js, log, text_of, to_js};
+use crate::profiles::{all, damaged, packaged};
 use agent::AgentError;
-use block::BlockFile as _;
-use profile::{ARCHIVE_MAX, Bundle, Line, Name, PackageKey, Report, from_catalog, keys, marks, runner_from_tar};
+use profile::{Line, Name, PackageKey, Report, keys, marks, runner_from_tar};
 use protocol::{
-    InstanceId, OWN_PROFILES, PROFILE_LOG_MAX, Problem, ProblemCode, ProfileAsk, ProfileLog, ProfileNews, ProfileRun,
-    ProfileVerb, ProfilesNow, profiles_channel,
+    InstanceId, PROFILE_LOG_MAX, Problem, ProblemCode, ProfileAsk, ProfileLog, ProfileNews, ProfileRun, ProfileVerb,
+    ProfilesNow, profiles_channel,
 };
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -180,19 +178,10 @@ impl Profiles {
     }
 
     async fn lay(&self) -> Result<(), Problem> {
-        let damaged = |error: &dyn std::fmt::Display| {
-            Problem::new(ProblemCode::ImageDamaged, format!("The packaged profiles can’t be read: {error}."))
-        };
         let runner = packaged("profiles/runner.tar").await?;
-        let catalog = packaged("profiles/catalog.tar").await?;
-        let mut bundles = from_catalog(&catalog).map_err(|error| damaged(&error))?;
-        for own in own_profiles().await? {
-            if bundles.iter().all(|bundle| bundle.profile().name != own.profile().name) {
-                bundles.push(own);
-            }
-        }
+        let bundles = all().await?;
         let mut files: Vec<_> = runner_from_tar(&runner).map_err(|error| damaged(&error))?.into_iter().collect();
-        files.extend(bundles.iter().flat_map(Bundle::laid));
+        files.extend(bundles.iter().flat_map(|(bundle, _)| bundle.laid()));
         self.share.lay(&files).await
     }
 
@@ -355,11 +344,6 @@ impl Profiles {
     }
 }
 
-async fn packaged(path: &str) -> Result<Vec<u8>, Problem> {
-    let bytes: JsValue = package::file(path).await?.into();
-    Ok(js_sys::Uint8Array::new(&bytes).to_vec())
-}
-
 /// What is being done, for a sentence that says why it was not.
 fn title(run: &ProfileRun) -> String {
     let what = match run.verb {
@@ -376,25 +360,4 @@ fn agent_problem(title: &str, error: &AgentError) -> Problem {
         message: format!("{title}: {error}"),
         advice: "Try again when the machine’s shell answers; what was begun is taken back first.".to_owned(),
     }
-}
-
-/// The user's own profiles. One that can't be read must not keep the others away.
-async fn own_profiles() -> Result<Vec<Bundle>, Problem> {
-    let folder = Directory::open(&[OWN_PROFILES]).await?;
-    let mut bundles = vec![];
-    for entry in folder.entries().await?.into_iter().filter(|entry| !entry.directory && entry.name.ends_with(".tar")) {
-        let Some(file) = folder.shared(&entry.name).await? else { continue };
-        let mut file = SharedFile::new(file)?;
-        let failed = |error: &dyn std::fmt::Display| {
-            problem(ProblemCode::Internal, &format!("{} can’t be read", entry.name), &error.to_string().into())
-        };
-        let len = file.len().map_err(|error| failed(&error))?;
-        let mut bytes = vec![0; len.min(ARCHIVE_MAX as u64) as usize];
-        file.read_at(0, &mut bytes).map_err(|error| failed(&error))?;
-        match Bundle::from_archive(&bytes) {
-            Ok(bundle) => bundles.push(bundle),
-            Err(error) => log(&format!("{}: {error}", entry.name)),
-        }
-    }
-    Ok(bundles)
 }

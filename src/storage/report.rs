@@ -130,7 +130,10 @@ pub async fn storage(order: &DiskOrder) -> Result<StorageReport, Problem> {
     }
     let lost: u64 = lost.iter().map(|(_, bytes)| bytes).sum();
     for (id, record) in records.iter().filter(|(id, _)| order.inventory.known.contains(id)) {
-        instance_items(&graph, id, record, &mut items);
+        match order.inventory.templates.iter().find(|(holder, _)| holder == id) {
+            Some((_, title)) => items.push(template_item(&graph, &records, id, title)),
+            None => instance_items(&graph, id, record, &mut items),
+        }
     }
     items.extend(shared);
     image_items(&graph, &records, &order.inventory, &mut items).await?;
@@ -168,6 +171,14 @@ fn item(
     removable: Option<Removable>,
 ) -> StorageItem {
     StorageItem { kind, title: title.to_owned(), instance: instance.cloned(), bytes, removable }
+}
+
+/// A template's disks, as far as nothing else lies on them: the rest is counted there.
+fn template_item(graph: &Graph, records: &[(InstanceId, Record)], holder: &InstanceId, title: &str) -> StorageItem {
+    let (own, others): (Vec<_>, Vec<_>) = records.iter().partition(|(id, _)| id == holder);
+    let reach = |records: &[&(InstanceId, Record)]| graph.reach(records.iter().flat_map(|(_, record)| record.tops()));
+    let bytes = graph.bytes(reach(&own).difference(&reach(&others)));
+    item(StorageKind::Template, title, None, bytes, None)
 }
 
 /// An instance's present disks, its snapshots and saved memories. A layer that several share counts once, for the oldest.

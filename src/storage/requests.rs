@@ -35,6 +35,11 @@ pub async fn answer(order: &DiskOrder, frozen: Option<Point>) -> Result<DiskRepl
             clone(&subject()?.instance, snapshot.as_ref(), frozen, &made).await?;
             return Ok(DiskReply::Instance(made));
         }
+        DiskRequest::SaveTemplate { workspace, .. } => {
+            let holder = order.fresh.instance.clone();
+            save_template(&subject()?.instance, *workspace, &holder).await?;
+            return Ok(DiskReply::Instance(holder));
+        }
         DiskRequest::SetWorkspace { bytes, .. } => {
             set_workspace(subject()?, *bytes, &order.inventory.workspace).await?
         }
@@ -147,6 +152,16 @@ async fn clone(
     layers::create_overlays(&right, &change.overlays).await?;
     let directory = records::directory(made).await?;
     records::store(&right, &directory, None, change.record).await.map(drop)
+}
+
+/// Keeps a stopped instance's disks for a template: what it has now is frozen, and the holder's record names it. Nothing is copied.
+async fn save_template(instance: &Instance, workspace: bool, holder: &InstanceId) -> Result<(), Problem> {
+    let point = freeze(instance, None).await?;
+    let right = Structure::take().await?;
+    let mut record = Record::new(point.system);
+    record.current.workspace = point.workspace.filter(|_| workspace);
+    let directory = records::directory(holder).await?;
+    records::store(&right, &directory, None, record).await.map(drop)
 }
 
 async fn set_workspace(subject: &Subject, bytes: u64, empty: &ImageFile) -> Result<(), Problem> {

@@ -31,7 +31,7 @@ pub(crate) fn Card(props: &CardProps) -> Html {
     let busy = use_state(|| false);
     // Kept as long as the browser may read it.
     let saved = use_mut_ref(|| None::<Saved>);
-    let Template { id, plan, packaged, .. } = &props.template;
+    let Template { id, plan, packaged, disk } = &props.template;
     let is_default = props.settings.template == *id;
     let launch = {
         let (workbench, id, busy) = (workbench.clone(), id.clone(), busy.setter());
@@ -66,7 +66,10 @@ pub(crate) fn Card(props: &CardProps) -> Html {
         more.push(item("Edit", Icon::Pencil, false, wish(Wish::Edit(props.template.clone()))));
     }
     more.push(item("Duplicate", Icon::Copy, false, wish(Wish::Duplicate(props.template.clone()))));
-    more.push(item("Export", Icon::Export, false, export));
+    // A file of text can't bring a disk.
+    if disk.is_none() {
+        more.push(item("Export", Icon::Export, false, export));
+    }
     if !is_default {
         more.push(item("Make default", Icon::Check, false, make_default));
     }
@@ -84,7 +87,7 @@ pub(crate) fn Card(props: &CardProps) -> Html {
                 if !packaged { <span class="mark own">{ "Yours" }</span> }
             </div>
             <p class="card-text">{ &plan.description }</p>
-            <ul class="facts">{ for facts(plan).into_iter().map(|fact| html! { <li>{ fact }</li> }) }</ul>
+            <ul class="facts">{ for facts(&props.template).into_iter().map(|fact| html! { <li>{ fact }</li> }) }</ul>
             <div class="card-actions">
                 if plan.ephemeral {
                     <Button label="Run a script…" name={format!("Run a script in {}", plan.title)} kind={Kind::Primary}

@@ -1,7 +1,7 @@
 //! A template as it is in the editor's fields.
 
 use profile::Name;
-use protocol::{Access, Confined, MEMORY_CHOICES_MIB, MemoryMib, Plan, TemplateId, sentence};
+use protocol::{Access, Confined, MEMORY_CHOICES_MIB, MemoryMib, Plan, Template, TemplateDisk, TemplateId, sentence};
 
 /// What the machines of a template may reach, as one choice.
 pub(crate) const NETWORKS: [&str; 5] = [
@@ -115,10 +115,19 @@ fn gib(bytes: u64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// The disk of a machine that was saved as a template.
+pub(crate) fn saved_disk(disk: &TemplateDisk) -> String {
+    format!("Disk of {} ({})", disk.machine, ui::moment(disk.saved))
+}
+
 /// What its machines have, in a few words each.
-pub(crate) fn facts(plan: &Plan) -> Vec<String> {
-    let mut facts = vec![plan.memory.map_or_else(|| "Memory as in the options".to_owned(), ui::memory)];
-    facts.extend(plan.workspace.map(|bytes| format!("{} workspace", ui::bytes(bytes))));
+pub(crate) fn facts(template: &Template) -> Vec<String> {
+    let Template { plan, disk, .. } = template;
+    let mut facts: Vec<String> = disk.iter().map(saved_disk).collect();
+    facts.push(plan.memory.map_or_else(|| "Memory as in the options".to_owned(), ui::memory));
+    let filled = disk.as_ref().is_some_and(|disk| disk.workspace);
+    let files = if filled { " with files" } else { "" };
+    facts.extend(plan.workspace.map(|bytes| format!("{} workspace{files}", ui::bytes(bytes))));
     facts.extend(plan.profiles.iter().map(|name| name.as_str().to_owned()));
     facts.push(match (plan.confined, plan.access.web, plan.access.hosts.len()) {
         (Confined::Blocked, ..) => "No network".to_owned(),

@@ -1,5 +1,5 @@
-use crate::draft::{Draft, HOSTS, NETWORKS, memories};
-use protocol::{CMDLINE_MAX, DESCRIPTION_MAX, ImageChoice, PageRequest, Plan, TITLE_MAX, TemplateId};
+use crate::draft::{Draft, HOSTS, NETWORKS, memories, saved_disk};
+use protocol::{CMDLINE_MAX, DESCRIPTION_MAX, ImageChoice, PageRequest, Plan, TITLE_MAX, Template, TemplateId};
 use ui::{CheckField, FormDialog, SelectField, TextField, use_world};
 use web_sys::HtmlTextAreaElement;
 use yew::prelude::*;
@@ -11,6 +11,8 @@ const LIST_MAX: usize = 2_000;
 pub(crate) struct EditorProps {
     /// The template that is changed; none for a new one.
     pub(crate) id: Option<TemplateId>,
+    /// Itself, or the one that the new one is like.
+    pub(crate) like: Option<Template>,
     /// What is in the fields at first.
     pub(crate) plan: Plan,
     pub(crate) images: Vec<ImageChoice>,
@@ -27,11 +29,14 @@ pub(crate) fn Editor(props: &EditorProps) -> Html {
     let on_confirm = {
         let (workbench, id, busy) = (workbench.clone(), props.id.clone(), busy.setter());
         let (plan, close) = (plan.clone(), props.on_close.clone());
+        let like = props.like.as_ref().map(|like| like.id.clone());
         Callback::from(move |()| {
             let Ok(plan) = plan.clone() else { return };
             busy.set(true);
             let (busy, close) = (busy.clone(), close.clone());
-            workbench.ask(PageRequest::SaveTemplate { id: id.clone(), plan: Box::new(plan) }, move |_, well| {
+            let plan = Box::new(plan);
+            let request = PageRequest::SaveTemplate { id: id.clone(), plan, like: like.clone() };
+            workbench.ask(request, move |_, well| {
                 busy.set(false);
                 if well {
                     close.emit(());
@@ -55,10 +60,16 @@ pub(crate) fn Editor(props: &EditorProps) -> Html {
             draft.set(now);
         })
     };
-    let images: Vec<AttrValue> = props.images.iter().map(|image| image.title.clone().into()).collect();
-    let image = props.images.iter().position(|image| image.id == draft.image).unwrap_or(0);
+    // A disk that was saved lies on the image that it lies on.
+    let disk = props.like.as_ref().and_then(|like| like.disk.as_ref());
+    let offered = if disk.is_some() { vec![] } else { props.images.clone() };
+    let images: Vec<AttrValue> = match disk {
+        Some(disk) => vec![saved_disk(disk).into()],
+        None => offered.iter().map(|image| image.title.clone().into()).collect(),
+    };
+    let image = offered.iter().position(|image| image.id == draft.image).unwrap_or(0);
     let choose_image = {
-        let (draft, images) = (draft.clone(), props.images.clone());
+        let (draft, images) = (draft.clone(), offered);
         Callback::from(move |at: usize| {
             if let Some(image) = images.get(at) {
                 draft.set(Draft { image: image.id.clone(), ..(*draft).clone() });

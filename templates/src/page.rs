@@ -19,7 +19,8 @@ pub(crate) fn Page() -> Html {
 #[derive(Clone, PartialEq)]
 enum Open {
     Nothing,
-    Editor(Option<TemplateId>, Box<Plan>),
+    /// The template that is changed, or the one that the new one is like, and what is in the fields.
+    Editor(Option<TemplateId>, Option<Box<Template>>, Box<Plan>),
     Runner(TemplateId),
 }
 
@@ -44,10 +45,14 @@ fn Templates() -> Html {
     let on_wish = {
         let (open, problem, world) = (open.setter(), problem.setter(), world.clone());
         Callback::from(move |wish| match wish {
-            Wish::Edit(Template { id, plan, .. }) => open.set(Open::Editor(Some(id), Box::new(plan))),
-            Wish::Duplicate(Template { plan, .. }) => {
+            Wish::Edit(template) => {
+                let (id, plan) = (template.id.clone(), Box::new(template.plan.clone()));
+                open.set(Open::Editor(Some(id), Some(Box::new(template)), plan));
+            }
+            Wish::Duplicate(template) => {
+                let plan = template.plan.clone();
                 let title = world.as_ref().map_or_else(|| plan.title.clone(), |world| free_title(&plan.title, world));
-                open.set(Open::Editor(None, Box::new(Plan { title, ..plan })));
+                open.set(Open::Editor(None, Some(Box::new(template)), Box::new(Plan { title, ..plan })));
             }
             Wish::Run(id) => open.set(Open::Runner(id)),
             Wish::Tell(now) => problem.set(Some(now)),
@@ -58,7 +63,7 @@ fn Templates() -> Html {
         Callback::from(move |_: MouseEvent| {
             let image = world.as_ref().and_then(|world| world.images.first()).map(|image| image.id.clone());
             if let Some(image) = image {
-                open.set(Open::Editor(None, Box::new(Plan::plain("", "", image))));
+                open.set(Open::Editor(None, None, Box::new(Plan::plain("", "", image))));
             }
         })
     };
@@ -74,7 +79,7 @@ fn Templates() -> Html {
                         let world = workbench.world.clone();
                         let title = world.map_or_else(|| plan.title.clone(), |world| free_title(&plan.title, &world));
                         let plan = Box::new(Plan { title, ..plan });
-                        workbench.ask(PageRequest::SaveTemplate { id: None, plan }, |_, _| ());
+                        workbench.ask(PageRequest::SaveTemplate { id: None, plan, like: None }, |_, _| ());
                     }
                 }
             });
@@ -102,8 +107,9 @@ fn Templates() -> Html {
                 if let Some(world) = world.as_deref() {
                     { match &*open {
                         Open::Nothing => Html::default(),
-                        Open::Editor(id, plan) => html! {
-                            <Editor id={id.clone()} plan={(**plan).clone()} images={world.images.clone()} on_close={close} />
+                        Open::Editor(id, like, plan) => html! {
+                            <Editor id={id.clone()} like={like.as_deref().cloned()} plan={(**plan).clone()} images={world.images.clone()}
+                                on_close={close} />
                         },
                         Open::Runner(template) => html! { <Runner template={template.clone()} on_close={close} /> },
                     } }

@@ -26,4 +26,5 @@ pub mod watch;
 pub use engine::{Engine, EngineError, Row, Value};
 pub use open::{Catalog, OpenError};
 pub use read::ReadError;
+pub use save::{Found, KnownProfile};
 pub use schema::{MIGRATIONS, VERSION, migrate};

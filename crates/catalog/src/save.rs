@@ -4,27 +4,47 @@ use crate::open::about;
 use crate::schema::{set_about, transaction};
 use crate::{Catalog, Engine, EngineError, Value};
 use layers::Record;
-use protocol::{Confined, Event, EventKind, ImageFile, InstanceId, Mirror, Plan, Template};
+use protocol::{Confined, Event, ImageFile, InstanceId, Mirror, Plan, Template};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Most events that are kept: a year of a busy workbench, and some megabytes.
 pub const EVENTS_MAX: u32 = 50_000;
 
 /// The tables that are written anew whenever what they show has changed.
-const MIRRORED: [&str; 6] = ["templates", "images", "instances", "disks", "snapshots", "ui_state"];
+const MIRRORED: [&str; 7] = ["templates", "images", "profiles", "instances", "disks", "snapshots", "ui_state"];
+
+/// What is looked for whenever something is saved: the background has none of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// What disks and snapshots there are.
+    pub records: Vec<(InstanceId, Record)>,
+    /// What can be put into machines.
+    pub profiles: Vec<KnownProfile>,
+}
+
+/// A profile, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KnownProfile {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Whether it is the user's; else it is packaged.
+    pub own: bool,
+    /// A sentence on what it is good for.
+    pub description: String,
+    /// When it was kept last, in milliseconds since 1970; packaged ones change with the extension.
+    pub changed: Option<u64>,
+}
 
 impl<E: Engine> Catalog<E> {
     /// Saves, and returns when it is in the file: what is not checkpointed is lost with the browser.
     ///
     /// # Errors
     /// If the database refuses or fails; nothing of it counts as saved then.
-    pub fn save(
-        &mut self,
-        events: &[Event],
-        mirror: &Mirror,
-        records: &[(InstanceId, Record)],
-    ) -> Result<(), EngineError> {
-        let sum = sum(mirror, records);
+    pub fn save(&mut self, events: &[Event], mirror: &Mirror, found: &Found) -> Result<(), EngineError> {
+        let sum = sum(mirror, found);
         let same = about(&mut self.engine, "mirror")?.as_ref() == Some(&sum);
         if same && events.is_empty() {
             return Ok(());
@@ -32,7 +52,7 @@ impl<E: Engine> Catalog<E> {
         transaction(&mut self.engine, |engine| {
             write_events(engine, events)?;
             write_sessions(engine, events)?;
-            write_mirror(engine, mirror, records)?;
+            write_mirror(engine, mirror, found)?;
             set_about(engine, "mirror", &sum)
         })?;
         self.engine.run("CHECKPOINT", &[]).map(drop)
@@ -40,8 +60,8 @@ impl<E: Engine> Catalog<E> {
 }
 
 /// Tells states apart; that two are taken for one is as unlikely as a changed state that shows nothing new.
-fn sum(mirror: &Mirror, records: &[(InstanceId, Record)]) -> String {
-    let text = serde_json::to_vec(&(mirror, records)).unwrap_or_default();
+fn sum(mirror: &Mirror, found: &Found) -> String {
+    let text = serde_json::to_vec(&(mirror, found)).unwrap_or_default();
     format!("{:08x}-{}", crc32fast::hash(&text), text.len())
 }
 
@@ -55,25 +75,22 @@ fn write_events(engine: &mut impl Engine, events: &[Event]) -> Result<(), Engine
     engine.run(old, &[EVENTS_MAX.into()]).map(drop)
 }
 
-/// What was joined, and when it was last seen: what events say of it, one row for each pairing. Their details begin with its identifier.
+/// What was joined, and when it was seen first and last: one row for each pairing and for each uplink. What was never joined has none.
 fn write_sessions(engine: &mut impl Engine, events: &[Event]) -> Result<(), EngineError> {
     for event in events {
-        let Some((id, details)) = event.details.split_once(' ') else { continue };
-        let (network, _) = details.split_once(':').unwrap_or((details, ""));
-        match event.kind {
-            EventKind::PeerJoined => {
-                engine.run("DELETE FROM sessions WHERE id = ?", &[id.into()])?;
-                let name = event.name.as_deref().into();
-                let row = [id.into(), network.into(), name, event.time.into(), event.time.into(), details.into()];
-                let insert = "INSERT INTO sessions VALUES (?, ?, ?, epoch_ms(?::BIGINT), epoch_ms(?::BIGINT), ?)";
-                engine.run(insert, &row)?;
-            }
-            EventKind::PeerLeft => {
-                let seen = [event.time.into(), details.into(), id.into()];
-                engine.run("UPDATE sessions SET last_seen = epoch_ms(?::BIGINT), details = ? WHERE id = ?", &seen)?;
-            }
-            _ => {}
+        let Some(session) = &event.session else { continue };
+        let (id, time) = (Value::from(session.id.as_str()), Value::from(event.time));
+        if event.kind == session.kind.event(true) {
+            let insert = "INSERT INTO sessions (id, kind, network, first_seen)
+                SELECT ?, ?, '', epoch_ms(?::BIGINT) WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE id = ?)";
+            engine.run(insert, &[id.clone(), session.kind.word().into(), time.clone(), id.clone()])?;
         }
+        let update =
+            "UPDATE sessions SET network = ?, name = ?, machines = ?, last_seen = epoch_ms(?::BIGINT), details = ?
+            WHERE id = ?";
+        let (name, reason) = (event.name.as_deref().into(), session.reason.as_str().into());
+        let network = session.network.as_str().into();
+        engine.run(update, &[network, name, session.machines.as_str().into(), time, reason, id])?;
     }
     Ok(())
 }
@@ -92,17 +109,13 @@ fn event_values(event: &Event) -> Vec<Value> {
     ]
 }
 
-fn write_mirror(
-    engine: &mut impl Engine,
-    mirror: &Mirror,
-    records: &[(InstanceId, Record)],
-) -> Result<(), EngineError> {
+fn write_mirror(engine: &mut impl Engine, mirror: &Mirror, found: &Found) -> Result<(), EngineError> {
     for table in MIRRORED {
         engine.run(&format!("DELETE FROM {table}"), &[])?;
     }
     let templates: Vec<Vec<Value>> =
         mirror.templates.iter().map(|(template, cmdline, image)| write_template(template, cmdline, image)).collect();
-    engine.run_each("INSERT INTO templates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &templates)?;
+    engine.run_each("INSERT INTO templates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &templates)?;
     let images: BTreeMap<&str, &ImageFile> =
         mirror.templates.iter().map(|(_, _, image)| (image.sha256.as_str(), image)).collect();
     let images: Vec<Vec<Value>> = images
@@ -113,7 +126,9 @@ fn write_mirror(
         .collect();
     engine.run_each("INSERT INTO images VALUES (?, ?, ?, ?)", &images)?;
     write_instances(engine, mirror)?;
-    write_records(engine, records)?;
+    write_records(engine, &found.records)?;
+    let profiles: Vec<Vec<Value>> = found.profiles.iter().map(profile_values).collect();
+    engine.run_each("INSERT INTO profiles VALUES (?, ?, ?, ?, epoch_ms(?::BIGINT))", &profiles)?;
     let settings = serde_json::to_string(&mirror.settings).unwrap_or_default();
     engine.run("INSERT INTO ui_state VALUES ('settings', ?)", &[settings.as_str().into()]).map(drop)
 }
@@ -134,6 +149,18 @@ fn write_template(template: &Template, cmdline: &str, image: &ImageFile) -> Vec<
         plan.workspace.into(),
         Value::from(u32::from(plan.ephemeral)),
         plan.script.as_str().into(),
+        template.disk.as_ref().map(|disk| disk.holder.as_str()).into(),
+        template.disk.as_ref().map(|disk| disk.machine.as_str()).into(),
+    ]
+}
+
+fn profile_values(profile: &KnownProfile) -> Vec<Value> {
+    vec![
+        profile.name.as_str().into(),
+        profile.version.as_str().into(),
+        if profile.own { "own" } else { "built-in" }.into(),
+        profile.description.as_str().into(),
+        profile.changed.into(),
     ]
 }
 

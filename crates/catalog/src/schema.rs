@@ -6,7 +6,7 @@
 use crate::{Engine, EngineError};
 
 /// The statements that lead from each version to the next; the first from nothing to version 1.
-pub const MIGRATIONS: &[&[&str]] = &[V1, V2];
+pub const MIGRATIONS: &[&[&str]] = &[V1, V2, V3];
 
 /// The newest version.
 pub const VERSION: usize = MIGRATIONS.len();
@@ -91,6 +91,25 @@ const V2: &[&str] = &[
     "ALTER TABLE templates ADD COLUMN workspace_bytes BIGINT",
     "ALTER TABLE templates ADD COLUMN ephemeral BOOLEAN",
     "ALTER TABLE templates ADD COLUMN script VARCHAR",
+];
+
+/// Profiles, which nothing has been written of before, uplinks beside peers, and templates with disks of their own.
+const V3: &[&str] = &[
+    "DROP TABLE profiles",
+    "CREATE TABLE profiles (
+        name VARCHAR NOT NULL,
+        version VARCHAR NOT NULL,
+        source VARCHAR NOT NULL,
+        description VARCHAR NOT NULL,
+        changed TIMESTAMP
+    )",
+    "ALTER TABLE sessions RENAME COLUMN peer TO network",
+    "ALTER TABLE sessions RENAME COLUMN paired TO first_seen",
+    // All that there are before uplinks are told of.
+    "ALTER TABLE sessions ADD COLUMN kind VARCHAR DEFAULT 'peer'",
+    "ALTER TABLE sessions ADD COLUMN machines VARCHAR",
+    "ALTER TABLE templates ADD COLUMN disk VARCHAR",
+    "ALTER TABLE templates ADD COLUMN saved_from VARCHAR",
 ];
 
 /// The tables that are read whole when a catalog is opened, to see that they can be.

@@ -42,6 +42,7 @@ pub fn event(kind: EventKind, time: u64, random: u64) -> Event {
         duration: None,
         bytes: None,
         details: String::new(),
+        session: None,
     }
 }
 

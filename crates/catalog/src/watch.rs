@@ -191,6 +191,7 @@ pub fn disk_event(order: &DiskOrder, reply: &DiskReply, random: u64) -> Option<E
             (EventKind::SnapshotRestored, kept.unwrap_or_default())
         }
         DiskRequest::DeleteSnapshot { .. } => (EventKind::SnapshotDeleted, String::new()),
+        DiskRequest::SaveTemplate { plan, .. } => (EventKind::TemplateSaved, plan.title.clone()),
         DiskRequest::Clone { .. } => match reply {
             DiskReply::Instance(made) => (EventKind::Cloned, format!("as {made}")),
             _ => return None,

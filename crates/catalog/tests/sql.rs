@@ -4,7 +4,7 @@
 
 mod support;
 
-use catalog::{Catalog, Engine, MIGRATIONS, OpenError, ReadError, VERSION, Value, migrate};
+use catalog::{Catalog, Engine, Found, KnownProfile, MIGRATIONS, OpenError, ReadError, VERSION, Value, migrate};
 use layers::Record;
 use protocol::*;
 use support::{Duck, database};
@@ -21,8 +21,12 @@ fn instance(bits: u64, name: &str) -> Instance {
 fn mirror(instances: Vec<Instance>) -> Mirror {
     let template = TemplateId::try_from("alpine".to_owned()).unwrap();
     let image = ImageFile { path: "images/a".to_owned(), sha256: "a".repeat(64), bytes: 5, disk_bytes: 6 };
-    let entry =
-        Template { id: template.clone(), packaged: true, plan: Plan::plain("Alpine", "Small.", template.clone()) };
+    let entry = Template {
+        id: template.clone(),
+        packaged: true,
+        plan: Plan::plain("Alpine", "Small.", template.clone()),
+        disk: None,
+    };
     let plan = Plan {
         memory: Some(MemoryMib::DEFAULT),
         cmdline: "quiet".to_owned(),
@@ -30,7 +34,14 @@ fn mirror(instances: Vec<Instance>) -> Mirror {
         workspace: Some(1 << 30),
         ..Plan::plain("Mine", "", template.clone())
     };
-    let own = Template { id: "own-1".to_owned().try_into().unwrap(), packaged: false, plan };
+    let disk = TemplateDisk {
+        holder: InstanceId::from_random(5),
+        machine: "web-1".to_owned(),
+        saved: 0,
+        start_from: StartFrom::Disk,
+        workspace: false,
+    };
+    let own = Template { id: "own-1".to_owned().try_into().unwrap(), packaged: false, plan, disk: Some(disk) };
     let both = |template: Template, cmdline: &str| (template, cmdline.to_owned(), image.clone());
     let templates = vec![both(entry, "root=/dev/sda"), both(own, "root=/dev/sda quiet")];
     let settings = Settings { memory: MemoryMib::DEFAULT, template, theme: Theme::Dark };
@@ -71,10 +82,25 @@ fn everything_that_is_saved_can_be_asked_for() {
     let fresh = NewSnapshot { id: SnapshotId::from_random(4), name: "a; DROP'".to_owned(), created: 5, memory: false };
     let record = record.freeze(Some(fresh), None, || LayerId::from_random(9)).unwrap().record;
     let events = [booted(7, 1_700_000_000_123, &one, 612), booted(8, 1_700_000_100_000, &one, 480)];
-    let records = [(one.id.clone(), record)];
+    let profile = |name: &str, changed: Option<u64>| KnownProfile {
+        name: name.to_owned(),
+        version: "1.0".to_owned(),
+        own: changed.is_some(),
+        description: format!("What {name} is."),
+        changed,
+    };
+    let profiles = vec![profile("git", None), profile("mine", Some(1_700_000_000_000))];
+    let found = Found { records: vec![(one.id.clone(), record)], profiles };
     for _ in 0..2 {
-        catalog.save(&events, &mirror(vec![one.clone()]), &records).unwrap();
+        catalog.save(&events, &mirror(vec![one.clone()]), &found).unwrap();
     }
+    assert_eq!(
+        rows(&mut catalog, "SELECT name, version, source, description, changed FROM profiles"),
+        [
+            ["git", "1.0", "built-in", "What git is.", "NULL"],
+            ["mine", "1.0", "own", "What mine is.", "2023-11-14 22:13:20"]
+        ]
+    );
     assert_eq!(
         rows(&mut catalog, "SELECT name, template, memory_mib, cmdline, state, last_boot, last_boot_ms FROM instances"),
         [["web-1", "alpine", "256", "root=/dev/sda", "stopped", "2023-11-14 22:15:00", "480"]]
@@ -82,10 +108,13 @@ fn everything_that_is_saved_can_be_asked_for() {
     assert_eq!(rows(&mut catalog, "SELECT machine, name, created::VARCHAR FROM snapshots")[0][1], "a; DROP'");
     assert_eq!(rows(&mut catalog, "SELECT count(*) FROM disks"), [["1"]]);
     assert_eq!(
-        rows(&mut catalog, "SELECT title, cmdline, packaged, memory_mib, access, workspace_bytes FROM templates"),
+        rows(
+            &mut catalog,
+            "SELECT title, cmdline, packaged, memory_mib, access, workspace_bytes, saved_from FROM templates"
+        ),
         [
-            ["Alpine", "root=/dev/sda", "true", "NULL", "mirrors", "NULL"],
-            ["Mine", "root=/dev/sda quiet", "false", "256", "web", "1073741824"]
+            ["Alpine", "root=/dev/sda", "true", "NULL", "mirrors", "NULL", "NULL"],
+            ["Mine", "root=/dev/sda quiet", "false", "256", "web", "1073741824", "web-1"]
         ]
     );
     assert_eq!(rows(&mut catalog, "SELECT count(*) FROM images"), [["1"]]);
@@ -96,7 +125,7 @@ fn everything_that_is_saved_can_be_asked_for() {
         rows(&mut catalog, "SELECT time FROM events ORDER BY id"),
         [["2023-11-14 22:13:20.123"], ["2023-11-14 22:15:00"]]
     );
-    catalog.save(&[], &mirror(vec![]), &[]).unwrap();
+    catalog.save(&[], &mirror(vec![]), &Found::default()).unwrap();
     assert_eq!(rows(&mut catalog, "SELECT count(*) FROM instances"), [["0"]]);
     assert_eq!(rows(&mut catalog, "SELECT count(*) FROM events"), [["2"]]);
 }
@@ -107,7 +136,9 @@ fn events_are_found_by_machine_kind_and_time_newest_first() {
     let mut catalog = open(duck);
     let (one, two) = (instance(1, "one"), instance(2, "two"));
     let stopped = Event { machine: Some(two.id.clone()), ..catalog::waiting::event(EventKind::Stopped, 3_000, 3) };
-    catalog.save(&[booted(1, 1_000, &one, 5), booted(2, 2_000, &two, 6), stopped], &mirror(vec![]), &[]).unwrap();
+    catalog
+        .save(&[booted(1, 1_000, &one, 5), booted(2, 2_000, &two, 6), stopped], &mirror(vec![]), &Found::default())
+        .unwrap();
     let mut ids = |filter: EventFilter| {
         let table = catalog.answer(&CatalogRequest::Events(filter)).unwrap().unwrap();
         assert_eq!(table.columns.len(), EVENT_COLUMNS.len());
@@ -127,7 +158,7 @@ fn a_question_can_not_change_anything_even_if_the_guard_lets_it_through() {
     let Some(duck) = database() else { return };
     let mut catalog = open(duck);
     let one = instance(1, "one");
-    catalog.save(&[booted(1, 1_000, &one, 5)], &mirror(vec![one]), &[]).unwrap();
+    catalog.save(&[booted(1, 1_000, &one, 5)], &mirror(vec![one]), &Found::default()).unwrap();
     for sql in [
         "DELETE FROM events",
         "SELECT * FROM \"/etc/passwd.csv\"",
@@ -213,6 +244,10 @@ fn an_old_catalog_is_brought_to_the_newest_version_with_all_that_is_in_it() {
                 duck.run(statement, &[]).unwrap();
             }
         }
+        if version < 3 {
+            let before = "INSERT INTO sessions VALUES ('abcdefghijkm', '10.7.8.0/24', 'bob', '2026-01-02 03:04:05', '2026-01-02 03:05:05', '10.7.8.0/24: Ended here.')";
+            duck.run(before, &[]).unwrap();
+        }
         let mut catalog = open(duck);
         assert!(!catalog.is_new());
         assert_eq!(catalog.identity(), "golden");
@@ -221,8 +256,12 @@ fn an_old_catalog_is_brought_to_the_newest_version_with_all_that_is_in_it() {
             rows(&mut catalog, "SELECT kind, name, duration_ms, details FROM events ORDER BY time"),
             [["created", "alpine-1", "NULL", "from alpine-3.20"], ["booted", "alpine-1", "612", ""]]
         );
+        assert_eq!(
+            rows(&mut catalog, "SELECT id, kind, network, name, first_seen, last_seen FROM sessions"),
+            [["abcdefghijkm", "peer", "10.7.8.0/24", "bob", "2026-01-02 03:04:05", "2026-01-02 03:05:05"]]
+        );
         let one = instance(1, "one");
-        catalog.save(&[booted(99, 1_000, &one, 5)], &mirror(vec![one]), &[]).unwrap();
+        catalog.save(&[booted(99, 1_000, &one, 5)], &mirror(vec![one]), &Found::default()).unwrap();
         assert_eq!(rows(&mut catalog, "SELECT name FROM instances"), [["one"]]);
     }
 }
@@ -250,7 +289,7 @@ fn old_events_go_when_there_are_too_many() {
         .unwrap();
     let mut catalog = Catalog::open_ready(duck, "me").unwrap();
     let one = instance(1, "one");
-    catalog.save(&[booted(99_999, 99_999, &one, 5)], &mirror(vec![]), &[]).unwrap();
+    catalog.save(&[booted(99_999, 99_999, &one, 5)], &mirror(vec![]), &Found::default()).unwrap();
     assert_eq!(rows(&mut catalog, "SELECT count(*), min(id), max(id) FROM events"), [["50000", "10001", "99999"]]);
     assert_eq!(Value::from(u64::MAX), Value::Int((1 << 53) - 1));
 }
@@ -259,26 +298,63 @@ fn old_events_go_when_there_are_too_many() {
 fn a_peer_that_was_joined_is_one_session_and_no_key_is_in_it() {
     let Some(duck) = database() else { return };
     let mut catalog = open(duck);
-    let event = |kind, time, id: u64, details: &str| Event {
+    let event = |kind, time, id: u64, peer: &str, reason: &str| Event {
         name: Some("bob".to_owned()),
-        details: details.to_owned(),
+        session: Some(Session {
+            id: peer.to_owned(),
+            kind: SessionKind::Peer,
+            network: "10.7.8.0/24".to_owned(),
+            machines: "web-1 db-1".to_owned(),
+            reason: reason.to_owned(),
+        }),
         ..catalog::waiting::event(kind, time, id)
     };
-    let joined = event(EventKind::PeerJoined, 1_700_000_000_000, 1, "abcdefghijkm 10.7.8.0/24");
-    let left = event(EventKind::PeerLeft, 1_700_000_060_000, 2, "abcdefghijkm 10.7.8.0/24: Ended here.");
-    let never = event(EventKind::PeerLeft, 1_700_000_060_000, 3, "nopqrstuvwxy 10.9.9.0/24: Refused.");
+    let joined = event(EventKind::PeerJoined, 1_700_000_000_000, 1, "abcdefghijkm", "");
+    let left = event(EventKind::PeerLeft, 1_700_000_060_000, 2, "abcdefghijkm", "Ended here.");
+    let never = event(EventKind::PeerLeft, 1_700_000_060_000, 3, "nopqrstuvwxy", "Refused.");
     for events in [vec![joined.clone()], vec![joined, left, never]] {
-        catalog.save(&events, &mirror(vec![]), &[]).unwrap();
+        catalog.save(&events, &mirror(vec![]), &Found::default()).unwrap();
     }
+    let columns = "id, kind, name, network, machines, first_seen, last_seen, details";
     assert_eq!(
-        rows(&mut catalog, "SELECT id, peer, name, paired, last_seen, details FROM sessions"),
+        rows(&mut catalog, &format!("SELECT {columns} FROM sessions")),
         [[
             "abcdefghijkm",
-            "10.7.8.0/24",
+            "peer",
             "bob",
+            "10.7.8.0/24",
+            "web-1 db-1",
             "2023-11-14 22:13:20",
             "2023-11-14 22:14:20",
-            "10.7.8.0/24: Ended here."
+            "Ended here."
         ]]
+    );
+}
+
+#[test]
+fn an_uplink_is_one_session_however_often_it_is_joined() {
+    let Some(duck) = database() else { return };
+    let mut catalog = open(duck);
+    let event = |joined: bool, time, id: u64, machines: &str| Event {
+        name: Some("lab at lan.example".to_owned()),
+        session: Some(Session {
+            id: "uplink-00000007".to_owned(),
+            kind: SessionKind::Uplink,
+            network: "https://lan.example/lan".to_owned(),
+            machines: machines.to_owned(),
+            reason: if joined { String::new() } else { "Left.".to_owned() },
+        }),
+        ..catalog::waiting::event(SessionKind::Uplink.event(joined), time, id)
+    };
+    let (first, left) = (event(true, 1_700_000_000_000, 1, "*"), event(false, 1_700_000_060_000, 2, "*"));
+    let again = event(true, 1_700_000_120_000, 3, "web-1");
+    catalog.save(&[first, left, again], &mirror(vec![]), &Found::default()).unwrap();
+    assert_eq!(
+        rows(&mut catalog, "SELECT kind, machines, first_seen, last_seen, details FROM sessions"),
+        [["uplink", "web-1", "2023-11-14 22:13:20", "2023-11-14 22:15:20", ""]]
+    );
+    assert_eq!(
+        rows(&mut catalog, "SELECT kind FROM events ORDER BY time"),
+        [["uplink-joined"], ["uplink-left"], ["uplink-joined"]]
     );
 }

@@ -1,6 +1,6 @@
 use crate::{
-    Access, Care, CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, Job, JobId, PeerId, PeerLog,
-    PeerRequest, Plan, Problem, Settings, TemplateId, World,
+    Access, Care, CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, Job, JobId, PeerId, PeerRequest,
+    Plan, Problem, SessionLog, Settings, TemplateId, World,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,8 @@ pub enum PageRequest {
         id: Option<TemplateId>,
         /// How it is to be.
         plan: Box<Plan>,
+        /// The template whose disks a new one has as well, if that has some.
+        like: Option<TemplateId>,
     },
     /// Deletes a template of the user's, so that it can be brought back for a while.
     RemoveTemplate(TemplateId),
@@ -143,7 +145,9 @@ pub enum Notice {
         freed: u64,
     },
     /// So many pairings are under way or joined now; and what has become of one, for the history.
-    Peers(u32, Option<PeerLog>),
+    Peers(u32, Option<SessionLog>),
+    /// What has become of an uplink.
+    Uplink(SessionLog),
 }
 
 /// Runtime messages reach every page of the extension: the envelope says whom one is for.

@@ -1,4 +1,4 @@
-use crate::{Instance, InstanceId, JobId, LayerId, Problem, ShareListing, ShareRequest, SnapshotId};
+use crate::{Instance, InstanceId, JobId, LayerId, Plan, Problem, ShareListing, ShareRequest, SnapshotId};
 use serde::{Deserialize, Serialize};
 
 /// Longest name of a snapshot, in characters.
@@ -130,6 +130,16 @@ pub enum DiskRequest {
         id: InstanceId,
         /// As they were then, or as they are now.
         snapshot: Option<SnapshotId>,
+    },
+    /// Makes a template of a machine that has shut down, whose disks are those of its machines at first. Its layers are shared, nothing is copied:
+    /// answered with [`DiskReply::Instance`], the holder of the disks.
+    SaveTemplate {
+        /// Whose.
+        id: InstanceId,
+        /// How its machines are; the image is the machine's, whatever this says.
+        plan: Box<Plan>,
+        /// Whether its workspace, with its files, belongs to it; else machines have an empty one, if the plan says so.
+        workspace: bool,
     },
     /// Gives a stopped machine a workspace of this size in bytes (a multiple of 1 MiB), or makes the one that it has bigger.
     SetWorkspace {
@@ -282,6 +292,8 @@ pub enum StorageKind {
     Snapshot,
     /// A saved memory.
     Memory,
+    /// The disks of a template that was saved from a machine, as far as no machine lies on them too.
+    Template,
     /// Files that a machine shares with the host.
     Share,
     /// A file that an export wrote.

@@ -1,6 +1,6 @@
 //! What happens, as the history keeps it.
 
-use crate::InstanceId;
+use crate::{InstanceId, Reachable};
 use serde::{Deserialize, Serialize};
 
 /// Makes the kinds of events with the words that stand for them in the catalog.
@@ -73,6 +73,8 @@ kinds! {
     SnapshotDeleted = "snapshot-deleted", "Snapshot deleted";
     /// It was cloned.
     Cloned = "cloned", "Cloned";
+    /// It was saved as a template, of the title that the details say.
+    TemplateSaved = "template-saved", "Saved as a template";
     /// A disk was made, or made bigger.
     DiskChanged = "disk-changed", "Disk changed";
     /// A file was read in.
@@ -85,6 +87,10 @@ kinds! {
     PeerJoined = "peer-joined", "Peer joined";
     /// A joined browser has left, or a pairing ended before; the duration is how long it was joined.
     PeerLeft = "peer-left", "Peer left";
+    /// The LAN was joined to a room at an endpoint; the name is the room's with the endpoint's.
+    UplinkJoined = "uplink-joined", "Uplink joined";
+    /// It was left, or the connection was lost; the duration is how long it was joined.
+    UplinkLeft = "uplink-left", "Uplink left";
     /// Room was given back that nothing uses any more: of layers that became one, of deleted machines, or lost when one was killed.
     Freed = "freed", "Room freed";
     /// How much storage is in use.
@@ -122,6 +128,77 @@ pub struct Event {
     /// What else there is to say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub details: String,
+    /// What was joined or left, if about that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
+}
+
+/// What the LAN can be joined to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionKind {
+    /// Another browser.
+    Peer,
+    /// A room at an endpoint.
+    Uplink,
+}
+
+impl SessionKind {
+    /// The word for it in the catalog.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Peer => "peer",
+            Self::Uplink => "uplink",
+        }
+    }
+
+    /// The kind of event for its beginning, or its end.
+    pub fn event(self, joined: bool) -> EventKind {
+        match (self, joined) {
+            (Self::Peer, true) => EventKind::PeerJoined,
+            (Self::Peer, false) => EventKind::PeerLeft,
+            (Self::Uplink, true) => EventKind::UplinkJoined,
+            (Self::Uplink, false) => EventKind::UplinkLeft,
+        }
+    }
+}
+
+/// A pairing or an uplink, as the catalog knows it: never with a key, a code or a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its identifier in this browser.
+    pub id: String,
+    /// What it is.
+    pub kind: SessionKind,
+    /// The other side's addresses; of an endpoint's only the host and port.
+    pub network: String,
+    /// The names of the machines that may be reached, with spaces between them; `*` for all.
+    pub machines: String,
+    /// Why it is over; empty while it lasts.
+    pub reason: String,
+}
+
+/// What has become of a pairing or an uplink, for the history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionLog {
+    /// Its identifier in this browser.
+    pub id: String,
+    /// What it is.
+    pub kind: SessionKind,
+    /// What the other side's LAN is called, or the room.
+    pub name: String,
+    /// The other side's addresses; of an endpoint's only the host and port.
+    pub network: String,
+    /// The machines that the other side may reach.
+    pub machines: Reachable,
+    /// It is joined now; else it is over.
+    pub joined: bool,
+    /// How long it was joined, in milliseconds.
+    pub duration: Option<u64>,
+    /// How many bytes went over its line.
+    pub bytes: u64,
+    /// Why it is over.
+    pub reason: String,
 }
 
 /// Which events are wanted.
@@ -166,6 +243,7 @@ mod tests {
             duration: None,
             bytes: Some(3),
             details: String::new(),
+            session: None,
         };
         let json = serde_json::to_string(&event).unwrap();
         assert_eq!(json, r#"{"id":1,"time":2,"kind":"storage","bytes":3}"#);

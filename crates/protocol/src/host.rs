@@ -51,6 +51,9 @@ pub struct MachineSpec {
     pub cmdline: String,
     /// The base image under the instance's disk.
     pub image: ImageFile,
+    /// Whose disks it begins with if it has none yet: a saved template's holder.
+    #[serde(default)]
+    pub base: Option<InstanceId>,
     /// What the first disk is started with.
     pub start_from: StartFrom,
     /// Boots although there is a memory to go on from, which is given up.
@@ -105,8 +108,10 @@ pub struct Inventory {
     pub images: Vec<(String, ImageFile)>,
     /// An empty workspace's file system.
     pub workspace: ImageFile,
-    /// All instances that there are.
+    /// All instances that there are, and the holders of templates' disks.
     pub known: Vec<InstanceId>,
+    /// The holders, with what their templates are called.
+    pub templates: Vec<(InstanceId, String)>,
 }
 
 /// New identifiers, of which one is used.

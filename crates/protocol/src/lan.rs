@@ -3,7 +3,9 @@
 //! Frames do not come this way: they go through a `MessagePort` for each machine, whose ends the machine's worker and the lan worker have.
 //! Either side sends batches of frames as `Uint8Array`s, and as numbers how many bytes of the other's batches it has dealt with.
 
-use crate::{InstanceId, LanMachine, LanTraffic, PeerId, PeerMachine, PeerRule, UplinkAsk, UplinkView, VisitRequest};
+use crate::{
+    InstanceId, LanMachine, LanTraffic, PeerId, PeerMachine, PeerRule, SessionLog, UplinkAsk, UplinkView, VisitRequest,
+};
 use serde::{Deserialize, Serialize};
 
 /// The most hosts that a machine is allowed by name.
@@ -101,6 +103,8 @@ pub enum LanNotice {
     Malformed(PeerId),
     /// What went over each peer's line, once a second.
     Traffic(Vec<(PeerId, LanTraffic)>),
+    /// What has become of an uplink, for the history.
+    Uplink(SessionLog),
 }
 
 /// Name of the `BroadcastChannel` between the lan worker and the pages that show the LAN.

@@ -50,7 +50,7 @@ pub use disks::{
     ImportWhat, Job, JobStage, Outcome, Point, Removable, SNAPSHOT_NAME_MAX, SnapshotInfo, StorageItem, StorageKind,
     StorageReport, WORKSPACE_MIN, file_channel,
 };
-pub use event::{EVENT_COLUMNS, Event, EventFilter, EventKind};
+pub use event::{EVENT_COLUMNS, Event, EventFilter, EventKind, Session, SessionKind, SessionLog};
 pub use file_name::{FileName, FileNameError, FilePath};
 pub use health::{
     GuestHealth, HealthAsk, HealthSample, HealthTold, LOG_CHANNEL, LOG_KEY, LOG_LINES_MAX, LOG_TEXT_MAX, LogLine,
@@ -69,8 +69,8 @@ pub use model::{
     Instance, MEMORY_CHOICES_MIB, MemoryError, MemoryMib, Removed, Settings, StartFrom, State, Theme, World,
 };
 pub use peers::{
-    LanMachine, LanTraffic, PEER_CODE_MAX, PEERS_CHANNEL, PeerCode, PeerLog, PeerMachine, PeerRequest, PeerRule,
-    PeerStage, PeerView, PeersAsk, PeersTold, PeersView,
+    LanMachine, LanTraffic, PEER_CODE_MAX, PEERS_CHANNEL, PeerCode, PeerMachine, PeerRequest, PeerRule, PeerStage,
+    PeerView, PeersAsk, PeersTold, PeersView,
 };
 pub use problem::{Problem, ProblemCode, sentence};
 pub use profiles::{
@@ -87,7 +87,8 @@ pub use task::{
 };
 pub use template::{
     CMDLINE_MAX, DESCRIPTION_MAX, FIRST_SCRIPT_MAX, ImageChoice, Plan, PlanError, RemovedTemplate, Setup,
-    TEMPLATE_FILE_MAX, TEMPLATE_PROFILES_MAX, TEMPLATES_MAX, TITLE_MAX, Template, TemplateFileError, check_cmdline,
+    TEMPLATE_FILE_MAX, TEMPLATE_PROFILES_MAX, TEMPLATES_MAX, TITLE_MAX, Template, TemplateDisk, TemplateFileError,
+    check_cmdline,
 };
 pub use uplink::{
     Reachable, UPLINK_ADDRESS_MAX, UPLINK_NAME_MAX, UPLINK_TOKEN_MAX, UPLINKS_MAX, UplinkAsk, UplinkError, UplinkId,

@@ -135,6 +135,9 @@ pub struct Instance {
     /// The packaged image under its first disk; `None` where the template has the image's name.
     #[serde(default)]
     pub image: Option<TemplateId>,
+    /// The template's disks that it begins with, by their holder, until it has run.
+    #[serde(default)]
+    pub base: Option<InstanceId>,
     /// What is added to the kernel's command line.
     #[serde(default)]
     pub cmdline: String,
@@ -171,6 +174,7 @@ impl Instance {
             checkpoint: None,
             confined: Confined::default(),
             image: None,
+            base: None,
             cmdline: String::new(),
             workspace: None,
             setup: None,

@@ -182,25 +182,6 @@ pub struct LanTraffic {
     pub dropped: Vec<(String, u64)>,
 }
 
-/// What has become of a pairing, for the history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PeerLog {
-    /// The pairing.
-    pub id: PeerId,
-    /// What the other side's LAN is called.
-    pub name: String,
-    /// Its addresses.
-    pub network: String,
-    /// It is joined now; else it is over.
-    pub joined: bool,
-    /// How long it was joined, in milliseconds.
-    pub duration: Option<u64>,
-    /// How many bytes went over its line.
-    pub bytes: u64,
-    /// Why it is over.
-    pub reason: String,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

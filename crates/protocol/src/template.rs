@@ -1,6 +1,8 @@
 //! What machines are made from.
 
-use crate::{Access, AccessError, Confined, DISK_MAX, MemoryMib, TemplateId, WORKSPACE_MIN};
+use crate::{
+    Access, AccessError, Confined, DISK_MAX, Instance, InstanceId, MemoryMib, StartFrom, TemplateId, WORKSPACE_MIN,
+};
 use profile::Name;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +37,24 @@ pub struct Template {
     pub packaged: bool,
     /// What it is called and how its machines are.
     pub plan: Plan,
+    /// What is on their disks at first, if that is more than the image. No file brings this.
+    #[serde(default)]
+    pub disk: Option<TemplateDisk>,
+}
+
+/// The disks of a machine that was saved as a template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateDisk {
+    /// Their layers are kept as those of a machine of this identifier, which is in no list and never runs.
+    pub holder: InstanceId,
+    /// What the machine was called.
+    pub machine: String,
+    /// When it was saved, in milliseconds since 1970.
+    pub saved: u64,
+    /// What the first disk is started with.
+    pub start_from: StartFrom,
+    /// Whether its workspace is there too, with its files.
+    pub workspace: bool,
 }
 
 /// What the user decides of a template.
@@ -190,6 +210,23 @@ impl Plan {
         }
     }
 
+    /// What a machine is like, with a workspace of this size in bytes, if it has one. What it was still to be given at its first start is
+    /// left to machines of this template; what it was given is on its disk.
+    pub fn of(instance: &Instance, workspace: Option<u64>) -> Self {
+        let setup = instance.setup.clone();
+        let (profiles, script) = setup.map(|setup| (setup.profiles, setup.script)).unwrap_or_default();
+        Self {
+            memory: Some(instance.memory),
+            cmdline: instance.cmdline.clone(),
+            profiles,
+            script,
+            access: instance.access.clone(),
+            confined: instance.confined,
+            workspace: workspace.map(|bytes| bytes.next_multiple_of(1 << 20)),
+            ..Self::plain(instance.name.clone(), "", instance.image().clone())
+        }
+    }
+
     /// Whether it can be a template.
     ///
     /// # Errors
@@ -277,6 +314,28 @@ mod tests {
             workspace: Some(1 << 30),
             ..Plan::plain("Mine", "For everything.", image)
         }
+    }
+
+    #[test]
+    fn a_machine_s_template_is_as_the_machine_is() {
+        let image = TemplateId::try_from("alpine-3.20".to_owned()).unwrap();
+        let made = TemplateId::try_from("node-dev".to_owned()).unwrap();
+        let mut machine =
+            Instance::new(InstanceId::from_random(1), "web-1".to_owned(), made, MemoryMib::try_from(512).unwrap(), 0);
+        machine.image = Some(image.clone());
+        machine.cmdline = "quiet".to_owned();
+        machine.access.web = true;
+        machine.confined = Confined::Isolated;
+        let plan = Plan::of(&machine, Some((256 << 20) + 1));
+        assert_eq!((plan.title.as_str(), &plan.image, plan.memory), ("web-1", &image, Some(machine.memory)));
+        assert_eq!((plan.cmdline.as_str(), plan.access.web, plan.confined), ("quiet", true, Confined::Isolated));
+        assert_eq!(plan.workspace, Some(257 << 20));
+        assert!(plan.profiles.is_empty() && plan.script.is_empty(), "they are on its disk");
+        assert_eq!(plan.check(), Ok(()));
+        let profiles = vec![Name::try_from("git").unwrap()];
+        machine.setup = Some(Setup { template: "x".to_owned(), profiles: profiles.clone(), script: "a".to_owned() });
+        let plan = Plan::of(&machine, None);
+        assert_eq!((plan.profiles, plan.script.as_str(), plan.workspace), (profiles, "a", None));
     }
 
     #[test]

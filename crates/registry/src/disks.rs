@@ -4,7 +4,8 @@ use crate::requests::{Granted, INSTANCES_MAX, refused};
 use crate::{Effect, Registry};
 use protocol::{
     DISK_MAX, DiskOrder, DiskReply, DiskRequest, Fresh, ImportWhat, Instance, InstanceId, Job, JobId, JobStage,
-    Outcome, Problem, ProblemCode, Removable, SNAPSHOT_NAME_MAX, ShareRequest, State, Subject, WORKSPACE_MIN,
+    Outcome, Plan, Problem, ProblemCode, Removable, SNAPSHOT_NAME_MAX, ShareRequest, State, Subject, TemplateDisk,
+    WORKSPACE_MIN,
 };
 
 /// Disks have a size that is a multiple of this.
@@ -60,6 +61,15 @@ impl Registry {
             DiskRequest::Clone { id, .. } => {
                 self.room_for_one_more()?;
                 self.settled(id).map(drop)
+            }
+            DiskRequest::SaveTemplate { id, plan, .. } => {
+                self.check_plan(None, plan)?;
+                let instance = self.find(id)?;
+                match instance.state {
+                    State::Stopped | State::Crashed => Ok(()),
+                    // Its disks are as in the midst of a run.
+                    _ => Err(refused(format!("Shut {} down to save it as a template.", instance.name))),
+                }
             }
             DiskRequest::Export { id, .. } | DiskRequest::Import { what: ImportWhat::Workspace(id), .. } => {
                 self.settled(id).map(drop)
@@ -121,6 +131,21 @@ impl Registry {
                 }
                 vec![]
             }
+            (DiskRequest::SaveTemplate { id, plan, workspace }, DiskReply::Instance(holder)) => {
+                if let Some(Subject { instance, .. }) = &order.subject {
+                    let disk = TemplateDisk {
+                        holder: holder.clone(),
+                        machine: instance.name.clone(),
+                        saved: order.now,
+                        start_from: instance.start_from,
+                        workspace: *workspace,
+                    };
+                    let plan = Plan { image: instance.image().clone(), ..(**plan).clone() };
+                    self.add_template(plan, Some(disk), holder);
+                }
+                self.disks_changed(id);
+                vec![]
+            }
             (DiskRequest::CancelJob(id), _) => {
                 self.job_gone(id);
                 vec![Effect::Tidy(self.inventory())]
@@ -155,6 +180,7 @@ impl Registry {
             (
                 DiskRequest::Show(_)
                 | DiskRequest::Clone { .. }
+                | DiskRequest::SaveTemplate { .. }
                 | DiskRequest::Export { .. }
                 | DiskRequest::Import { .. }
                 | DiskRequest::Storage
@@ -236,6 +262,7 @@ fn subject_of(request: &DiskRequest) -> Option<&InstanceId> {
         | DiskRequest::RenameSnapshot { id, .. }
         | DiskRequest::DeleteSnapshot { id, .. }
         | DiskRequest::Clone { id, .. }
+        | DiskRequest::SaveTemplate { id, .. }
         | DiskRequest::SetWorkspace { id, .. }
         | DiskRequest::GrowSystem { id, .. }
         | DiskRequest::Export { id, .. }

@@ -14,6 +14,8 @@ impl Registry {
         let again = match event {
             MachineEvent::Running { started } => {
                 instance.started = Some(started);
+                // It has disks of its own now.
+                instance.base = None;
                 if !instance.is_leaving() {
                     instance.state = State::Running;
                     instance.problem = None;

@@ -190,7 +190,9 @@ impl Registry {
                 .iter()
                 .chain(self.removed.iter().map(|one| &one.instance))
                 .map(|one| one.id.clone())
+                .chain(self.disks().map(|(_, disk)| disk.holder.clone()))
                 .collect(),
+            templates: self.disks().map(|(title, disk)| (disk.holder.clone(), title.to_owned())).collect(),
         }
     }
 
@@ -220,7 +222,7 @@ impl Registry {
         instance.problem = None;
         let new = instance.boot == 1 && instance.start_from == StartFrom::Disk;
         // A machine that was saved has no second disk, and has read its command line.
-        let plain = instance.workspace.is_none() && instance.cmdline.is_empty();
+        let plain = instance.workspace.is_none() && instance.cmdline.is_empty() && instance.base.is_none();
         let fits = |warm: &WarmState| new && plain && warm.memory == instance.memory;
         let cmdline = match instance.cmdline.as_str() {
             "" => base.cmdline,
@@ -233,6 +235,7 @@ impl Registry {
             memory: instance.memory,
             cmdline,
             image: base.image,
+            base: instance.base.clone(),
             start_from: instance.start_from,
             forget: from == Beginning::Forget,
             access: instance.access.clone(),

@@ -23,12 +23,14 @@ impl Registry {
         &self.instances
     }
 
-    /// Takes up machines that were found by their disks; returns those that were missing, as they are now.
+    /// Takes up machines that were found by their disks, which templates' are not; returns those that were missing, as they are now.
     pub fn recover(&mut self, mut found: Vec<Instance>) -> Vec<Instance> {
         let before = self.instances.len();
         found.sort_by_key(|instance| instance.created);
         for instance in found {
-            self.take_in(instance);
+            if !self.disks().any(|(_, disk)| disk.holder == instance.id) {
+                self.take_in(instance);
+            }
         }
         self.instances[before..].to_vec()
     }

@@ -41,9 +41,9 @@ impl Registry {
 
     /// Deletes for good what was removed too long ago to be brought back. `now` is in milliseconds since 1970.
     pub fn expire(&mut self, now: u64) -> Vec<Effect> {
-        self.expire_templates(now);
+        let mut old = self.expire_templates(now);
         let is_old = |one: &Removed| now.saturating_sub(one.at) >= UNDO_MS;
-        let old: Vec<InstanceId> = self.removed.extract_if(.., |one| is_old(one)).map(|one| one.instance.id).collect();
+        old.extend(self.removed.extract_if(.., |one| is_old(one)).map(|one| one.instance.id));
         if old.is_empty() {
             return vec![];
         }

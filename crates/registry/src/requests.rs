@@ -2,7 +2,8 @@
 
 use crate::{Beginning, Effect, Registry, SHUTDOWN_TIMEOUT_MS};
 use protocol::{
-    Access, HostCall, Instance, InstanceId, PageRequest, Problem, ProblemCode, Settings, State, TemplateId, check_name,
+    Access, HostCall, Instance, InstanceId, PageRequest, Problem, ProblemCode, Settings, State, Template, TemplateId,
+    check_name,
 };
 
 /// The most machines that there can be: the list is sent whole on every change, and must stay small.
@@ -28,7 +29,7 @@ impl Registry {
                 let (id, start) = self.launch(&template, true, now, random)?;
                 Ok((Some(id), vec![start]))
             }
-            PageRequest::SaveTemplate { id, plan } => self.save_template(id, *plan, random),
+            PageRequest::SaveTemplate { id, plan, like } => self.save_template(id, *plan, like.as_ref(), random),
             PageRequest::RemoveTemplate(id) => self.remove_template(&id, now),
             PageRequest::BringBackTemplate(id) => self.bring_back_template(&id),
             PageRequest::Start(id) => self.start(id, Beginning::Usual),
@@ -71,7 +72,7 @@ impl Registry {
         if self.instances.len() >= INSTANCES_MAX {
             return Err(refused(format!("There are {INSTANCES_MAX} machines already: delete some first.")));
         }
-        let plan = self.template(template)?.plan.clone();
+        let Template { plan, disk, .. } = self.template(template)?.clone();
         self.image(&plan.image)?;
         let id = InstanceId::from_random(random);
         if self.instances.iter().any(|instance| instance.id == id) {
@@ -82,6 +83,8 @@ impl Registry {
         self.instances.push(Instance {
             setup: plan.setup(),
             image: Some(plan.image),
+            start_from: disk.as_ref().map(|disk| disk.start_from).unwrap_or_default(),
+            base: disk.map(|disk| disk.holder),
             cmdline: plan.cmdline,
             // Who reads a machine's HTTPS is the user's choice for that machine, never a template's: that may come from anybody.
             access: Access { https: false, ..plan.access },

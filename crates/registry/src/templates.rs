@@ -2,7 +2,9 @@
 
 use crate::requests::{Granted, refused};
 use crate::{BaseImage, Registry, UNDO_MS};
-use protocol::{InstanceId, Plan, Problem, ProblemCode, RemovedTemplate, TEMPLATES_MAX, Template, TemplateId};
+use protocol::{
+    InstanceId, Plan, Problem, ProblemCode, RemovedTemplate, TEMPLATES_MAX, Template, TemplateDisk, TemplateId,
+};
 
 /// What the demo box does at its first start.
 const DEMO: &str = include_str!("demo.sh");
@@ -13,7 +15,7 @@ const NODE_WORKSPACE: u64 = 1 << 30;
 
 /// A packaged template beside those that are an image and nothing else.
 fn made(id: &str, plan: Plan) -> Option<Template> {
-    Some(Template { id: id.to_owned().try_into().ok()?, packaged: true, plan })
+    Some(Template { id: id.to_owned().try_into().ok()?, packaged: true, plan, disk: None })
 }
 
 fn profile(name: &str) -> Vec<profile::Name> {
@@ -26,6 +28,7 @@ pub(crate) fn packaged(images: &[BaseImage]) -> Vec<Template> {
         id: image.id.clone(),
         packaged: true,
         plan: Plan::plain(&image.title, &image.description, image.id.clone()),
+        disk: None,
     };
     let Some(first) = images.first() else { return vec![] };
     let on = |title: &str, description: &str| Plan::plain(title, description, first.id.clone());
@@ -76,13 +79,19 @@ impl Registry {
         &mut self,
         id: Option<TemplateId>,
         plan: Plan,
+        like: Option<&TemplateId>,
         random: u64,
     ) -> Result<Granted, Problem> {
-        plan.check().map_err(|error| refused(format!("“{}” can’t be saved: {error}.", shown(&plan.title))))?;
-        self.image(&plan.image)?;
-        let same = |other: &&Template| other.plan.title == plan.title && Some(&other.id) != id.as_ref();
-        if self.templates.iter().any(|other| same(&other)) {
-            return Err(refused(format!("There is another template called “{}”.", plan.title)));
+        self.check_plan(id.as_ref(), &plan)?;
+        let disk = match id.as_ref().or(like) {
+            Some(of) => self.template(of)?.disk.clone(),
+            None => None,
+        };
+        let before = id.as_ref().or(like).filter(|_| disk.is_some());
+        if let Some(before) = before
+            && self.template(before)?.plan.image != plan.image
+        {
+            return Err(refused(format!("The disk of “{}” lies on another image.", shown(&plan.title))));
         }
         match id {
             Some(id) => {
@@ -91,16 +100,38 @@ impl Registry {
                     template.plan = plan;
                 }
             }
-            None => {
-                if self.templates.iter().filter(|template| !template.packaged).count() >= TEMPLATES_MAX {
-                    return Err(refused(format!("There are {TEMPLATES_MAX} templates already: delete some first.")));
-                }
-                let id = format!("own-{}", InstanceId::from_random(random));
-                let id = id.try_into().map_err(|_| refused("The template could not be given an identifier."))?;
-                self.templates.push(Template { id, packaged: false, plan });
-            }
+            None => self.add_template(plan, disk, &InstanceId::from_random(random)),
         }
         Ok((None, vec![]))
+    }
+
+    /// Whether there can be a template like this: `id` is the one that is changed, none for a new one.
+    pub(crate) fn check_plan(&self, id: Option<&TemplateId>, plan: &Plan) -> Result<(), Problem> {
+        plan.check().map_err(|error| refused(format!("“{}” can’t be saved: {error}.", shown(&plan.title))))?;
+        self.image(&plan.image)?;
+        let same = |other: &&Template| other.plan.title == plan.title && Some(&other.id) != id;
+        if self.templates.iter().any(|other| same(&other)) {
+            return Err(refused(format!("There is another template called “{}”.", plan.title)));
+        }
+        if id.is_none() && self.templates.iter().filter(|template| !template.packaged).count() >= TEMPLATES_MAX {
+            return Err(refused(format!("There are {TEMPLATES_MAX} templates already: delete some first.")));
+        }
+        Ok(())
+    }
+
+    /// A further template of the user's, whose identifier has this in it.
+    pub(crate) fn add_template(&mut self, plan: Plan, disk: Option<TemplateDisk>, like: &InstanceId) {
+        // An instance's identifier is as short as it has to be, and of the same letters.
+        if let Ok(id) = format!("own-{like}").try_into() {
+            self.templates.push(Template { id, packaged: false, plan, disk });
+        }
+    }
+
+    /// The disks that templates have, also those that can still be brought back, with their titles. Several can have the same.
+    pub(crate) fn disks(&self) -> impl Iterator<Item = (&str, &TemplateDisk)> {
+        let removed = self.removed_templates.iter().map(|one| &one.template);
+        let all = self.templates.iter().chain(removed);
+        all.filter_map(|template| Some((template.plan.title.as_str(), template.disk.as_ref()?)))
     }
 
     pub(crate) fn remove_template(&mut self, id: &TemplateId, now: u64) -> Result<Granted, Problem> {
@@ -125,9 +156,22 @@ impl Registry {
         Ok((None, vec![]))
     }
 
-    /// Forgets templates that were removed too long ago to be brought back. `now` is in milliseconds since 1970.
-    pub(crate) fn expire_templates(&mut self, now: u64) {
-        self.removed_templates.retain(|one| now.saturating_sub(one.at) < UNDO_MS);
+    /// Forgets templates that were removed too long ago to be brought back, but not while a machine has yet to be given their disks. Returns
+    /// the holders of disks that none has any more. `now` is in milliseconds since 1970.
+    pub(crate) fn expire_templates(&mut self, now: u64) -> Vec<InstanceId> {
+        let instances = self.instances.iter().chain(self.removed.iter().map(|one| &one.instance));
+        let wanted: Vec<&InstanceId> = instances.filter_map(|instance| instance.base.as_ref()).collect();
+        let is_old = |one: &RemovedTemplate| {
+            let disk = one.template.disk.as_ref();
+            now.saturating_sub(one.at) >= UNDO_MS && !disk.is_some_and(|disk| wanted.contains(&&disk.holder))
+        };
+        let gone: Vec<RemovedTemplate> = self.removed_templates.extract_if(.., |one| is_old(one)).collect();
+        let gone = gone.into_iter().filter_map(|one| one.template.disk).map(|disk| disk.holder);
+        let mut gone: Vec<InstanceId> =
+            gone.filter(|holder| self.disks().all(|(_, disk)| disk.holder != *holder)).collect();
+        gone.sort();
+        gone.dedup();
+        gone
     }
 
     /// The user's own template of this name.
@@ -151,8 +195,8 @@ mod tests {
     use crate::tests::{registry, tell};
     use crate::{Effect, Registry, UNDO_MS};
     use protocol::{
-        Confined, HostCall, InstanceId, MachineEvent, MachineSpec, PageRequest, Plan, Problem, ProblemCode,
-        RunningMachine, State, TEMPLATES_MAX, TemplateId,
+        Confined, DiskReply, DiskRequest, HostCall, InstanceId, MachineEvent, MachineSpec, PageRequest, Plan, Problem,
+        ProblemCode, RunningMachine, State, TEMPLATES_MAX, TemplateId,
     };
 
     fn id(text: &str) -> TemplateId {
@@ -171,7 +215,7 @@ mod tests {
     }
 
     fn save(registry: &mut Registry, plan: Plan, random: u64) -> Result<TemplateId, Problem> {
-        registry.request(PageRequest::SaveTemplate { id: None, plan: Box::new(plan) }, 0, random)?;
+        registry.request(PageRequest::SaveTemplate { id: None, plan: Box::new(plan), like: None }, 0, random)?;
         Ok(registry.world().templates.last().unwrap().id.clone())
     }
 
@@ -194,7 +238,7 @@ mod tests {
             assert_eq!(template.plan.check(), Ok(()), "{}", template.id);
             let id = template.id.clone();
             assert!(registry.request(PageRequest::RemoveTemplate(id.clone()), 0, 0).is_err());
-            let save = PageRequest::SaveTemplate { id: Some(id), plan: Box::new(plan("Other")) };
+            let save = PageRequest::SaveTemplate { id: Some(id), plan: Box::new(plan("Other")), like: None };
             assert!(registry.request(save, 0, 0).is_err());
         }
         assert_eq!(registry.world(), world);
@@ -222,6 +266,83 @@ mod tests {
         tell(&mut registry, &made, MachineEvent::Running { started: 2 });
         tell(&mut registry, &made, MachineEvent::SetUp(None));
         assert_eq!(registry.world().instance(&made).unwrap().setup, None);
+    }
+
+    /// Has a stopped machine saved as a template of this title; returns it with the disks' holder.
+    fn saved(registry: &mut Registry, machine: &InstanceId, title: &str, random: u64) -> (TemplateId, InstanceId) {
+        let plan = Box::new(Plan::of(registry.world().instance(machine).unwrap(), None));
+        let plan = Box::new(Plan { title: title.to_owned(), ..*plan });
+        let request = DiskRequest::SaveTemplate { id: machine.clone(), plan, workspace: false };
+        let (_, mut effects) = registry.request(PageRequest::Disks(request), 5_000, random).unwrap();
+        let Effect::Disks(order) = effects.remove(0) else { panic!("{effects:?}") };
+        let holder = order.fresh.instance.clone();
+        registry.disks_done(&order, &DiskReply::Instance(holder.clone()));
+        (registry.world().templates.last().unwrap().id.clone(), holder)
+    }
+
+    fn halted(registry: &mut Registry) -> InstanceId {
+        let id = crate::tests::running(registry);
+        tell(registry, &id, MachineEvent::Halted);
+        id
+    }
+
+    #[test]
+    fn a_machine_that_was_saved_is_what_the_template_s_machines_begin_as() {
+        let mut registry = registry();
+        let runs = crate::tests::running(&mut registry);
+        let plan =
+            Box::new(Plan { title: "Mine".to_owned(), ..Plan::of(registry.world().instance(&runs).unwrap(), None) });
+        let request = DiskRequest::SaveTemplate { id: runs.clone(), plan, workspace: false };
+        let refused = registry.request(PageRequest::Disks(request), 0, 0).unwrap_err();
+        assert!(refused.message.starts_with("Shut alpine-1 down to"), "{}", refused.message);
+        tell(&mut registry, &runs, MachineEvent::Halted);
+        let (mine, holder) = saved(&mut registry, &runs, "Mine", 70);
+        let template = registry.world().template(&mine).unwrap().clone();
+        assert_eq!(template.disk.as_ref().map(|disk| disk.machine.as_str()), Some("alpine-1"));
+
+        let (made, spec) = launch(&mut registry, &mine, 71);
+        assert_eq!((spec.base, spec.warm, spec.name.as_str()), (Some(holder.clone()), None, "mine-1"));
+        tell(&mut registry, &made, MachineEvent::Running { started: 1 });
+        assert_eq!(registry.world().instance(&made).unwrap().base, None, "it has disks of its own");
+        // Another one like it has the same disks; one that is changed keeps them.
+        let plan = |title: &str| Box::new(Plan { title: title.to_owned(), ..template.plan.clone() });
+        let twin = PageRequest::SaveTemplate { id: None, plan: plan("Twin"), like: Some(mine.clone()) };
+        registry.request(twin, 0, 72).unwrap();
+        registry
+            .request(PageRequest::SaveTemplate { id: Some(mine.clone()), plan: plan("New"), like: None }, 0, 0)
+            .unwrap();
+        let disks = registry.world().templates.into_iter().filter_map(|template| Some(template.disk?.holder));
+        assert_eq!(disks.collect::<Vec<_>>(), [holder.clone(), holder.clone()]);
+        let other = Box::new(Plan { image: id("debian-12"), ..*plan("New") });
+        assert!(registry.request(PageRequest::SaveTemplate { id: Some(mine), plan: other, like: None }, 0, 0).is_err());
+        // Its directory is that of no machine that was lost.
+        let found = protocol::Instance { id: holder, ..registry.world().instances[0].clone() };
+        assert_eq!(registry.recover(vec![found]), []);
+    }
+
+    #[test]
+    fn a_template_s_disks_go_with_the_last_template_that_has_them() {
+        let mut registry = registry();
+        let machine = halted(&mut registry);
+        let (mine, holder) = saved(&mut registry, &machine, "Mine", 70);
+        let plan =
+            Box::new(Plan { title: "Twin".to_owned(), ..registry.world().template(&mine).unwrap().plan.clone() });
+        registry.request(PageRequest::SaveTemplate { id: None, plan, like: Some(mine.clone()) }, 0, 72).unwrap();
+        let twin = registry.world().templates.last().unwrap().id.clone();
+        registry.request(PageRequest::RemoveTemplate(mine), 1_000, 0).unwrap();
+        assert_eq!(registry.expire(1_000 + UNDO_MS), [], "the other one has them");
+        assert!(registry.inventory().known.contains(&holder));
+
+        // A machine that has not begun yet still needs them.
+        let (made, _) = launch(&mut registry, &twin, 73);
+        registry.request(PageRequest::RemoveTemplate(twin.clone()), 2_000, 0).unwrap();
+        assert!(registry.inventory().known.contains(&holder), "it can be brought back");
+        assert_eq!(registry.expire(2_000 + UNDO_MS), []);
+        tell(&mut registry, &made, MachineEvent::Running { started: 1 });
+        let effects = registry.expire(2_000 + UNDO_MS);
+        assert_eq!(effects[0], Effect::RemoveFiles(holder.clone()));
+        assert!(matches!(&effects[1..], [Effect::Tidy(inventory)] if !inventory.known.contains(&holder)));
+        assert!(registry.request(PageRequest::BringBackTemplate(twin), 0, 0).is_err());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use peering::Numbers;
 use peering::code::{Code, CodeError, name_is_fine};
 use peering::session::{Own, Session};
 use protocol::{
-    LanCommand, Notice, PEER_CODE_MAX, PeerId, PeerLog, PeerRequest, PeerRule, Problem, ProblemCode, sentence,
+    LanCommand, Notice, PEER_CODE_MAX, PeerId, PeerRequest, PeerRule, Problem, ProblemCode, SessionLog, sentence,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -312,7 +312,7 @@ impl Peers {
         self.window.show(view::view(&self.all(), self.lan.machines()));
     }
 
-    fn tell_background(&self, what: Option<PeerLog>) {
+    fn tell_background(&self, what: Option<SessionLog>) {
         let live = self.live();
         self.told.set(live);
         spawn_local(async move {

@@ -3,9 +3,9 @@
 use super::session::{self, Heard, Session};
 use super::transport::Transport;
 use super::words::Why;
-use crate::lan::{Hub, kept, now};
+use crate::lan::{Hub, kept, now, tell};
 use crate::storage::pause;
-use protocol::{Problem, UplinkId, UplinkSettings, UplinkState, certificate_hash};
+use protocol::{LanNotice, Problem, SessionKind, SessionLog, UplinkId, UplinkSettings, UplinkState, certificate_hash};
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -85,6 +85,8 @@ pub struct Uplink {
     session: RefCell<Option<Rc<Session>>>,
     /// Counts what the user has decided about joining: whoever acts on an earlier decision stops.
     decision: Cell<u64>,
+    /// When it was joined last.
+    joined: Cell<Duration>,
     pub sums: RefCell<Sums>,
     pub rtt: Cell<Option<Duration>>,
     pub members: RefCell<Vec<Member>>,
@@ -98,6 +100,7 @@ impl Uplink {
             now: RefCell::new(Now::Away(None)),
             session: RefCell::default(),
             decision: Cell::new(0),
+            joined: Cell::default(),
             sums: RefCell::default(),
             rtt: Cell::default(),
             members: RefCell::default(),
@@ -134,6 +137,27 @@ impl Uplink {
         log.truncate(LOG_MAX);
     }
 
+    /// Tells the history: it is joined, or over after so many bytes for this reason.
+    fn tell_history(&self, over: Option<(u64, &str)>) {
+        let stored = self.stored.borrow();
+        let UplinkSettings { address, room, machines, .. } = &stored.settings;
+        // What follows the host may be something that only the endpoint is to know.
+        let host = address.split(['/', '?']).nth(2).unwrap_or_default();
+        let (bytes, reason) = over.unwrap_or_default();
+        let lasted = (now() - self.joined.get()).as_millis() as u64;
+        tell(&LanNotice::Uplink(SessionLog {
+            id: format!("uplink-{:08x}", stored.id.0),
+            kind: SessionKind::Uplink,
+            name: format!("{room} at {host}"),
+            network: format!("https://{host}"),
+            machines: machines.clone(),
+            joined: over.is_none(),
+            duration: over.map(|_| lasted),
+            bytes,
+            reason: reason.to_owned(),
+        }));
+    }
+
     /// The limit each way, in bytes a second.
     fn rate(&self) -> Option<u64> {
         let kib = self.stored.borrow().settings.rate_kib;
@@ -158,22 +182,25 @@ impl Uplink {
     /// What was decided before counts no more.
     fn decide(&self, hub: &Rc<Hub>) -> u64 {
         self.decision.set(self.decision.get() + 1);
-        self.part(hub);
+        self.part(hub, "Left.");
         self.now.replace(Now::Away(None));
         self.decision.get()
     }
 
-    /// Ends the session, if there is one.
-    fn part(&self, hub: &Rc<Hub>) {
+    /// Ends the session, if there is one, for this reason.
+    fn part(&self, hub: &Rc<Hub>, why: &str) {
         let Some(session) = self.session.take() else { return };
         session.close();
         let mut lan = hub.lan.borrow_mut();
+        let mut bytes = 0;
         if let Some(counters) = lan.switch().counters(session.port) {
+            bytes = counters.bytes_in + counters.bytes_out;
             let sums = self.sums.borrow().with(counters);
             self.sums.replace(sums);
         }
         lan.detach(session.port);
         drop(lan);
+        self.tell_history(Some((bytes, why)));
         self.rtt.set(None);
         self.members.take();
         hub.name_others();
@@ -188,11 +215,11 @@ impl Uplink {
             if self.decision.get() != decision {
                 return;
             }
-            self.part(hub);
             let problem = {
                 let stored = self.stored.borrow();
                 why.problem(&stored.settings.address, stored.settings.hashes.len())
             };
+            self.part(hub, &problem.message);
             self.note(problem.message.clone());
             if !why.passes() {
                 self.now.replace(Now::Away(Some(problem)));
@@ -235,6 +262,8 @@ impl Uplink {
         self.session.replace(Some(session.clone()));
         self.now.replace(Now::Joined);
         self.note("Joined.");
+        self.joined.set(now());
+        self.tell_history(None);
         self.confine(hub);
         hub.uplinks.admit(hub);
         self.learn(hub, &welcome.certificates);

@@ -78,6 +78,17 @@ impl<'a> Workbench<'a> {
         }
     }
 
+    /// The rows that a question in SQL is answered with, at most 100; NULL is an empty text.
+    pub async fn rows(&self, sql: &str) -> Result<Vec<Vec<String>>> {
+        match self.catalog(CatalogRequest::Query { sql: sql.to_owned(), rows: 100 }).await? {
+            CatalogReply::Table(table) => {
+                let row = |row: Vec<Option<String>>| row.into_iter().map(Option::unwrap_or_default).collect();
+                Ok(table.rows.into_iter().map(row).collect())
+            }
+            other => Err(Error::Answer(format!("{other:?}"))),
+        }
+    }
+
     /// A machine's disks and snapshots.
     pub async fn show_disks(&self, id: &InstanceId) -> Result<Disks> {
         match self.disks(DiskRequest::Show(id.clone())).await? {

@@ -7,7 +7,10 @@ mod common;
 use common::{BOOT, SOON, at_prompt, launched, run, stop, text};
 use driver::{Browser, Kind};
 use e2e::Workbench;
-use protocol::{CatalogReply, CatalogRequest, EventFilter, EventKind, InstanceId, PageRequest, State, Table};
+use profile::Bundle;
+use protocol::{
+    CatalogReply, CatalogRequest, EventFilter, EventKind, InstanceId, OWN_PROFILES, PageRequest, State, Table,
+};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -27,8 +30,7 @@ async fn table(workbench: &Workbench<'_>, request: CatalogRequest) -> Table {
 
 /// The rows that a question is answered with.
 async fn rows(workbench: &Workbench<'_>, sql: &str) -> Vec<Vec<String>> {
-    let table = table(workbench, CatalogRequest::Query { sql: sql.to_owned(), rows: 100 }).await;
-    table.rows.into_iter().map(|row| row.into_iter().map(Option::unwrap_or_default).collect()).collect()
+    workbench.rows(sql).await.unwrap()
 }
 
 /// The kinds of all events, oldest first.
@@ -81,6 +83,21 @@ async fn downloaded(browser: &Browser, name: &str) -> String {
     browser.wait_for(&format!("the download {name}"), SOON, there).await.unwrap()
 }
 
+/// Keeps a profile of the user's, as the console's panel does.
+async fn keep_profile(browser: &Browser, name: &str, version: &str) {
+    let about = format!("name = {name:?}\nversion = {version:?}\ndescription = \"Mine.\"\nsize-mib = 1\n");
+    let scripts = ["apply.sh", "rollback.sh", "check.sh"].map(|path| (path.to_owned(), b":\n".to_vec()));
+    let files = scripts.into_iter().chain([("profile.toml".to_owned(), about.into_bytes())]).collect();
+    let tar = Bundle::new(files).unwrap().to_tar().unwrap();
+    let script = "const root = await navigator.storage.getDirectory();
+        const folder = await root.getDirectoryHandle(arguments[0], { create: true });
+        const stream = await (await folder.getFileHandle(arguments[1], { create: true })).createWritable();
+        await stream.write(new Uint8Array(arguments[2]));
+        await stream.close()";
+    let place = vec![json!(OWN_PROFILES), json!(format!("{name}.tar")), json!(tar)];
+    browser.eval_async(script, place).await.unwrap();
+}
+
 async fn history(kind: Kind) {
     let browser = common::browser(kind).await;
     let workbench = Workbench::open(&browser).await.unwrap();
@@ -122,6 +139,12 @@ async fn history(kind: Kind) {
     let machine = rows(&workbench, "SELECT name, state, last_boot_ms > 0 FROM instances").await;
     assert_eq!(machine, [["web-1", "stopped", "true"]]);
     assert_eq!(rows(&workbench, "SELECT disk FROM disks").await, [["system"]]);
+    let packaged = rows(&workbench, "SELECT version, changed FROM profiles WHERE source = 'built-in' AND name = 'git'");
+    assert_eq!(packaged.await, [["1.0", ""]]);
+    keep_profile(&browser, "mine", "2.5").await;
+    let own = "SELECT name, version, description, changed > (SELECT max(time) FROM events WHERE kind = 'booted')
+        FROM profiles WHERE source = 'own'";
+    assert_eq!(rows(&workbench, own).await, [["mine", "2.5", "Mine.", "true"]]);
 }
 
 #[test]

@@ -85,6 +85,8 @@ async fn paired(one: Kind, two: Kind) {
     ann.wait_for_stage("Over").await;
     let gone = ann_console.exec("ping -c 2 -W 1 alpine-1.bob.lan", SOON).await.unwrap();
     assert_ne!(gone.status, 0, "{}", gone.text());
+    let session = "SELECT kind, name, machines, first_seen < last_seen, details <> '' FROM sessions";
+    assert_eq!(ann_page.rows(session).await.unwrap(), [["peer", "bob", "alpine-1", "true", "true"]]);
     ann.browser.close().await.unwrap();
     bob.browser.close().await.unwrap();
 }

@@ -5,12 +5,13 @@
 mod common;
 
 use common::files::downloaded;
-use common::{BOOT, SOON, WORK, at_prompt, browser, run, text, upload};
+use common::{BOOT, SOON, WORK, at_prompt, browser, run, stop, text, upload};
 use driver::thirtyfour::By;
 use driver::{Browser, Kind};
-use e2e::Workbench;
+use e2e::{Console, Workbench};
 use protocol::{
-    DiskRequest, FilePath, InstanceId, PageRequest, ShareRequest, ShareWhat, Task, TaskEnd, TemplateId, World,
+    DiskRequest, FilePath, InstanceId, PageRequest, Plan, ShareRequest, ShareWhat, State, Task, TaskEnd, TemplateId,
+    World,
 };
 use std::fs;
 
@@ -190,6 +191,108 @@ fn a_template_is_made_and_exported_and_its_machine_is_as_it_says_in_chromium() {
 #[test]
 fn a_template_is_made_and_exported_and_its_machine_is_as_it_says_in_firefox() {
     run(page(Kind::Firefox));
+}
+
+/// What the layers take up, in bytes.
+async fn layer_bytes(browser: &Browser) -> u64 {
+    let script = "const root = await navigator.storage.getDirectory();
+        const folder = await root.getDirectoryHandle('layers');
+        let bytes = 0;
+        for await (const file of folder.values()) bytes += (await file.getFile()).size;
+        return bytes";
+    browser.eval_async(script, vec![]).await.unwrap().as_u64().unwrap()
+}
+
+/// Launches the only machine of a template, on the templates page.
+async fn launch_of<'a>(workbench: &Workbench<'a>, browser: &Browser, title: &str) -> (InstanceId, Console<'a>) {
+    browser.click("button", &format!("Launch {title}")).await.unwrap();
+    let name = format!("{}-1", title.to_lowercase());
+    let made = async || {
+        let world = workbench.world().await.ok();
+        Ok(world.and_then(|world| world.instances.iter().find(|one| one.name == name).map(|one| one.id.clone())))
+    };
+    let id = browser.wait_for(&format!("the machine {name}"), SOON, made).await.unwrap();
+    let console = at_prompt(workbench, &id).await;
+    (id, console)
+}
+
+async fn saved(kind: Kind) {
+    let browser = browser(kind).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let base = workbench.world().await.unwrap().images[0].id.clone();
+    let plan = Plan {
+        memory: 128.try_into().ok(),
+        cmdline: "workbench-test=1".to_owned(),
+        workspace: Some(256 << 20),
+        ..Plan::plain("First", "", base)
+    };
+    workbench.call(&PageRequest::SaveTemplate { id: None, plan: Box::new(plan), like: None }).await.unwrap();
+    browser.open("templates/index.html").await.unwrap();
+    let (first, mut console) = launch_of(&workbench, &browser, "First").await;
+    let write = "until grep -q ' /workspace ' /proc/mounts; do sleep 0.2; done
+        echo kept > /root/kept; echo project > /workspace/project; sync";
+    text(&mut console, write).await;
+    stop(&workbench, &first).await;
+
+    // Saved by the machine's menu; nothing is copied.
+    let before = layer_bytes(&browser).await;
+    browser.open("popup/index.html").await.unwrap();
+    for (title, files) in [("Saved", false), ("Full", true)] {
+        browser.click("button", "More for first-1").await.unwrap();
+        browser.click("menuitem", "Save as template… first-1").await.unwrap();
+        fill(&browser, "template-title", "First").await;
+        shows(&browser, "There is another template called “First”.").await;
+        fill(&browser, "template-title", title).await;
+        browser.by_role("checkbox", "With the files of its workspace").await.unwrap();
+        if files {
+            browser.click("checkbox", "With the files of its workspace").await.unwrap();
+        }
+        browser.click("button", "Save").await.unwrap();
+        shows(&browser, &format!("first-1 is saved as the template “{title}”.")).await;
+    }
+    let grown = layer_bytes(&browser).await - before;
+    assert!(grown < 4 << 20, "{grown} bytes");
+
+    // The machine may go: what the template's machines begin with stays.
+    workbench.call(&PageRequest::Delete(first.clone())).await.unwrap();
+    browser.open("templates/index.html").await.unwrap();
+    shows(&browser, "Disk of first-1").await;
+    shows(&browser, "256 MiB workspace with files").await;
+    for (title, project) in [("Saved", "none"), ("Full", "project")] {
+        let (made, mut console) = launch_of(&workbench, &browser, title).await;
+        let said = "until grep -q ' /workspace ' /proc/mounts; do sleep 0.2; done
+            cat /root/kept; cat /workspace/project 2> /dev/null || echo none
+            hostname; grep -o workbench-test=1 /proc/cmdline; echo mine > /root/kept; sync";
+        let name = format!("{}-1", title.to_lowercase());
+        assert_eq!(text(&mut console, said).await, format!("kept\n{project}\n{name}\nworkbench-test=1\n"), "{title}");
+        assert_eq!(workbench.instance(&made).await.unwrap().memory.mib(), 128);
+        workbench.call(&PageRequest::ForceStop(made.clone())).await.unwrap();
+        workbench.wait_for_state(&made, &[State::Stopped], SOON).await.unwrap();
+        workbench.call(&PageRequest::Delete(made)).await.unwrap();
+    }
+    // What one machine has written is not in the next; a twin has the same disk, and no file brings it.
+    more(&browser, "Full", "Duplicate").await;
+    fill(&browser, "title", "Twin").await;
+    browser.click("button", "Save").await.unwrap();
+    shows(&browser, "Twin").await;
+    let (_, mut console) = launch_of(&workbench, &browser, "Twin").await;
+    assert_eq!(text(&mut console, "cat /root/kept").await, "kept\n");
+    browser.click("button", "More for Twin").await.unwrap();
+    let items = browser.names("menuitem").await.unwrap();
+    assert!(items.contains(&"Edit Twin".to_owned()) && !items.contains(&"Export Twin".to_owned()), "{items:?}");
+    let tables =
+        "SELECT count(*) FROM templates JOIN disks ON templates.disk = disks.machine WHERE saved_from = 'first-1'";
+    assert_eq!(workbench.rows(tables).await.unwrap(), [["5"]], "one and two and two disks");
+}
+
+#[test]
+fn a_machine_is_saved_as_a_template_and_its_machines_begin_with_its_disks_in_chromium() {
+    run(saved(Kind::Chromium));
+}
+
+#[test]
+fn a_machine_is_saved_as_a_template_and_its_machines_begin_with_its_disks_in_firefox() {
+    run(saved(Kind::Firefox));
 }
 
 async fn runner(kind: Kind) {

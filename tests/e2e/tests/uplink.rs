@@ -133,6 +133,16 @@ async fn joined(kind: Kind) {
     one.click("button", &format!("Leave {title}")).await.unwrap();
     shows(&one, "Not joined").await;
     shows(&two, "Nobody else is in the room yet").await;
+
+    // One row for all that was joined and lost, and nothing in it that would let anybody in.
+    let sessions = "SELECT kind, name, network, machines, first_seen < last_seen, details FROM sessions";
+    let network = format!("https://{}", endpoint.host());
+    let joined = ["uplink", &title, &network, "*", "true", "Left."];
+    let workbench = Workbench::here(&one);
+    assert_eq!(workbench.rows(sessions).await.unwrap(), [joined]);
+    let times = "SELECT count(*) FILTER (kind = 'uplink-joined') >= 2,
+        count(*) FILTER (kind = 'uplink-joined') = count(*) FILTER (kind = 'uplink-left') FROM events";
+    assert_eq!(workbench.rows(times).await.unwrap(), [["true", "true"]]);
 }
 
 #[test]

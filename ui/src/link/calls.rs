@@ -149,6 +149,7 @@ fn disk_fate(request: &DiskRequest) -> Fate {
         DiskRequest::TakeSnapshot { .. } => unknown("take a snapshot"),
         DiskRequest::RestoreSnapshot { .. } => unknown("go back to a snapshot"),
         DiskRequest::Clone { .. } => unknown("clone the machine"),
+        DiskRequest::SaveTemplate { .. } => unknown("save the machine as a template"),
         DiskRequest::Export { .. } => unknown("begin an export"),
         DiskRequest::Import { .. } => unknown("begin an import"),
         DiskRequest::Share(request) => match request.what {

@@ -31,7 +31,12 @@ pub(crate) mod samples {
         };
         World {
             instances: machines.iter().map(instance).collect(),
-            templates: vec![Template { id: template(), packaged: true, plan: Plan::plain("Alpine", "", template()) }],
+            templates: vec![Template {
+                id: template(),
+                packaged: true,
+                plan: Plan::plain("Alpine", "", template()),
+                disk: None,
+            }],
             images: vec![],
             removed_templates: vec![],
             settings: Settings { memory: MemoryMib::DEFAULT, template: template(), theme: Theme::System },

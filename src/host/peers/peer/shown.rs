@@ -4,18 +4,20 @@ use super::{Peer, Stage};
 use crate::host::peers::relay::now;
 use peering::Numbers;
 use peering::control::Machine;
-use protocol::{LanTraffic, PeerLog, PeerMachine, PeerStage};
+use protocol::{LanTraffic, PeerMachine, PeerStage, Reachable, SessionKind, SessionLog};
 use std::time::Duration;
 
 impl Peer {
     /// For the history.
-    pub fn log(&self, joined: bool, reason: &str) -> PeerLog {
+    pub fn log(&self, joined: bool, reason: &str) -> SessionLog {
         let traffic = self.traffic.borrow();
         let duration = (!joined && self.is_joined()).then(|| (js_sys::Date::now() - self.since.get()).max(0.0) as u64);
-        PeerLog {
-            id: self.id.clone(),
+        SessionLog {
+            id: self.id.to_string(),
+            kind: SessionKind::Peer,
             name: self.name().unwrap_or_default(),
             network: self.numbers().map(|numbers| numbers.to_string()).unwrap_or_default(),
+            machines: Reachable::Only(self.rule().machines),
             joined,
             duration,
             bytes: traffic.sent.1 + traffic.received.1,
