@@ -4,7 +4,6 @@ use crate::error::Doing;
 use crate::{Browser, Result};
 use serde_json::{Value, json};
 use thirtyfour::common::command::FormatRequestData;
-use thirtyfour::extensions::cdp::ChromeDevTools;
 use thirtyfour::{RequestData, SessionId};
 
 /// Something that runs in the browser, as its debugger lists it.
@@ -49,12 +48,12 @@ impl Browser {
     /// later, as if memory were short. Else it does so when it likes, which may be minutes later. What the driver itself left in the page's
     /// console, each answer of a script, goes too.
     pub async fn collect_garbage(&self) -> Result<()> {
-        let devtools = ChromeDevTools::new(self.driver().handle().clone());
+        let devtools = self.driver().cdp();
         let what = || "collect the garbage".into();
-        devtools.execute_cdp("Runtime.discardConsoleEntries").await.doing(what)?;
-        devtools.execute_cdp("HeapProfiler.collectGarbage").await.doing(what)?;
+        devtools.send_raw("Runtime.discardConsoleEntries", json!({})).await.doing(what)?;
+        devtools.send_raw("HeapProfiler.collectGarbage", json!({})).await.doing(what)?;
         let short = json!({ "level": "critical" });
-        devtools.execute_cdp_with_params("Memory.simulatePressureNotification", short).await.doing(what)?;
+        devtools.send_raw("Memory.simulatePressureNotification", short).await.doing(what)?;
         Ok(())
     }
 
