@@ -42,6 +42,7 @@ type Ear = Box<dyn Fn(LanNews)>;
 struct Known {
     numbers: Cell<Option<Numbers>>,
     machines: RefCell<Vec<LanMachine>>,
+    stranded: RefCell<Vec<InstanceId>>,
     waiting: RefCell<Vec<oneshot::Sender<()>>>,
     ear: RefCell<Option<Ear>>,
 }
@@ -70,16 +71,18 @@ impl Known {
 }
 
 impl Lan {
-    /// Puts a machine on the LAN; returns its end of the line.
+    /// Puts a machine on the LAN, which is `settled` if its kernel has an address from earlier; returns its end of the line.
     pub fn attach(
         &self,
         id: &InstanceId,
         name: &str,
         access: &Access,
         confined: Confined,
+        settled: bool,
     ) -> Result<MessagePort, Problem> {
         self.members.borrow_mut().insert(id.clone());
-        self.line(&LanCommand::Attach { id: id.clone(), name: name.to_owned(), access: access.clone(), confined })
+        let (id, name, access) = (id.clone(), name.to_owned(), access.clone());
+        self.line(&LanCommand::Attach { id, name, access, confined, settled })
     }
 
     /// Puts a peer on the LAN; returns its end of the line.
@@ -118,6 +121,24 @@ impl Lan {
         self.known.numbers.get().ok_or_else(unknown)
     }
 
+    /// Has the LAN take other numbers than these; returns the new ones. The machines are told, and what they are connected with breaks off.
+    pub async fn renumber(&self, from: Numbers) -> Result<Numbers, Problem> {
+        self.tell(&LanCommand::Renumber(from.a, from.b));
+        loop {
+            // What was told before the worker heard of this has the old ones still.
+            self.known.numbers.set(None);
+            let numbers = self.numbers().await?;
+            if numbers != from {
+                return Ok(numbers);
+            }
+        }
+    }
+
+    /// The machines whose address is none of the LAN's, since this was asked last.
+    pub fn stranded(&self) -> Vec<InstanceId> {
+        self.known.stranded.take()
+    }
+
     /// The machines that are on the LAN and have an address.
     pub fn machines(&self) -> Vec<LanMachine> {
         self.known.machines.borrow().clone()
@@ -143,6 +164,7 @@ impl Lan {
                 }
                 known.tell(LanNews::Machines);
             }
+            FromWorker::Notice(LanNotice::Stranded(ids)) => known.stranded.borrow_mut().extend(ids),
             FromWorker::Notice(LanNotice::Malformed(id)) => known.tell(LanNews::Malformed(id)),
             FromWorker::Notice(LanNotice::Traffic(traffic)) => known.tell(LanNews::Traffic(traffic)),
             FromWorker::Notice(LanNotice::Uplink(log)) => spawn_local(async move {

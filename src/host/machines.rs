@@ -57,11 +57,10 @@ pub struct Machines {
 
 impl Machine {
     /// Puts the machine on the LAN. Without it, it runs on all the same.
-    fn connect(&self, id: &InstanceId, lan: &Lan) {
+    fn connect(&self, id: &InstanceId, lan: &Lan, settled: bool) {
         let Some(worker) = &self.worker else { return };
-        if let Err(problem) =
-            lan.attach(id, &self.name, &self.access, self.confined).and_then(|port| worker.give_port(&port))
-        {
+        let port = lan.attach(id, &self.name, &self.access, self.confined, settled);
+        if let Err(problem) = port.and_then(|port| worker.give_port(&port)) {
             log(&problem.message);
         }
     }
@@ -273,8 +272,8 @@ impl Machines {
                     machine.heard = true;
                 });
             }
-            FromWorker::Notice(WorkerNotice::Network) => {
-                self.with_run(id, boot, |machine| machine.connect(id, &self.lan));
+            FromWorker::Notice(WorkerNotice::Network { settled }) => {
+                self.with_run(id, boot, |machine| machine.connect(id, &self.lan, settled));
             }
             FromWorker::Notice(WorkerNotice::Closed(lost)) => {
                 let closing = self.with_run(id, boot, |machine| machine.closing.take()).flatten();
@@ -356,8 +355,12 @@ impl Machines {
     fn look(&self) {
         for id in self.lan.look() {
             if let Some(machine) = self.machines.borrow().get(&id) {
-                machine.connect(&id, &self.lan);
+                machine.connect(&id, &self.lan, true);
             }
+        }
+        for id in self.lan.stranded() {
+            // One that has ended meanwhile asks when it is started again.
+            let _ = self.send(&id, &WorkerCommand::AskForAddress);
         }
         let mut silent = vec![];
         for (id, machine) in self.machines.borrow_mut().iter_mut() {

@@ -71,6 +71,15 @@ impl Kept {
         self.0.stored.borrow().plan
     }
 
+    /// The LAN has other addresses, and no machine has one of them yet.
+    pub fn renumber(&self, plan: Plan) {
+        let mut stored = self.0.stored.borrow_mut();
+        stored.plan = plan;
+        stored.leases.clear();
+        drop(stored);
+        self.save();
+    }
+
     /// Which machine has which.
     pub fn leases(&self) -> Vec<Lease> {
         self.0.stored.borrow().leases.clone()

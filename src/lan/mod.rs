@@ -18,12 +18,13 @@ use line::{Line, MACHINE_BATCH};
 use peers::Peers;
 use protocol::{Access, Confined, InstanceId, LanCommand, LanNotice};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 use uplink::Uplinks;
 use visit::Visits;
 use vlan::gateway::{Event, GatewayConfig, LanNames};
+use vlan::plan::Plan;
 use vlan::switch::{Addresses, Confinement, PortId, SwitchConfig};
 use vlan::{Lan, Mac};
 use wasm_bindgen::prelude::*;
@@ -138,9 +139,12 @@ impl Hub {
 
     fn carry_out(self: &Rc<Self>, command: LanCommand, port: Option<MessagePort>) {
         match (command, port) {
-            (LanCommand::Attach { id, name, access, confined }, Some(port)) => {
+            (LanCommand::Attach { id, name, access, confined, settled }, Some(port)) => {
                 self.attach(id.clone(), &name, &access, port);
                 self.confine(&id, confined);
+                if settled {
+                    self.look_whether_stranded(&id);
+                }
             }
             (LanCommand::Access(id, access), _) => {
                 if let Some(at) = self.place(&id) {
@@ -152,6 +156,7 @@ impl Hub {
             (LanCommand::PeerRule(id, rule), _) => self.rule_peer(&id, rule),
             (LanCommand::PeerMachines(id, name, machines), _) => self.name_peer(&id, &name, &machines),
             (LanCommand::DetachPeer(id), _) => self.detach_peer(&id),
+            (LanCommand::Renumber(a, b), _) => self.renumber(Plan { a, b }),
             (LanCommand::Attach { .. } | LanCommand::AttachPeer { .. }, None) => {
                 log("a line was to be made without a port")
             }
@@ -173,6 +178,35 @@ impl Hub {
                 self.turn();
             }
         }
+    }
+
+    /// A machine that goes on may have the address of a LAN that is no more.
+    fn look_whether_stranded(&self, id: &InstanceId) {
+        let stranded = |at| self.lan.borrow_mut().switch().addresses(at).is_empty();
+        if self.place(id).is_some_and(stranded) {
+            tell(&LanNotice::Stranded(vec![id.clone()]));
+        }
+    }
+
+    /// Takes other addresses, unless it has others than these already.
+    fn renumber(self: &Rc<Self>, from: Plan) {
+        let mut taken: BTreeSet<Plan> = self.peers.plans().chain(self.uplinks.plans()).collect();
+        taken.insert(from);
+        while self.kept.plan() == from {
+            let Some(plan) = Plan::apart_from((kept::random() >> 16) as u32, &taken) else { break };
+            let moved = self.lan.borrow_mut().renumber(plan, now());
+            if moved.is_err() {
+                // A machine has the hardware address that the gateway would have.
+                taken.insert(plan);
+                continue;
+            }
+            self.kept.renumber(plan);
+            let machines = self.lines.borrow().values().map(|line| line.id.clone()).collect();
+            tell(&LanNotice::Stranded(machines));
+            self.uplinks.introduce(self);
+        }
+        self.machines_changed();
+        self.turn();
     }
 
     /// Says what a machine may do on the LAN.

@@ -32,6 +32,11 @@ impl Peers {
         self.0.borrow().iter().find(|(_, peer)| peer.line.id == *id).map(|(at, _)| *at)
     }
 
+    /// The peers' LANs.
+    pub(super) fn plans(&self) -> impl Iterator<Item = Plan> {
+        self.0.borrow().values().map(|peer| peer.plan).collect::<Vec<_>>().into_iter()
+    }
+
     /// Says what the peers' LANs are called.
     pub(super) fn want(&self, names: &mut LanNames) {
         for peer in self.0.borrow().values().filter(|peer| !peer.names.0.is_empty()) {

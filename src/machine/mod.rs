@@ -123,6 +123,7 @@ impl Machine {
             (WorkerCommand::Suspend, Some(run)) => self.suspend(&run).await,
             (WorkerCommand::Checkpoint, Some(run)) => run.save_checkpoint().await,
             (WorkerCommand::Care(care), Some(run)) => run.set_care(care),
+            (WorkerCommand::AskForAddress, Some(run)) => run.network().ask_for_address(),
             (WorkerCommand::Shutdown, Some(run)) => run.shutdown().await,
             // A machine that has not begun to run has nothing to shut down.
             (WorkerCommand::Shutdown, None) => self.over(MachineEvent::Halted),
@@ -148,6 +149,7 @@ impl Machine {
                 | WorkerCommand::Suspend
                 | WorkerCommand::Checkpoint
                 | WorkerCommand::Care(_)
+                | WorkerCommand::AskForAddress
                 | WorkerCommand::Unpack,
                 None,
             ) => {}

@@ -57,7 +57,7 @@ pub struct Network {
     sending: Cell<bool>,
     incoming: RefCell<VecDeque<Incoming>>,
     scheduled: Cell<bool>,
-    /// The kernel has another address than this machine's: it was saved in another machine.
+    /// The kernel has another address than this machine's: it was saved in another machine, or on a LAN with other addresses.
     strange: Cell<bool>,
     /// Bytes that the card has received, and sent.
     moved: Cell<[f64; 2]>,
@@ -111,8 +111,14 @@ impl Network {
     /// Asks for the port, once.
     fn ask(&self) {
         if !self.asked.replace(true) {
-            tell(&WorkerNotice::Network);
+            // A kernel with the address of another machine's card is dealt with here.
+            tell(&WorkerNotice::Network { settled: self.restored.get() && !self.strange.get() });
         }
+    }
+
+    /// The guest's address is none of the LAN's.
+    pub fn ask_for_address(&self) {
+        self.strange.set(true);
     }
 
     /// Takes the way to the LAN, in place of any earlier one.
@@ -210,7 +216,7 @@ impl Network {
         }
     }
 
-    /// Comes once a second: what came while the machine stood still is given to it, and one that was saved elsewhere gets its own address.
+    /// Comes once a second: what came while the machine stood still is given to it, and one whose address is no good gets its own.
     pub fn look(self: &Rc<Self>, agent: &Rc<GuestAgent>) {
         self.give();
         if !agent.is_up() || !self.strange.replace(false) {

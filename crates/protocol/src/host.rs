@@ -295,6 +295,8 @@ pub enum WorkerCommand {
     },
     /// Unpacks the archives that wait for it, if the guest's agent is there; else when it is.
     Unpack,
+    /// The guest has no address of its LAN, and is to ask for one as soon as its agent is there.
+    AskForAddress,
     /// Writes back and closes the disk; the worker answers [`WorkerNotice::Closed`] and can then be ended.
     Close,
 }
@@ -360,7 +362,10 @@ pub enum WorkerNotice {
     /// The worker is alive; comes once a second while it is.
     Alive,
     /// The guest uses its network card and wants to be on the LAN. A `MessagePort` that leads there is then sent to the worker.
-    Network,
+    Network {
+        /// Its kernel has an address from earlier, and will not ask for one by itself.
+        settled: bool,
+    },
     /// The disks are closed; comes with what was lost, if they could not be written back.
     Closed(Option<Problem>),
     /// The answer to [`WorkerCommand::Freeze`]: the layers that will not change any more.

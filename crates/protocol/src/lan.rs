@@ -70,6 +70,8 @@ pub enum LanCommand {
         /// What it may do on the LAN.
         #[serde(default)]
         confined: Confined,
+        /// Its kernel has an address from earlier, and will not ask for one by itself.
+        settled: bool,
     },
     /// What a machine may reach from now on.
     Access(InstanceId, Access),
@@ -90,6 +92,8 @@ pub enum LanCommand {
     PeerMachines(PeerId, String, Vec<PeerMachine>),
     /// A peer is no longer joined.
     DetachPeer(PeerId),
+    /// The LAN takes other addresses if it has these numbers, since a LAN that is to be joined has them. Answered by [`LanNotice::Machines`].
+    Renumber(u8, u8),
 }
 
 /// What the lan worker tells the host page.
@@ -99,6 +103,8 @@ pub enum LanNotice {
     Alive,
     /// The numbers of the LAN, and the machines that are on it and have an address. Comes when it begins, and after each change.
     Machines(u8, u8, Vec<LanMachine>),
+    /// These machines have an address that is not of this LAN, and have to ask for one.
+    Stranded(Vec<InstanceId>),
     /// What a peer sent was no batch of frames.
     Malformed(PeerId),
     /// What went over each peer's line, once a second.

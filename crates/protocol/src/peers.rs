@@ -16,8 +16,15 @@ pub const PEERS_CHANNEL: &str = "peers";
 pub enum PeerRequest {
     /// Make an invitation, in which this LAN is called so.
     Invite(String),
-    /// Make an answer to an invitation, in which this LAN is called so.
-    Join(String, String),
+    /// Make an answer to an invitation.
+    Join {
+        /// What this LAN is called in it.
+        name: String,
+        /// The invitation.
+        code: String,
+        /// This LAN may take other addresses, if both have the same.
+        renumber: bool,
+    },
     /// Connect to whoever answered an invitation of this browser with this code.
     Answer(PeerId, String),
     /// The words were compared: let the peer in, who may do this.
@@ -34,7 +41,7 @@ impl PeerRequest {
     /// The pairing that it is about, if there is one already.
     pub fn peer(&self) -> Option<&PeerId> {
         match self {
-            Self::Invite(_) | Self::Join(..) => None,
+            Self::Invite(_) | Self::Join { .. } => None,
             Self::Answer(id, _) | Self::Accept(id, _) | Self::Change(id, _) | Self::End(id) | Self::Forget(id) => {
                 Some(id)
             }

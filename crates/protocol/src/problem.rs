@@ -32,6 +32,8 @@ pub enum ProblemCode {
     NotFound,
     /// The request makes no sense in the instance's state, or its content is not allowed.
     Refused,
+    /// Two LANs that are to be joined have the same addresses, and this one could take others.
+    SameAddresses,
     /// Something else failed.
     Internal,
 }
@@ -84,6 +86,9 @@ impl ProblemCode {
             Self::BadFile => "Nothing was changed. Choose another file, or make it anew with the program it came from.",
             Self::NotFound => "Close this page and open the machine from the toolbar's list.",
             Self::Refused => "Wait until the machine's state allows it, then try again.",
+            Self::SameAddresses => {
+                "This browser’s LAN can take other addresses: its machines get new ones within a few seconds, and what they are connected with breaks off."
+            }
             Self::Internal => "Try again; if it stays, restart the browser.",
         }
     }

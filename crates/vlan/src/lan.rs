@@ -5,6 +5,7 @@ use crate::gateway::dhcp::Lease;
 use crate::gateway::tcp::LOW_WATER;
 use crate::gateway::{Event, Gateway, GatewayConfig};
 use crate::mac::Mac;
+use crate::plan::Plan;
 use crate::stage::faults::{FaultConfig, Faults};
 use crate::stage::pcap::{Capture, CaptureConfig};
 use crate::stage::trace::Tracer;
@@ -63,6 +64,16 @@ impl Lan {
             self.switch.detach(port);
             self.stages.remove(&port);
         }
+    }
+
+    /// Gives the LAN other addresses, because a LAN that is to be joined has the same. Whoever is attached stays so, but no machine has an address until
+    /// it asks for one: all leases are forgotten, and connections with the gateway aborted. The error is a machine's hardware address that the gateway
+    /// would have; nothing is changed then.
+    pub fn renumber(&mut self, plan: Plan, now: Duration) -> Result<(), AttachError> {
+        self.switch.renumber(self.gateway_port, plan)?;
+        self.gateway.renumber(plan, now);
+        self.learn_addresses();
+        Ok(())
     }
 
     /// A frame from a port. What the switch makes of it is in the port's counters.

@@ -2,6 +2,7 @@
 
 use crate::mac::Mac;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 /// The addresses of one browser's LAN: `10.a.b.0/24`. Machines get the netmask `/8`, so that the LANs of joined browsers are one link and
@@ -28,6 +29,12 @@ impl Plan {
         let [a, b, ..] = number.to_le_bytes();
         // 10.0.0.0/16 is what hand-made networks use most: a name for a clash, though not a hindrance.
         Plan { a: a.max(1), b }
+    }
+
+    /// A plan out of a random number that is none of these; `None` if they are all that there are.
+    pub fn apart_from(number: u32, taken: &BTreeSet<Plan>) -> Option<Plan> {
+        let mut plans = (0..=u32::from(u16::MAX)).map(|step| Plan::from_random(number.wrapping_add(step)));
+        plans.find(|plan| !taken.contains(plan))
     }
 
     /// The LAN to which an address belongs; `None` if it is not on the link.
@@ -80,6 +87,21 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plan_that_is_taken_is_not_drawn_again() {
+        for number in [0, 1, 0x0809, 0xffff, u32::MAX] {
+            let drawn = Plan::from_random(number);
+            assert_eq!(Plan::apart_from(number, &BTreeSet::new()), Some(drawn));
+            let mut taken = BTreeSet::from([drawn]);
+            for _ in 0..1000 {
+                let next = Plan::apart_from(number, &taken).unwrap();
+                assert!(next.a > 0 && taken.insert(next), "{next:?} after {number}");
+            }
+        }
+        let all = (1..=255).flat_map(|a| (0..=255).map(move |b| Plan { a, b })).collect();
+        assert_eq!(Plan::apart_from(7, &all), None);
+    }
 
     #[test]
     fn the_gateway_is_the_first_address() {

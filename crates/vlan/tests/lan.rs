@@ -12,6 +12,9 @@ use std::time::Duration;
 use vlan::gateway::Event;
 use vlan::gateway::dns::{Outside, message};
 use vlan::gateway::tcp::{ConnId, TcpEvent};
+use vlan::plan::Plan;
+use vlan::switch::Addresses;
+use vlan::{AttachError, DropReason};
 
 fn ping(world: &mut World, guest: usize, to: Ipv4Addr, data: &[u8]) -> bool {
     let handle = world.guests[guest].ping_socket(0x22b);
@@ -328,4 +331,54 @@ fn the_name_server_answers_by_tcp_too() {
     world.run(12_000);
     assert_eq!(world.guests[0].tcp(handle).state(), smoltcp::socket::tcp::State::Closed);
     assert!(world.events.iter().all(|event| !matches!(event, Event::Tcp(_))), "the embedding hears nothing of it");
+}
+
+#[test]
+fn a_lan_that_gets_other_addresses_goes_on_once_its_machines_have_asked_for_theirs() {
+    let mut world = World::with_guests(2);
+    let client = world.guests[0].connect(PLAN.gateway(), 80, 4000);
+    let (before, _) = accepted(&mut world);
+    let (old, new) = (world.guests[1].address().unwrap(), Plan { a: 3, b: 200 });
+    world.run(10);
+    world.lan.renumber(new, world.now).unwrap();
+    assert!(ports_have_no_address(&mut world));
+    assert_eq!(world.lan.gateway().leases().count(), 0);
+    // What it had is nobody's here any more, and somebody else's elsewhere.
+    let spoofed = world.dropped(0, DropReason::Ipv4Spoof) + world.dropped(0, DropReason::ArpSpoof);
+    assert!(!ping(&mut world, 0, old, b"to the old address"));
+    assert!(world.dropped(0, DropReason::Ipv4Spoof) + world.dropped(0, DropReason::ArpSpoof) > spoofed);
+    assert!(world.events.contains(&Event::Tcp(TcpEvent::Aborted(before))), "{:?}", world.events);
+
+    for guest in &mut world.guests {
+        guest.ask_again();
+    }
+    world.until("all have new addresses", |world| {
+        world.guests.iter().all(|guest| guest.address().is_some_and(|address| new.contains(address)))
+    });
+    assert!(world.guests.iter().all(|guest| guest.dns == [new.gateway()]));
+    let other = world.guests[1].address().unwrap();
+    assert!(ping(&mut world, 0, other, b"each other") && ping(&mut world, 0, new.gateway(), b"the gateway"));
+    assert!(!ping(&mut world, 0, PLAN.gateway(), b"the old gateway"));
+    assert!(world.lan.gateway().leases().all(|lease| new.contains(lease.address)));
+    world.guests[0].tcp(client).abort();
+    world.guests[0].connect(new.gateway(), 80, 4001);
+    let (after, _) = accepted(&mut world);
+    assert!(after.number > before.number, "{after:?} after {before:?}");
+}
+
+fn ports_have_no_address(world: &mut World) -> bool {
+    let ports: Vec<_> = world.guests.iter().map(|guest| guest.port).collect();
+    ports.into_iter().all(|port| world.lan.switch().addresses(port).is_empty())
+}
+
+#[test]
+fn a_lan_keeps_its_addresses_if_a_machine_has_the_hardware_address_of_the_new_gateway() {
+    let mut world = World::with_guests(1);
+    let new = Plan { a: 3, b: 200 };
+    world.lan.attach_machine(Some(new.gateway_mac()), "in the way", Addresses::Leased, world.now).unwrap();
+    assert_eq!(world.lan.renumber(new, world.now), Err(AttachError::MacTaken(new.gateway_mac())));
+    assert!(ping(&mut world, 0, PLAN.gateway(), b"as before"));
+    let gateway = world.lan.attach_machine(Some(PLAN.gateway_mac()), "the gateway", Addresses::Leased, world.now);
+    assert_eq!(gateway, Err(AttachError::MacTaken(PLAN.gateway_mac())));
+    assert_eq!(world.lan.gateway().leases().count(), 1);
 }

@@ -18,7 +18,7 @@ use connection::Heard;
 use peer::{Peer, Stage};
 use peering::Numbers;
 use peering::code::{Code, CodeError, name_is_fine};
-use peering::session::{Own, Session};
+use peering::session::{Own, PairingError, Session};
 use protocol::{
     LanCommand, Notice, PEER_CODE_MAX, PeerId, PeerRequest, PeerRule, Problem, ProblemCode, SessionLog, sentence,
 };
@@ -105,7 +105,7 @@ impl Peers {
     pub async fn answer(&self, request: PeerRequest) -> Result<PeerId, Problem> {
         let id = match request {
             PeerRequest::Invite(name) => self.invite(name).await?,
-            PeerRequest::Join(name, code) => self.join(name, &read(&code)?).await?,
+            PeerRequest::Join { name, code, renumber } => self.join(name, &read(&code)?, renumber).await?,
             PeerRequest::Answer(id, code) => {
                 self.connect(&*self.get(&id)?, &read(&code)?).await?;
                 id
@@ -158,20 +158,38 @@ impl Peers {
         self.hand_out(&peer, essentials)
     }
 
-    async fn join(&self, name: String, code: &Code) -> Result<PeerId, Problem> {
+    async fn join(&self, name: String, code: &Code, renumber: bool) -> Result<PeerId, Problem> {
         let own = self.this_side(name).await?;
         if self.used.borrow().contains(&code.session) {
             let mine = self.all().iter().any(|peer| peer.is_inviter() && peer.has_session(&code.session));
             let why = if mine { CodeError::Own } else { CodeError::Used };
             return Err(refused(why, "Ask the other side for a new invitation."));
         }
-        let session = Session::join(own, code, unix());
+        let mut session = Session::join(own.clone(), code, unix());
+        if let Err(PairingError::SameNumbers(numbers)) = session {
+            let numbers = self.make_way(numbers, renumber).await?;
+            session = Session::join(Own { numbers, ..own }, code, unix());
+        }
         let session = session.map_err(|error| refused(error, "Ask the other side for a new invitation."))?;
         self.check_numbers(code.numbers)?;
         self.used.borrow_mut().insert(code.session);
         let peer = self.begin(session)?;
         let essentials = peer.connection()?.answer(&code.essentials).await;
         self.hand_out(&peer, essentials)
+    }
+
+    /// Has this LAN take other numbers than these, if the user lets it. It is for whoever joins to do so: the invitation names the other's, and nothing
+    /// names this one's yet.
+    async fn make_way(&self, from: Numbers, may: bool) -> Result<Numbers, Problem> {
+        let same = PairingError::SameNumbers(from);
+        if self.live() > 0 {
+            let advice = "Other browsers know this one’s addresses. Disconnect them and cancel invitations first, or invite the other side: then it takes other addresses.";
+            return Err(refused(same, advice));
+        }
+        if !may {
+            return Err(Problem::new(ProblemCode::SameAddresses, sentence(same)));
+        }
+        self.lan.renumber(from).await
     }
 
     async fn connect(&self, peer: &Peer, code: &Code) -> Result<(), Problem> {
@@ -186,7 +204,7 @@ impl Peers {
 
     fn check_numbers(&self, numbers: Numbers) -> Result<(), Problem> {
         if self.all().iter().any(|peer| !peer.is_over() && peer.numbers() == Some(numbers)) {
-            let error = peering::session::PairingError::TakenNumbers(numbers);
+            let error = PairingError::TakenNumbers(numbers);
             return Err(refused(error, "If it is the same browser, disconnect it first."));
         }
         Ok(())

@@ -20,7 +20,9 @@ pub use one::Stored;
 use super::{Hub, kept};
 use crate::bridge::log;
 use one::Uplink;
-use protocol::{UPLINK_TOKEN_MAX, UPLINKS_MAX, UplinkAsk, UplinkError, UplinkId, UplinkSettings, UplinkView};
+use protocol::{
+    UPLINK_TOKEN_MAX, UPLINKS_MAX, UplinkAsk, UplinkError, UplinkId, UplinkSettings, UplinkState, UplinkView,
+};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -155,6 +157,17 @@ impl Uplinks {
                 hub.lan.borrow_mut().switch().set_reach(port, Some(ports.collect()));
             }
         }
+    }
+
+    /// The LANs in the rooms.
+    pub fn plans(&self) -> impl Iterator<Item = Plan> {
+        self.all().into_iter().flat_map(|uplink| uplink.members.borrow().iter().map(plan).collect::<Vec<_>>())
+    }
+
+    /// This LAN has other addresses, which endpoints have to know.
+    pub fn introduce(&self, hub: &Rc<Hub>) {
+        let wanted = |uplink: &&Rc<Uplink>| !matches!(uplink.state(), UplinkState::Away(_));
+        self.all().iter().filter(wanted).for_each(|uplink| uplink.join(hub));
     }
 
     /// Says what the LANs in the rooms are called.

@@ -7,11 +7,11 @@ mod common;
 #[path = "common/peers.rs"]
 mod peers;
 
-use common::network::{pings, succeeds, transfer};
+use common::network::{address, pings, succeeds, transfer};
 use common::{SOON, is_wanted, run, text};
 use driver::{Kind, Network};
 use e2e::{Console, Workbench};
-use peers::{Side, machine, pair};
+use peers::{Side, accepted, machine, pair};
 use protocol::InstanceId;
 use serde_json::json;
 use std::sync::Arc;
@@ -283,6 +283,66 @@ fn a_stun_server_is_asked_only_if_the_user_names_it_in_chromium() {
 #[test]
 fn a_stun_server_is_asked_only_if_the_user_names_it_in_firefox() {
     run(found_by_a_server(Kind::Firefox));
+}
+
+/// Has a browser whose LAN has not begun yet begin with these addresses.
+async fn set_numbers(side: &Side, a: u8, b: u8) {
+    side.open().await;
+    let write = "
+        const root = await navigator.storage.getDirectory();
+        const file = await root.getFileHandle('lan.json', { create: true });
+        const stream = await file.createWritable();
+        await stream.write(JSON.stringify({ plan: { a: arguments[0], b: arguments[1] }, leases: [] }));
+        await stream.close();";
+    side.browser.eval_async(write, vec![json!(a), json!(b)]).await.unwrap();
+}
+
+/// The words of the open dialog.
+async fn dialog(side: &Side, what: &str, part: &str) {
+    let shown = "return document.querySelector('dialog')?.innerText ?? ''";
+    let there = async || Ok(side.browser.eval(shown, vec![]).await?.as_str().is_some_and(|text| text.contains(part)));
+    side.browser.wait_until(what, SOON, there).await.unwrap();
+}
+
+async fn same_addresses(kind: Kind) {
+    let network = Network::new(2).unwrap();
+    let ann = Side::new(kind, &network, 1, "ann", "popup/index.html").await;
+    let bob = Side::new(kind, &network, 2, "bob", "network/index.html").await;
+    set_numbers(&ann, 33, 44).await;
+    set_numbers(&bob, 33, 44).await;
+    let (ann_machine, ann_address) = machine(&ann).await;
+    let (bob_machine, bob_address) = machine(&bob).await;
+    let of_both = |address: &str| address.starts_with("10.33.44.");
+    assert!(of_both(&ann_address) && of_both(&bob_address), "{ann_address} {bob_address}");
+
+    // Whoever joins is told, and nothing changes unless its user wants it.
+    let code = ann.invite().await;
+    bob.ask_to_join(&code).await;
+    dialog(&bob, "the word that the addresses are the same", "10.33.44.0/24").await;
+    bob.browser.click("button", "Cancel").await.unwrap();
+    let mut bob_console = Workbench::here(&bob.browser).console(&bob_machine).await.unwrap();
+    assert_eq!(address(&mut bob_console).await, bob_address);
+
+    bob.ask_to_join(&code).await;
+    bob.browser.click("button", "Take other addresses and make an answer").await.unwrap();
+    let answer = bob.answer_for("ann").await;
+    accepted(&ann, &bob, &answer).await;
+    let mut ann_console = Workbench::here(&ann.browser).console(&ann_machine).await.unwrap();
+    let mut bob_console = Workbench::here(&bob.browser).console(&bob_machine).await.unwrap();
+    // The guest asks for its new address when it is told to.
+    pings(&mut ann_console, "alpine-1.bob.lan").await;
+    pings(&mut bob_console, "alpine-1.ann.lan").await;
+    transfer(&mut ann_console, &mut bob_console, "alpine-1.bob.lan", 1).await;
+    pings(&mut bob_console, "gateway.lan").await;
+    assert!(!of_both(&address(&mut bob_console).await));
+    assert_eq!(address(&mut ann_console).await, ann_address);
+    ann.browser.close().await.unwrap();
+    bob.browser.close().await.unwrap();
+}
+
+#[test]
+fn of_two_chromiums_with_the_same_addresses_the_one_that_joins_takes_others() {
+    run(same_addresses(Kind::Chromium));
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn fate(request: &PageRequest, world: &World) -> Fate {
         // Asked twice it says the same twice.
         | PageRequest::Catalog(_) => Fate::Again,
         PageRequest::Disks(request) => disk_fate(request),
-        PageRequest::Peers(PeerRequest::Invite(_) | PeerRequest::Join(..) | PeerRequest::Answer(..)) => {
+        PageRequest::Peers(PeerRequest::Invite(_) | PeerRequest::Join { .. } | PeerRequest::Answer(..)) => {
             unknown("pair the browsers")
         }
         // What names a state that a pairing should be in does no harm twice.

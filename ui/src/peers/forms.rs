@@ -2,7 +2,7 @@
 
 use super::field::CodeField;
 use crate::{FormDialog, TextField, use_world};
-use protocol::{PeerRequest, Problem};
+use protocol::{PeerRequest, Problem, ProblemCode};
 use yew::prelude::*;
 
 /// Where the page remembers what this LAN is called.
@@ -77,6 +77,8 @@ pub(super) fn JoinDialog(props: &DialogProps) -> Html {
     let name = use_state(remembered);
     let code = use_state(String::new);
     let (busy, problem) = (use_state(|| false), use_state(|| None::<Problem>));
+    // The user has read that both LANs have the same addresses, and what changes if this one takes others.
+    let renumber = problem.as_ref().is_some_and(|problem| problem.code == ProblemCode::SameAddresses);
     let on_confirm = {
         let (name, code, busy, problem) = ((*name).clone(), (*code).clone(), busy.setter(), problem.setter());
         let close = props.on_close.clone();
@@ -85,7 +87,8 @@ pub(super) fn JoinDialog(props: &DialogProps) -> Html {
             busy.set(true);
             problem.set(None);
             let (busy, problem, close) = (busy.clone(), problem.clone(), close.clone());
-            workbench.ask_peers(PeerRequest::Join(name.clone(), code.clone()), move |done| {
+            let request = PeerRequest::Join { name: name.clone(), code: code.clone(), renumber };
+            workbench.ask_peers(request, move |done| {
                 busy.set(false);
                 match done {
                     Ok(()) => close.emit(()),
@@ -94,13 +97,18 @@ pub(super) fn JoinDialog(props: &DialogProps) -> Html {
             });
         })
     };
-    let (set_name, set_code) = (name.setter(), code.setter());
+    let (set_name, set_code, set_problem) = (name.setter(), code.setter(), problem.setter());
+    let set_code = Callback::from(move |now| {
+        // What was said is about another code.
+        set_problem.set(None);
+        set_code.set(now);
+    });
     html! {
-        <FormDialog title="Join another browser" confirm="Make an answer" busy={*busy} problem={(*problem).clone()}
+        <FormDialog title="Join another browser" confirm={if renumber { "Take other addresses and make an answer" } else { "Make an answer" }} busy={*busy} problem={(*problem).clone()}
             blocked={name.is_empty() || objection(&name).is_some() || code.is_empty()} {on_confirm} on_cancel={props.on_close.clone()}
             text="Paste the code that the other side gave you. You get an answer for it to paste.">
             <CodeField id="invitation-code" label="The other side’s code" value={(*code).clone()} first=true
-                oninput={Callback::from(move |now| set_code.set(now))} />
+                oninput={set_code} />
             <TextField id="lan-name" label="What the other side calls this browser" value={(*name).clone()} max={NAME_MAX}
                 objection={objection(&name)} hint="Machines are found by it: alpine-1.anna.lan"
                 oninput={Callback::from(move |now| set_name.set(now))} />

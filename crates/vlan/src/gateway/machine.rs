@@ -49,6 +49,13 @@ impl Machine {
         }
     }
 
+    /// The LAN has other addresses: what was known of the machine's old ones is of no use.
+    pub(super) fn begin_anew(&mut self, stack: Stack) {
+        self.stack = stack;
+        self.neighbours.clear();
+        self.questions.clear();
+    }
+
     pub(super) fn heard(&mut self, address: Ipv4Addr, mac: Mac) {
         if address.is_unspecified() || self.neighbours.first() == Some(&(address, mac)) {
             return;

@@ -67,6 +67,21 @@ impl GatewayConfig {
             seed,
         }
     }
+
+    fn dhcp(&self, leases: Vec<Lease>) -> Dhcp {
+        let config = DhcpConfig {
+            lease_seconds: self.lease_seconds,
+            mtu: self.mtu,
+            domain: self.domain.clone(),
+            routes: self.routes.clone(),
+        };
+        Dhcp::new(self.plan, config, leases)
+    }
+
+    fn stack(&self, port: PortId, now: Duration) -> Stack {
+        let seed = self.seed ^ u64::from(port.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Stack::new(port, self.plan, usize::from(self.mtu), self.tcp, seed, now)
+    }
 }
 
 /// What the embedding should know.
@@ -109,6 +124,11 @@ pub struct Gateway {
     touched: bool,
 }
 
+/// That all connections of a machine are aborted.
+fn aborted(stack: &Stack) -> impl Iterator<Item = Event> + '_ {
+    stack.connections().map(|(conn, ..)| Event::Tcp(TcpEvent::Aborted(conn)))
+}
+
 /// A machine's name as a label of a domain name (RFC 1123, section 2.1): small letters, digits and hyphens.
 pub fn label(name: &str) -> String {
     let mut label = String::new();
@@ -130,14 +150,8 @@ fn labels(name: &str) -> String {
 impl Gateway {
     /// A gateway that remembers these leases.
     pub fn new(config: GatewayConfig, leases: Vec<Lease>) -> Gateway {
-        let dhcp = DhcpConfig {
-            lease_seconds: config.lease_seconds,
-            mtu: config.mtu,
-            domain: config.domain.clone(),
-            routes: config.routes.clone(),
-        };
         Gateway {
-            dhcp: Dhcp::new(config.plan, dhcp, leases),
+            dhcp: config.dhcp(leases),
             config,
             machines: BTreeMap::new(),
             others: BTreeMap::new(),
@@ -151,9 +165,7 @@ impl Gateway {
 
     /// A machine is attached. Its name, made a [`label`], is what others find it by.
     pub fn attach(&mut self, port: PortId, mac: Option<Mac>, name: &str, now: Duration) {
-        let mtu = usize::from(self.config.mtu);
-        let seed = self.config.seed ^ u64::from(port.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let stack = Stack::new(port, self.config.plan, mtu, self.config.tcp, seed, now);
+        let stack = self.config.stack(port, now);
         let name = label(name);
         if let Some(mac) = mac {
             self.dhcp.leases.attach(port, mac, &name);
@@ -165,11 +177,22 @@ impl Gateway {
     /// A machine has gone. Its connections are aborted.
     pub fn detach(&mut self, port: PortId) {
         if let Some(machine) = self.machines.remove(&port) {
-            for (conn, ..) in machine.stack.connections() {
-                self.events.push_back(Event::Tcp(TcpEvent::Aborted(conn)));
-            }
+            self.events.extend(aborted(&machine.stack));
         }
         self.dhcp.leases.detach(port);
+    }
+
+    /// The LAN has other addresses: no machine has one until it asks, and their connections are aborted.
+    pub(crate) fn renumber(&mut self, plan: Plan, now: Duration) {
+        self.config.plan = plan;
+        self.dhcp = self.config.dhcp(Vec::new());
+        for (port, machine) in &mut self.machines {
+            self.events.extend(aborted(&machine.stack));
+            let stack = self.config.stack(*port, now).after(&machine.stack);
+            machine.begin_anew(stack);
+        }
+        let ports: Vec<PortId> = self.machines.keys().copied().collect();
+        ports.into_iter().for_each(|port| self.tell_addresses(port));
     }
 
     /// A machine has another name.

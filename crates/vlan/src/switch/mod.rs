@@ -62,6 +62,17 @@ impl Switch {
         }
     }
 
+    /// Gives the LAN other addresses, and its gateway the hardware address that goes with them. Nothing is changed if a machine has that one.
+    pub(crate) fn renumber(&mut self, gateway: PortId, plan: Plan) -> Result<(), AttachError> {
+        self.table.forget(gateway);
+        if !self.table.fix(plan.gateway_mac(), gateway) {
+            self.table.fix(self.plan.gateway_mac(), gateway);
+            return Err(AttachError::MacTaken(plan.gateway_mac()));
+        }
+        self.plan = plan;
+        Ok(())
+    }
+
     /// Adds a port.
     pub fn attach(&mut self, kind: Kind) -> Result<PortId, AttachError> {
         if self.ports.len() >= PORTS_MAX {

@@ -77,12 +77,22 @@ impl Side {
 
     /// Pastes an invitation; returns the answer that is shown.
     pub async fn join(&self, code: &str, inviter: &str) -> String {
+        self.ask_to_join(code).await;
+        self.answer_for(inviter).await
+    }
+
+    /// The answer that is shown.
+    pub async fn answer_for(&self, inviter: &str) -> String {
+        self.code(&format!("Give this answer to {inviter}, who pastes it")).await
+    }
+
+    /// Pastes an invitation, and asks for an answer to it.
+    pub async fn ask_to_join(&self, code: &str) {
         self.open().await;
         self.browser.click("button", "Join… another browser with its code").await.unwrap();
         self.paste("The other side’s code", code).await;
         self.browser.type_into("textbox", "What the other side calls this browser", self.name).await.unwrap();
         self.browser.click("button", "Make an answer").await.unwrap();
-        self.code(&format!("Give this answer to {inviter}, who pastes it")).await
     }
 
     pub async fn code(&self, label: &str) -> String {
@@ -141,7 +151,12 @@ pub async fn machine(side: &Side) -> (InstanceId, String) {
 pub async fn pair(inviter: &Side, joiner: &Side) {
     let code = inviter.invite().await;
     let answer = joiner.join(&code, inviter.name).await;
-    inviter.answer(&answer).await;
+    accepted(inviter, joiner, &answer).await;
+}
+
+/// Pastes the answer, and has both accept.
+pub async fn accepted(inviter: &Side, joiner: &Side, answer: &str) {
+    inviter.answer(answer).await;
     assert_eq!(inviter.words().await, joiner.words().await);
     inviter.accept(joiner.name).await;
     joiner.accept(inviter.name).await;

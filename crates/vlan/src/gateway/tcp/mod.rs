@@ -91,6 +91,11 @@ impl Stack {
         Stack { port, plan, limits, iface, sockets, device, conns, ends, next: 0, next_port: EPHEMERAL }
     }
 
+    /// Takes the place of another one, whose numbers it does not use again.
+    pub(super) fn after(self, before: &Stack) -> Stack {
+        Stack { next: before.next, ..self }
+    }
+
     /// A TCP packet of the machine. `wanted` says whom a connection to that place would be for; with nobody it is refused.
     pub(super) fn input(&mut self, packet: &Ipv4<'_>, wanted: impl Fn(SocketAddrV4) -> Option<Purpose>, now: Duration) {
         let Some((ends, syn)) = ends(packet) else { return };
