@@ -20,8 +20,9 @@ async function load(path) {
 
 async function run() {
   const { memory, cmdline, share } = await (await fetch("/machine.json")).json();
-  const files = ["bios.bin", "vgabios.bin", "kernel.bin", "disk.img"].map((name) => load(`/${name}`));
-  const [bios, vga_bios, bzimage, hda] = await Promise.all(files);
+  // One after the other: of many connections that begin at once, the server may leave one waiting for ever.
+  const [bios, vga_bios] = [await load("/bios.bin"), await load("/vgabios.bin")];
+  const [bzimage, hda] = [await load("/kernel.bin"), await load("/disk.img")];
   const at = {};
   const note = (name) => (at[name] ??= Date.now());
   note("launched");
