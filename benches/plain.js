@@ -19,6 +19,8 @@ async function load(path) {
 }
 
 async function run() {
+  // v86's name of one of its own networks.
+  const network = new URLSearchParams(location.search).get("network");
   const { memory, cmdline, share } = await (await fetch("/machine.json")).json();
   // One after the other: of many connections that begin at once, the server may leave one waiting for ever.
   const [bios, vga_bios] = [await load("/bios.bin"), await load("/vgabios.bin")];
@@ -39,7 +41,7 @@ async function run() {
     disable_keyboard: true,
     disable_mouse: true,
     disable_speaker: true,
-    net_device: { type: "none" },
+    net_device: network ? { type: "virtio", relay_url: network } : { type: "none" },
     ...(share ? { filesystem: {} } : {}),
     autostart: true,
   });
