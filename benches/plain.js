@@ -19,9 +19,12 @@ async function load(path) {
 }
 
 async function run() {
+  // v86's name of one of its own networks.
+  const network = new URLSearchParams(location.search).get("network");
   const { memory, cmdline, share } = await (await fetch("/machine.json")).json();
-  const files = ["bios.bin", "vgabios.bin", "kernel.bin", "disk.img"].map((name) => load(`/${name}`));
-  const [bios, vga_bios, bzimage, hda] = await Promise.all(files);
+  // One after the other: of many connections that begin at once, the server may leave one waiting for ever.
+  const [bios, vga_bios] = [await load("/bios.bin"), await load("/vgabios.bin")];
+  const [bzimage, hda] = [await load("/kernel.bin"), await load("/disk.img")];
   const at = {};
   const note = (name) => (at[name] ??= Date.now());
   note("launched");
@@ -38,7 +41,7 @@ async function run() {
     disable_keyboard: true,
     disable_mouse: true,
     disable_speaker: true,
-    net_device: { type: "none" },
+    net_device: network ? { type: "virtio", relay_url: network } : { type: "none" },
     ...(share ? { filesystem: {} } : {}),
     autostart: true,
   });

@@ -41,6 +41,14 @@ impl Browser {
         Ok(tab)
     }
 
+    /// As [`Browser::new_tab`], in a window of its own, so that the tab before stays visible.
+    pub async fn new_window(&self, page: &str) -> Result<Tab> {
+        let tab = Tab(self.driver().new_window().await.doing(|| "open a window".into())?);
+        self.switch_to(&tab).await?;
+        self.open(page).await?;
+        Ok(tab)
+    }
+
     /// The current tab.
     pub async fn tab(&self) -> Result<Tab> {
         self.driver().window().await.map(Tab).doing(|| "name the current tab".into())

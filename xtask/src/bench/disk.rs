@@ -2,12 +2,12 @@
 
 use super::layers::Layers;
 use super::report::{Circumstances, Verdict, put_section};
-use super::sides::{PLAIN, remove};
+use super::sides::{plain_told, remove};
 use super::statistics::{Summary, ratio};
 use anyhow::{Context, Result, bail};
 use driver::Browser;
 use e2e::Workbench;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
@@ -115,21 +115,33 @@ pub async fn round(browser: &Browser, plain: &str, number: u32) -> Result<Round>
     Ok(round)
 }
 
+/// What the plain page in the current tab says of what its guest printed.
+async fn told(browser: &Browser) -> Result<String> {
+    let told = plain_told(browser).await?;
+    match told["error"].as_str() {
+        Some(error) => bail!("the plain page: {error}"),
+        None => Ok(told["printed"].as_str().unwrap_or_default().to_owned()),
+    }
+}
+
+/// Waits until the guest of the plain page in the current tab is at its prompt.
+pub async fn plain_prompt(browser: &Browser) -> Result<()> {
+    told(browser).await.map(drop)
+}
+
+/// Runs a line in the shell of that guest, and gives what it printed.
+pub async fn plain_line(browser: &Browser, line: &str) -> Result<String> {
+    browser.eval(PLAIN_COMMAND, vec![json!(line)]).await?;
+    told(browser).await
+}
+
 /// Boots the plain page's guest, runs these lines in its shell, and gives what each printed.
 pub async fn in_plain_page(browser: &Browser, address: &str, lines: &[&str]) -> Result<Vec<String>> {
     browser.open(address).await?;
-    let told = async |script: &str, arguments: Vec<Value>| {
-        let told = browser.eval_async(script, arguments).await?;
-        match told["error"].as_str() {
-            Some(error) => bail!("the plain page: {error}"),
-            None => Ok(told["printed"].as_str().unwrap_or_default().to_owned()),
-        }
-    };
-    told(PLAIN, vec![]).await?;
-    let command = format!("{PLAIN_COMMAND}{PLAIN}");
+    plain_prompt(browser).await?;
     let mut printed = vec![];
     for line in lines {
-        printed.push(told(&command, vec![json!(line)]).await?);
+        printed.push(plain_line(browser, line).await?);
     }
     // Ends the emulator and gives its memory free.
     browser.open("about:blank").await?;

@@ -1,10 +1,11 @@
-//! `cargo xtask bench`: how long a machine takes from Launch to its prompt, and how fast its disk is, side by side with a
-//! plain page.
+//! `cargo xtask bench`: how long a machine takes from Launch to its prompt, and how fast its disk and its network are, side by
+//! side with a plain page.
 //!
 //! Both run in the same browser and take turns, so that what else the machine does falls on both. All times are taken by
 //! the pages themselves (`benches/`), from the same clock.
 
 mod disk;
+mod lan;
 mod layers;
 mod lid;
 mod popup;
@@ -49,6 +50,9 @@ pub struct Options {
     /// Measures how soon the popup shows the machines instead of launches.
     #[arg(long, conflicts_with_all = ["disks", "share", "lid"])]
     popup: bool,
+    /// Measures the network instead of launches.
+    #[arg(long, conflicts_with_all = ["disks", "share", "lid", "popup"])]
+    lan: bool,
     /// In which browser.
     #[arg(long, value_enum, default_value = "chromium")]
     browser: Name,
@@ -77,6 +81,13 @@ pub fn bench(root: &Path, options: &Options) -> Result<ExitCode> {
             })
         } else if options.popup {
             let report = measure_popup(root, options, &image).await?;
+            Ok(Outcome {
+                text: report.to_string(),
+                verdict: report.verdict(),
+                put: Box::new(move |old| report.put_into(old)),
+            })
+        } else if options.lan {
+            let report = measure_lan(root, options, &image).await?;
             Ok(Outcome {
                 text: report.to_string(),
                 verdict: report.verdict(),
@@ -212,6 +223,26 @@ async fn measure_share(root: &Path, options: &Options, image: &GuestImage) -> Re
     }
     rounds.remove(0);
     Ok(share::Report { circumstances: field.end().await?, rounds })
+}
+
+async fn measure_lan(root: &Path, options: &Options, image: &GuestImage) -> Result<lan::Report> {
+    let kind = Kind::from(options.browser);
+    // Nobody is there to answer the browser's question for leave: this copy of the extension has it for this computer.
+    let copy = tempfile::tempdir()?;
+    build::copy_tree(&dist(root, kind), copy.path(), &|_| true)?;
+    let manifest = copy.path().join("manifest.json");
+    let mut changed: serde_json::Value = serde_json::from_str(&fs::read_to_string(&manifest)?)?;
+    let hosts = changed["host_permissions"].as_array_mut().context("the manifest names no hosts")?;
+    hosts.push(json!("*://127.0.0.1/*"));
+    fs::write(manifest, changed.to_string())?;
+    let field = Field::prepare_with(root, options, image, copy.path(), None).await?;
+    let mut machines = lan::Machines::start(&field.browser, &field.page).await?;
+    let mut rounds = vec![];
+    for number in 0..=options.rounds {
+        rounds.push(machines.round(number).await?);
+    }
+    rounds.remove(0);
+    Ok(lan::Report { circumstances: field.end().await?, rounds })
 }
 
 async fn measure_lid(root: &Path, options: &Options, image: &GuestImage) -> Result<lid::Report> {

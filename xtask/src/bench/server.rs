@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -12,6 +13,11 @@ const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const WASM: &str = "application/wasm";
 const BYTES: &str = "application/octet-stream";
+
+/// What guests download.
+pub const DOWNLOAD: &str = "/download";
+/// How many bytes that has.
+pub const DOWNLOAD_BYTES: usize = 4 << 20;
 
 /// One file that is served.
 #[derive(Debug)]
@@ -25,13 +31,14 @@ struct Asset {
 enum Body {
     File(PathBuf),
     Text(String),
+    Bytes(Vec<u8>),
 }
 
 /// A server that lives as long as this.
 pub struct PlainPage {
     server: Arc<Server>,
     thread: Option<JoinHandle<()>>,
-    address: String,
+    address: SocketAddr,
 }
 
 impl PlainPage {
@@ -50,6 +57,7 @@ impl PlainPage {
             asset("/kernel.bin", BYTES, guest.join("kernel.bin")),
             asset("/disk.img", BYTES, image.to_owned()),
             Asset { url: "/machine.json", kind: "application/json", body: Body::Text(machine.to_string()) },
+            Asset { url: DOWNLOAD, kind: BYTES, body: Body::Bytes(vec![b'w'; DOWNLOAD_BYTES]) },
         ])
     }
 
@@ -60,7 +68,8 @@ impl PlainPage {
         let own = server.clone();
         let thread = std::thread::spawn(move || {
             for request in own.incoming_requests() {
-                let answered = match assets.iter().find(|asset| asset.url == request.url()) {
+                let path = request.url().split('?').next().unwrap_or_default();
+                let answered = match assets.iter().find(|asset| asset.url == path) {
                     Some(asset) => answer(request, asset),
                     None => request.respond(Response::empty(404)).map_err(Into::into),
                 };
@@ -69,12 +78,22 @@ impl PlainPage {
                 }
             }
         });
-        Ok(Self { server, thread: Some(thread), address: format!("http://{address}") })
+        Ok(Self { server, thread: Some(thread), address })
     }
 
     /// The page's address.
     pub fn url(&self) -> String {
-        format!("{}/plain.html", self.address)
+        format!("http://{}/plain.html", self.address)
+    }
+
+    /// The address of the page whose machine is on this network of v86's.
+    pub fn url_with(&self, network: &str) -> String {
+        format!("{}?network={network}", self.url())
+    }
+
+    /// The port of its server on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 }
 
@@ -85,6 +104,8 @@ fn answer(request: tiny_http::Request, asset: &Asset) -> Result<()> {
             Response::from_file(file).with_chunked_threshold(usize::MAX).boxed()
         }
         Body::Text(text) => Response::from_string(text).boxed(),
+        // With its length, however long it is.
+        Body::Bytes(bytes) => Response::from_data(bytes.clone()).with_chunked_threshold(usize::MAX).boxed(),
     };
     // The image would push all else out of the browser's cache.
     for (name, value) in [("Content-Type", asset.kind), ("Cache-Control", "no-store")] {
@@ -111,7 +132,7 @@ mod tests {
     use std::net::TcpStream;
 
     fn get(page: &PlainPage, path: &str) -> String {
-        let host = page.address.strip_prefix("http://").unwrap();
+        let host = page.address;
         let mut stream = TcpStream::connect(host).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();

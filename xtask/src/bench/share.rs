@@ -85,7 +85,7 @@ pub struct Round {
     extension: Times,
 }
 
-/// One line for each: a browser's script may not take longer than half a minute.
+/// One line for each.
 fn lines() -> Vec<String> {
     let steps = Work::ALL.iter().map(|work| format!("t '{}'", work.command()));
     std::iter::once(PREPARE.to_owned()).chain(steps).collect()

@@ -5,18 +5,23 @@ use driver::Browser;
 use e2e::Workbench;
 use protocol::{InstanceId, MemoryMib, PageRequest, Settings, State};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 /// Runs in a page of the extension.
 const EXTENSION: &str = include_str!("../../../benches/extension.js");
-/// Waits, in the plain page, for what it has measured.
-pub const PLAIN: &str = "
+/// Waits, in the plain page, for what it has measured; `null` if that takes longer than a browser's script should.
+const PLAIN: &str = "
     const measured = () => document.documentElement.dataset.measured;
-    if (!measured()) await new Promise((resolve) => document.addEventListener('measured', resolve, { once: true }));
-    return JSON.parse(measured());";
+    if (!measured()) await new Promise((resolve) => {
+      document.addEventListener('measured', resolve, { once: true });
+      setTimeout(resolve, 10000);
+    });
+    return JSON.parse(measured() ?? 'null');";
+/// How long the plain page may take.
+const PLAIN_PATIENCE: Duration = Duration::from_secs(180);
 /// How long a machine may take to be ended by force.
 const END: Duration = Duration::from_secs(30);
 
@@ -117,17 +122,20 @@ struct Measured {
 impl Side {
     /// Boots a fresh machine to its prompt and removes it. `plain` is the plain page's address.
     pub async fn boot(self, browser: &Browser, plain: &str) -> Result<Boot> {
-        let (page, script, how) = match self {
-            Self::Plain => (plain, PLAIN.to_owned(), ""),
-            Self::Message => ("popup/index.html", launch(), "message"),
-            Self::Cold | Self::Button => ("options/index.html", launch(), "button"),
+        let (page, how) = match self {
+            Self::Plain => (plain, ""),
+            Self::Message => ("popup/index.html", "message"),
+            Self::Cold | Self::Button => ("options/index.html", "button"),
         };
         browser.open(page).await?;
         if self == Self::Cold {
             // The size of the memory makes no difference to a boot.
             choose(browser, MemoryMib::try_from(2 * MemoryMib::DEFAULT.mib())?).await?;
         }
-        let answer = browser.eval_async(&script, vec![json!(how)]).await?;
+        let answer = match self {
+            Self::Plain => plain_told(browser).await?,
+            Self::Cold | Self::Message | Self::Button => browser.eval_async(&launch(), vec![json!(how)]).await?,
+        };
         let measured: Measured = serde_json::from_value(answer)?;
         if let Some(error) = measured.error {
             bail!("{self}: {error}");
@@ -142,6 +150,15 @@ impl Side {
         }
         Ok(Boot(measured.at.context("the page measured nothing")?))
     }
+}
+
+/// What the plain page in the current tab has measured.
+pub async fn plain_told(browser: &Browser) -> Result<Value> {
+    let told = async || {
+        let told = browser.eval_async(PLAIN, vec![]).await?;
+        Ok((!told.is_null()).then_some(told))
+    };
+    Ok(browser.wait_for("what the plain page measures", PLAIN_PATIENCE, told).await?)
 }
 
 /// Chooses the memory of new machines.

@@ -1,0 +1,320 @@
+//! How fast the network is: our LAN between two guests against v86's `inbrowser`, our gateway's downloads against v86's `fetch`.
+
+use super::disk::{PATIENCE, plain_line, plain_prompt};
+use super::report::{Circumstances, Verdict, put_section};
+use super::server::{DOWNLOAD, DOWNLOAD_BYTES, PlainPage};
+use super::statistics::{Summary, ratio};
+use anyhow::{Context, Result, ensure};
+use driver::{Browser, Tab};
+use e2e::{Console, Workbench};
+use protocol::{Access, PageRequest};
+use std::fmt::{self, Display};
+use std::time::Duration;
+
+/// Around the part of `docs/benchmarks.md` that is written here.
+const MARKS: [&str; 2] = ["<!-- network: written by `cargo xtask bench --lan --write` -->", "<!-- end of network -->"];
+/// How many bytes one guest sends to the other.
+const SENT: usize = 4 << 20;
+/// The addresses of v86's two guests: nobody gives them any there.
+const PLAIN_ADDRESSES: [&str; 2] = ["10.9.9.1", "10.9.9.2"];
+/// Where v86's `fetch` takes requests as a proxy, and where our gateway does.
+const PROXIES: [&str; 2] = ["192.168.86.1:80", "gateway.lan:3128"];
+/// Says to whoever connects how many bytes it has sent.
+const LISTEN: &str = "(nc -ll -p 7000 -e wc -c < /dev/null > /dev/null 2>&1 &)";
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// TCP between two guests on v86's network.
+    InBrowser,
+    /// The same on our LAN.
+    Lan,
+    /// The same with packets as long as v86's.
+    SmallLan,
+    /// A download through v86's `fetch`.
+    Fetch,
+    /// The same through our gateway.
+    Gateway,
+}
+
+impl Side {
+    /// All, in the order of a round.
+    pub const ALL: [Self; 5] = [Self::InBrowser, Self::Lan, Self::SmallLan, Self::Fetch, Self::Gateway];
+
+    /// Which side of v86's it is measured against.
+    fn against(self) -> Self {
+        match self {
+            Self::InBrowser | Self::Lan | Self::SmallLan => Self::InBrowser,
+            Self::Fetch | Self::Gateway => Self::Fetch,
+        }
+    }
+
+    /// How many times as fast as that it must be at least.
+    fn target(self) -> Option<f64> {
+        match self {
+            Self::Lan => Some(1.5),
+            Self::Gateway => Some(2.0),
+            Self::InBrowser | Self::SmallLan | Self::Fetch => None,
+        }
+    }
+
+    fn mib(self) -> f64 {
+        let bytes = if self.against() == Self::InBrowser { SENT } else { DOWNLOAD_BYTES };
+        bytes as f64 / f64::from(1 << 20)
+    }
+
+    fn work(self) -> &'static str {
+        if self.against() == Self::InBrowser { "TCP between two guests" } else { "HTTP download" }
+    }
+}
+
+impl Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::InBrowser => "v86’s `inbrowser`",
+            Self::Lan => "our LAN",
+            Self::SmallLan => "our LAN, MTU 1500",
+            Self::Fetch => "v86’s `fetch`",
+            Self::Gateway => "our gateway",
+        })
+    }
+}
+
+/// The times of one round, by [`Side::ALL`].
+pub type Round = [Duration; Side::ALL.len()];
+
+/// Does it, and says what the guest's clock was before and after, unless it fails.
+fn timed(command: &str) -> String {
+    format!("read -r a _ < /proc/uptime; {command} && read -r b _ < /proc/uptime && echo \"took $a $b\"")
+}
+
+/// What [`timed`] says: `took 12.34 15.67`, in seconds.
+fn time(printed: &str) -> Result<Duration> {
+    let took = printed.lines().find_map(|line| line.trim().strip_prefix("took "));
+    let took = took.with_context(|| format!("the guest measured nothing, and said: {printed}"))?;
+    let (from, to) = took.split_once(' ').context("one time is missing")?;
+    let seconds = to.trim().parse::<f64>()? - from.parse::<f64>()?;
+    Ok(Duration::from_secs_f64(seconds.max(0.01)))
+}
+
+/// Makes, in the guest's memory, what is sent.
+fn prepare() -> String {
+    format!("mkdir -p /tmp/m; mount -t tmpfs m /tmp/m; yes workbench | head -c {SENT} > /tmp/m/s")
+}
+
+/// Sends that, and fails unless all has come.
+fn send(to: &str) -> String {
+    timed(&format!("[ \"$(nc {to} 7000 < /tmp/m/s)\" = {SENT} ]"))
+}
+
+/// Downloads, and fails unless all has come.
+fn download(proxy: &str, port: u16) -> String {
+    let fetch = format!("http_proxy=http://{proxy} wget -q -O - http://127.0.0.1:{port}{DOWNLOAD}");
+    timed(&format!("[ \"$({fetch} | wc -c)\" = {DOWNLOAD_BYTES} ]"))
+}
+
+/// Repeats a command of the guest until it succeeds.
+fn until(command: &str) -> String {
+    format!("until {command} > /dev/null 2>&1; do usleep 100000; done")
+}
+
+/// Gives v86's guest an address, once its DHCP client has begun, has been ended, and its script takes no address away any more.
+fn static_address(address: &str) -> String {
+    let begun = until("[ -s /run/udhcpc.eth0.pid ]");
+    let ended = until("! kill -9 $(cat /run/udhcpc.eth0.pid)");
+    let quiet = until("! pidof dhcp");
+    format!("{begun}; {ended}; {quiet}; ip link set dev eth0 up; ip address add {address}/24 dev eth0")
+}
+
+/// Opens a window with a guest on one of v86's networks: a browser may slow down a tab that is not seen.
+async fn plain_window(browser: &Browser, page: &PlainPage, network: &str) -> Result<Tab> {
+    let window = browser.new_window(&page.url_with(network)).await?;
+    plain_prompt(browser).await?;
+    Ok(window)
+}
+
+async fn run(console: &mut Console<'_>, command: &str) -> Result<String> {
+    let done = console.exec(command, PATIENCE).await?;
+    ensure!(done.status == 0, "{command}: {}", done.text());
+    Ok(done.text())
+}
+
+/// All machines, which stay up for all rounds.
+pub struct Machines<'a> {
+    browser: &'a Browser,
+    port: u16,
+    /// A page of the extension, and in it the consoles of the two machines on our LAN, of which the first sends and downloads.
+    own: Tab,
+    consoles: [Console<'a>; 2],
+    /// The second one's name.
+    to: String,
+    /// The window of v86's guest that sends to another one, and of the one that downloads.
+    windows: [Tab; 2],
+}
+
+impl<'a> Machines<'a> {
+    /// Boots them and waits until those of a network reach each other.
+    pub async fn start(browser: &'a Browser, page: &PlainPage) -> Result<Self> {
+        let workbench = Workbench::open(browser).await?;
+        let own = browser.tab().await?;
+        let (from, to) = (workbench.launch().await?, workbench.launch().await?);
+        let access = Access { hosts: vec![format!("127.0.0.1:{}", page.port())], ..Access::default() };
+        workbench.call(&PageRequest::SetAccess(from.clone(), access)).await?;
+        let name = format!("{}.lan", workbench.instance(&to).await?.name);
+        let mut consoles = [workbench.console(&from).await?, workbench.console(&to).await?];
+        for console in &mut consoles {
+            console.wait_for_prompt(PATIENCE).await?;
+        }
+        let [sender, listener] = &mut consoles;
+        run(listener, LISTEN).await?;
+        run(sender, &prepare()).await?;
+        run(sender, &until(&format!("ping -c 1 -W 5 {name}"))).await?;
+
+        let [from, to] = PLAIN_ADDRESSES;
+        plain_window(browser, page, "inbrowser").await?;
+        plain_line(browser, &static_address(to)).await?;
+        plain_line(browser, LISTEN).await?;
+        let sender = plain_window(browser, page, "inbrowser").await?;
+        plain_line(browser, &static_address(from)).await?;
+        plain_line(browser, &prepare()).await?;
+        plain_line(browser, &until(&format!("ping -c 1 -W 5 {to}"))).await?;
+        let downloader = plain_window(browser, page, "fetch").await?;
+        plain_line(browser, &until("ip route | grep default")).await?;
+        Ok(Self { browser, port: page.port(), own, consoles, to: name, windows: [sender, downloader] })
+    }
+
+    async fn measure(&mut self, side: Side) -> Result<Duration> {
+        let command = match side {
+            Side::InBrowser => send(PLAIN_ADDRESSES[1]),
+            Side::Lan | Side::SmallLan => send(&self.to),
+            Side::Fetch => download(PROXIES[0], self.port),
+            Side::Gateway => download(PROXIES[1], self.port),
+        };
+        let [sender, downloader] = &self.windows;
+        let plain = match side {
+            Side::InBrowser => Some(sender),
+            Side::Fetch => Some(downloader),
+            Side::Lan | Side::SmallLan | Side::Gateway => None,
+        };
+        if let Some(window) = plain {
+            self.browser.switch_to(window).await?;
+            return time(&plain_line(self.browser, &command).await?);
+        }
+        self.browser.switch_to(&self.own).await?;
+        let mtu = if side == Side::SmallLan { 1500 } else { 16000 };
+        for console in &mut self.consoles {
+            run(console, &format!("ip link set dev eth0 mtu {mtu}")).await?;
+        }
+        time(&run(&mut self.consoles[0], &command).await?)
+    }
+
+    /// Each side once.
+    pub async fn round(&mut self, number: u32) -> Result<Round> {
+        let mut round = Round::default();
+        for (side, took) in Side::ALL.into_iter().zip(&mut round) {
+            *took = self.measure(side).await?;
+            eprintln!("round {number}: {:<24} {side:<20} {:>6} ms", side.work(), took.as_millis());
+        }
+        Ok(round)
+    }
+}
+
+/// The whole run.
+#[derive(Debug)]
+pub struct Report {
+    /// Where and on what.
+    pub circumstances: Circumstances,
+    /// All but the first, in which everything warms up.
+    pub rounds: Vec<Round>,
+}
+
+impl Report {
+    fn summary(&self, side: Side) -> Option<Summary> {
+        let index = Side::ALL.iter().position(|other| *other == side)?;
+        Summary::of(&self.rounds.iter().map(|round| round[index]).collect::<Vec<_>>())
+    }
+
+    /// How fast a side is where v86's is 1.
+    fn speed(&self, side: Side) -> Option<f64> {
+        ratio(self.summary(side.against())?.median, self.summary(side)?.median)
+    }
+
+    /// Whether everything is as fast as it must be.
+    pub fn verdict(&self) -> Verdict {
+        let fast =
+            |side: &Side| side.target().is_none_or(|target| self.speed(*side).is_some_and(|speed| speed >= target));
+        self.circumstances.verdict(Side::ALL.iter().all(fast))
+    }
+
+    /// The file's text with this report in it, in place of an older one or at the end.
+    pub fn put_into(&self, text: &str) -> Result<String> {
+        put_section(MARKS, self, text)
+    }
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "## The network\n")?;
+        writeln!(
+            f,
+            "The same guest, with the same network card (virtio), on v86’s own networks in plain pages and on ours in the extension. v86’s guests are \
+             in a window each, ours in a worker each; v86’s packets have 1500 bytes, ours 16000, and once as many as v86’s for comparison. Downloads \
+             are from a server on the same computer, by each side’s own HTTP proxy. {} rounds after one to warm up, taking turns; all five machines are \
+             up all the time, and one side at a time is at work. Times are the sending or downloading guest’s own.\n",
+            self.rounds.len()
+        )?;
+        write!(f, "{}", self.circumstances)?;
+        writeln!(f, "| what | side | median | min | max | MiB/s | speed | target |")?;
+        writeln!(f, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")?;
+        for side in Side::ALL {
+            let Some(Summary { median, min, max, .. }) = self.summary(side) else { continue };
+            let speed = self.speed(side).map_or_else(String::new, |speed| format!("{speed:.2}"));
+            let target = side.target().map_or_else(String::new, |target| format!("≥ {target}"));
+            let (work, mib, rate) = (side.work(), side.mib(), side.mib() / median.as_secs_f64());
+            let [median, min, max] = [median, min, max].map(|time| time.as_millis());
+            writeln!(
+                f,
+                "| {work}, {mib} MiB | {side} | {median} ms | {min} ms | {max} ms | {rate:.1} | {speed} | {target} |"
+            )?;
+        }
+        writeln!(f, "\nTargets: **{}**.", self.verdict())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_guest_says_is_read_and_what_failed_is_no_time() {
+        assert_eq!(time("took 1.00 2.50\r\n").unwrap(), Duration::from_millis(1500));
+        assert!(time("wget: server returned error: HTTP/1.1 403 Forbidden\r\n").is_err());
+    }
+
+    fn report(round: [u64; 5]) -> Report {
+        Report {
+            circumstances: Circumstances { browser: "A".into(), processors: 2, load: [0.0, 0.0], guest: "B".into() },
+            rounds: vec![round.map(Duration::from_millis)],
+        }
+    }
+
+    #[test]
+    fn both_targets_have_to_be_met_and_the_same_packets_are_only_shown() {
+        assert_eq!(report([3000, 2000, 9000, 2000, 1000]).verdict(), Verdict::Met);
+        assert_eq!(report([3000, 2001, 1, 2000, 1000]).verdict(), Verdict::Missed, "the LAN is too slow");
+        assert_eq!(report([3000, 2000, 1, 2000, 1001]).verdict(), Verdict::Missed, "the gateway is too slow");
+    }
+
+    #[test]
+    fn each_side_is_told_with_its_rate_and_its_speed_against_v86s_of_the_same_work() {
+        let text = report([4000, 1000, 2000, 8000, 500]).to_string();
+        for wanted in [
+            "v86’s `inbrowser` | 4000 ms | 4000 ms | 4000 ms | 1.0 | 1.00 |  |",
+            "our LAN | 1000 ms | 1000 ms | 1000 ms | 4.0 | 4.00 | ≥ 1.5 |",
+            "our LAN, MTU 1500 | 2000 ms | 2000 ms | 2000 ms | 2.0 | 2.00 |  |",
+            "our gateway | 500 ms | 500 ms | 500 ms | 8.0 | 16.00 | ≥ 2 |",
+        ] {
+            assert!(text.contains(wanted), "{wanted}: {text}");
+        }
+    }
+}
