@@ -35,8 +35,9 @@ async fn two_machines(kind: Kind) {
     transfer(&mut first, &mut second, "alpine-2.lan", mib).await;
     transfer(&mut second, &mut first, "alpine-1.lan", mib).await;
     // A lease that is renewed is the same.
-    let renew = format!("kill -USR1 $(pidof udhcpc); {}", until("ping -c 1 -W 1 gateway.lan > /dev/null"));
-    assert_eq!(second.exec(&renew, SOON).await.unwrap().status, 0, "no DHCP client");
+    let anew = until("[ -s /run/resolv.conf ] && ping -c 1 -W 1 gateway.lan > /dev/null");
+    let renew = format!("rm /run/resolv.conf && kill -USR1 $(cat /run/udhcpc.eth0.pid) && {{ {anew}; }}");
+    assert_eq!(second.exec(&renew, SOON).await.unwrap().status, 0, "the lease was not renewed");
     assert_eq!(address(&mut second).await, two);
     let mut others = vec![];
     for _ in 0..more {

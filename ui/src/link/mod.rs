@@ -18,7 +18,7 @@ pub(crate) mod samples {
         InstanceId::from_random(bits)
     }
 
-    fn template() -> TemplateId {
+    pub(crate) fn template() -> TemplateId {
         TemplateId::try_from("alpine".to_owned()).unwrap()
     }
 
