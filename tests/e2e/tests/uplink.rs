@@ -137,7 +137,7 @@ async fn joined(kind: Kind) {
     // One row for all that was joined and lost, and nothing in it that would let anybody in.
     let sessions = "SELECT kind, name, network, machines, first_seen < last_seen, details FROM sessions";
     let network = format!("https://{}", endpoint.host());
-    let joined = ["uplink", &title, &network, "*", "true", "Left."];
+    let joined = ["uplink", &title, &network, "alpine-1", "true", "Left."];
     let workbench = Workbench::here(&one);
     assert_eq!(workbench.rows(sessions).await.unwrap(), [joined]);
     let times = "SELECT count(*) FILTER (kind = 'uplink-joined') >= 2,
