@@ -1,7 +1,7 @@
 //! How fast the guest's disk is: layers in the browser's private file system against v86's own disk in memory.
 
 use super::layers::Layers;
-use super::report::{Circumstances, Verdict, put_section};
+use super::report::{Circumstances, Section, Verdict};
 use super::sides::{plain_told, remove};
 use super::statistics::{Summary, ratio};
 use anyhow::{Context, Result, bail};
@@ -191,16 +191,14 @@ impl Report {
         let [plain, extension] = self.summaries(work)?;
         ratio(plain.median, extension.median)
     }
+}
 
-    /// Whether everything is as fast as it must be.
-    pub fn verdict(&self) -> Verdict {
+impl Section for Report {
+    const MARKS: [&str; 2] = MARKS;
+
+    fn verdict(&self) -> Verdict {
         let fast = |work: &Work| self.speed(*work).is_some_and(|speed| speed >= work.target());
         self.circumstances.verdict(Work::ALL.iter().all(fast) && self.layers.is_good())
-    }
-
-    /// The file's text with this report in it, in place of an older one or at the end.
-    pub fn put_into(&self, text: &str) -> Result<String> {
-        put_section(MARKS, self, text)
     }
 }
 

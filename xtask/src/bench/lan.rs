@@ -1,7 +1,7 @@
 //! How fast the network is: our LAN between two guests against v86's `inbrowser`, our gateway's downloads against v86's `fetch`.
 
 use super::disk::{PATIENCE, plain_line, plain_prompt};
-use super::report::{Circumstances, Verdict, put_section};
+use super::report::{Circumstances, Section, Verdict};
 use super::server::{DOWNLOAD, DOWNLOAD_BYTES, PlainPage};
 use super::statistics::{Summary, ratio};
 use anyhow::{Context, Result, ensure};
@@ -238,17 +238,15 @@ impl Report {
     fn speed(&self, side: Side) -> Option<f64> {
         ratio(self.summary(side.against())?.median, self.summary(side)?.median)
     }
+}
 
-    /// Whether everything is as fast as it must be.
-    pub fn verdict(&self) -> Verdict {
+impl Section for Report {
+    const MARKS: [&str; 2] = MARKS;
+
+    fn verdict(&self) -> Verdict {
         let fast =
             |side: &Side| side.target().is_none_or(|target| self.speed(*side).is_some_and(|speed| speed >= target));
         self.circumstances.verdict(Side::ALL.iter().all(fast))
-    }
-
-    /// The file's text with this report in it, in place of an older one or at the end.
-    pub fn put_into(&self, text: &str) -> Result<String> {
-        put_section(MARKS, self, text)
     }
 }
 

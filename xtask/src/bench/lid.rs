@@ -1,7 +1,7 @@
 //! How long a machine takes to be suspended and to go on, and how big its saved memory is.
 
 use super::disk::PATIENCE;
-use super::report::{Circumstances, Verdict, put_section};
+use super::report::{Circumstances, Section, Verdict};
 use super::sides::remove;
 use super::statistics::Summary;
 use anyhow::{Context, Result};
@@ -99,16 +99,14 @@ impl Report {
     fn biggest(&self) -> u64 {
         self.rounds.iter().map(|round| round.bytes).max().unwrap_or_default()
     }
+}
 
-    /// Whether it is as quick and as small as it must be.
-    pub fn verdict(&self) -> Verdict {
+impl Section for Report {
+    const MARKS: [&str; 2] = MARKS;
+
+    fn verdict(&self) -> Verdict {
         let quick = self.summary(|round| round.suspend).is_some_and(|summary| summary.median < TARGETS.0);
         self.circumstances.verdict(quick && self.biggest() < TARGETS.1)
-    }
-
-    /// The file's text with this report in it, in place of an older one or at the end.
-    pub fn put_into(&self, text: &str) -> Result<String> {
-        put_section(MARKS, self, text)
     }
 }
 

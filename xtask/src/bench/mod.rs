@@ -22,7 +22,7 @@ use clap::Args;
 use driver::{Browser, Kind, LaunchOptions};
 use e2e::Workbench;
 use guest_build::image::GuestImage;
-use report::{Circumstances, Report, Round, Verdict};
+use report::{Circumstances, Report, Round, Section, Verdict};
 use serde_json::json;
 use server::PlainPage;
 use sides::Side;
@@ -73,47 +73,17 @@ pub fn bench(root: &Path, options: &Options) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let measure = async {
         if options.lid {
-            let report = measure_lid(root, options, &image).await?;
-            Ok(Outcome {
-                text: report.to_string(),
-                verdict: report.verdict(),
-                put: Box::new(move |old| report.put_into(old)),
-            })
+            Ok(Outcome::of(measure_lid(root, options, &image).await?))
         } else if options.popup {
-            let report = measure_popup(root, options, &image).await?;
-            Ok(Outcome {
-                text: report.to_string(),
-                verdict: report.verdict(),
-                put: Box::new(move |old| report.put_into(old)),
-            })
+            Ok(Outcome::of(measure_popup(root, options, &image).await?))
         } else if options.lan {
-            let report = measure_lan(root, options, &image).await?;
-            Ok(Outcome {
-                text: report.to_string(),
-                verdict: report.verdict(),
-                put: Box::new(move |old| report.put_into(old)),
-            })
+            Ok(Outcome::of(measure_lan(root, options, &image).await?))
         } else if options.share {
-            let report = measure_share(root, options, &image).await?;
-            Ok(Outcome {
-                text: report.to_string(),
-                verdict: report.verdict(),
-                put: Box::new(move |old| report.put_into(old)),
-            })
+            Ok(Outcome::of(measure_share(root, options, &image).await?))
         } else if options.disks {
-            let report = measure_disks(root, options, &image).await?;
-            Ok(Outcome {
-                text: report.to_string(),
-                verdict: report.verdict(),
-                put: Box::new(move |old| report.put_into(old)),
-            })
+            Ok(Outcome::of(measure_disks(root, options, &image).await?))
         } else {
-            let report = measure(root, options, &image).await?;
-            Ok(Outcome {
-                text: report.to_string(),
-                verdict: report.verdict(),
-                put: Box::new(move |old| report.put_into(old)),
-            })
+            Ok(Outcome::of(measure(root, options, &image).await?))
         }
     };
     let outcome = runtime.block_on(async {
@@ -140,6 +110,12 @@ struct Outcome {
     verdict: Verdict,
     /// Puts it into the text of the file with the results.
     put: Put,
+}
+
+impl Outcome {
+    fn of(section: impl Section + 'static) -> Self {
+        Self { text: section.to_string(), verdict: section.verdict(), put: Box::new(move |old| section.put_into(old)) }
+    }
 }
 
 /// The sides, ready to be measured.

@@ -1,7 +1,7 @@
 //! How soon a popup shows the machines when the service worker is asleep, beside a page of the same extension with nothing in it.
 
 use super::disk::PATIENCE;
-use super::report::{Circumstances, Verdict, put_section};
+use super::report::{Circumstances, Section, Verdict};
 use super::statistics::Summary;
 use anyhow::{Context, Result};
 use driver::Browser;
@@ -84,15 +84,13 @@ impl Report {
     fn summary(&self, what: fn(&Round) -> Duration) -> Option<Summary> {
         Summary::of(&self.rounds.iter().map(what).collect::<Vec<_>>())
     }
+}
 
-    /// Whether it is quick enough.
-    pub fn verdict(&self) -> Verdict {
+impl Section for Report {
+    const MARKS: [&str; 2] = MARKS;
+
+    fn verdict(&self) -> Verdict {
         self.circumstances.verdict(self.summary(|round| round.popup).is_some_and(|summary| summary.median < TARGET))
-    }
-
-    /// The file's text with this report in it, in place of an older one or at the end.
-    pub fn put_into(&self, text: &str) -> Result<String> {
-        put_section(MARKS, self, text)
     }
 }
 

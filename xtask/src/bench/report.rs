@@ -71,17 +71,27 @@ impl Display for Verdict {
     }
 }
 
-/// The text with a section between its marks, in place of an older one or at the end.
-pub fn put_section([begin, end]: [&str; 2], section: impl Display, text: &str) -> Result<String> {
-    let section = format!("{begin}\n{section}{end}\n");
-    let Some((before, rest)) = text.split_once(begin) else {
-        let title = if text.is_empty() { "# Benchmarks\n" } else { text };
-        return Ok(format!("{title}\n{section}"));
-    };
-    let (_, after) = rest.split_once(end).with_context(|| format!("“{begin}” has no “{end}” after it"))?;
-    // Another section may follow.
-    let gap = if after.trim_start().is_empty() { "" } else { "\n" };
-    Ok(format!("{before}{section}{gap}{}", after.trim_start_matches('\n')))
+/// What was measured and what that means, which is a section of `docs/benchmarks.md`.
+pub trait Section: Display {
+    /// Around it in the file.
+    const MARKS: [&str; 2];
+
+    /// Whether the figures are as good as they must be.
+    fn verdict(&self) -> Verdict;
+
+    /// The file's text with this section in it, in place of an older one or at the end.
+    fn put_into(&self, text: &str) -> Result<String> {
+        let [begin, end] = Self::MARKS;
+        let section = format!("{begin}\n{self}{end}\n");
+        let Some((before, rest)) = text.split_once(begin) else {
+            let title = if text.is_empty() { "# Benchmarks\n" } else { text };
+            return Ok(format!("{title}\n{section}"));
+        };
+        let (_, after) = rest.split_once(end).with_context(|| format!("“{begin}” has no “{end}” after it"))?;
+        // Another section may follow.
+        let gap = if after.trim_start().is_empty() { "" } else { "\n" };
+        Ok(format!("{before}{section}{gap}{}", after.trim_start_matches('\n')))
+    }
 }
 
 /// The whole run.
@@ -141,19 +151,6 @@ impl Report {
         ratio(self.summary(Side::Cold)?.median, self.summary(Side::Button)?.median)
     }
 
-    /// Whether the extension is as quick as it must be.
-    pub fn verdict(&self) -> Verdict {
-        let cold = self.ratio(Side::Cold).is_some_and(|ratio| ratio <= TARGET);
-        let gained = self.gain().is_some_and(|gain| gain >= WARM_TARGET.0);
-        let quick = self.summary(Side::Button).is_some_and(|summary| summary.median < WARM_TARGET.1);
-        self.circumstances.verdict(cold && gained && quick)
-    }
-
-    /// The file's text with this report in it, in place of an older one or at the end.
-    pub fn put_into(&self, text: &str) -> Result<String> {
-        put_section(MARKS, self, text)
-    }
-
     fn totals(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         row(f, ["", "warm-up", "median", "p95", "min", "max", "ratio"])?;
         row(f, ["---", "---:", "---:", "---:", "---:", "---:", "---:"])?;
@@ -186,6 +183,17 @@ fn row<const N: usize>(f: &mut fmt::Formatter<'_>, cells: [impl Display; N]) -> 
         write!(f, " | {cell:>24}")?;
     }
     f.write_str(" |\n")
+}
+
+impl Section for Report {
+    const MARKS: [&str; 2] = MARKS;
+
+    fn verdict(&self) -> Verdict {
+        let cold = self.ratio(Side::Cold).is_some_and(|ratio| ratio <= TARGET);
+        let gained = self.gain().is_some_and(|gain| gain >= WARM_TARGET.0);
+        let quick = self.summary(Side::Button).is_some_and(|summary| summary.median < WARM_TARGET.1);
+        self.circumstances.verdict(cold && gained && quick)
+    }
 }
 
 impl Display for Report {

@@ -1,7 +1,7 @@
 //! How fast the files are that a guest shares with its host: ours in the browser's private file system against v86's own in memory.
 
 use super::disk::{PATIENCE, in_plain_page};
-use super::report::{Circumstances, Verdict, put_section};
+use super::report::{Circumstances, Section, Verdict};
 use super::sides::remove;
 use super::statistics::{Summary, ratio};
 use anyhow::{Context, Result, bail};
@@ -150,16 +150,14 @@ impl Report {
         let [plain, extension] = self.summaries(index)?;
         ratio(plain.median, extension.median)
     }
+}
 
-    /// Whether everything is as fast as it must be.
-    pub fn verdict(&self) -> Verdict {
+impl Section for Report {
+    const MARKS: [&str; 2] = MARKS;
+
+    fn verdict(&self) -> Verdict {
         let fast = |(index, work): (usize, &Work)| self.speed(index).is_some_and(|speed| speed >= work.target());
         self.circumstances.verdict(Work::ALL.iter().enumerate().all(fast))
-    }
-
-    /// The file's text with this report in it, in place of an older one or at the end.
-    pub fn put_into(&self, text: &str) -> Result<String> {
-        put_section(MARKS, self, text)
     }
 }
 
