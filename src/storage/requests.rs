@@ -66,11 +66,15 @@ async fn stopped(instance: &Instance) -> Result<Lock, Problem> {
 /// Freezes a stopped instance's disks, with a snapshot if one is given. Returns the layers that will not change any more.
 pub async fn freeze(instance: &Instance, snapshot: Option<NewSnapshot>) -> Result<Point, Problem> {
     let _alone = stopped(instance).await?;
-    let right = Structure::take().await?;
+    freeze_held(&Structure::take().await?, instance, snapshot).await
+}
+
+/// As [`freeze`], for whoever does more before anything else may change.
+async fn freeze_held(right: &Structure, instance: &Instance, snapshot: Option<NewSnapshot>) -> Result<Point, Problem> {
     let directory = records::directory(&instance.id).await?;
-    let Stored { record, .. } = &records::existing(&right, &directory).await?;
+    let Stored { record, .. } = &records::existing(right, &directory).await?;
     let frozen = record.current.clone();
-    freeze_record(&right, instance, snapshot).await?;
+    freeze_record(right, instance, snapshot).await?;
     Ok(frozen)
 }
 
@@ -156,8 +160,10 @@ async fn clone(
 
 /// Keeps a stopped instance's disks for a template: what it has now is frozen, and the holder's record names it. Nothing is copied.
 async fn save_template(instance: &Instance, workspace: bool, holder: &InstanceId) -> Result<(), Problem> {
-    let point = freeze(instance, None).await?;
+    let _alone = stopped(instance).await?;
+    // Held until the record names the layers: were the machine removed in between, they would be nobody's.
     let right = Structure::take().await?;
+    let point = freeze_held(&right, instance, None).await?;
     let mut record = Record::new(point.system);
     record.current.workspace = point.workspace.filter(|_| workspace);
     let directory = records::directory(holder).await?;

@@ -47,7 +47,8 @@ pub fn SaveTemplate(props: &SaveTemplateProps) -> Html {
     };
     let rests = matches!(state, State::Stopped | State::Crashed);
     let objection = objection(&plan, workbench.world.as_deref());
-    let blocked = !rests || looking.busy || objection.is_some();
+    // Without an answer it is not known whether there is a workspace, and it would be left out.
+    let blocked = !rests || looking.busy || looking.problem.is_some() || objection.is_some();
     let problem = saving.problem.clone().or_else(|| looking.problem.clone());
     let on_confirm = {
         let request = DiskRequest::SaveTemplate {
