@@ -114,6 +114,7 @@ async fn cycles(kind: Kind, (variable, usual): (&str, u32), cycle: impl AsyncFn(
         cycle(&workbench, &id).await;
         before = before.max(settled(&browser, 0).await);
     }
+    assert!(before > 0, "the kernel tells no memory of processes");
     let had = left(&browser).await;
     for number in 1..=count {
         cycle(&workbench, &id).await;
