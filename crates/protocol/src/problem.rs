@@ -87,7 +87,7 @@ impl ProblemCode {
             Self::NotFound => "Close this page and open the machine from the toolbar's list.",
             Self::Refused => "Wait until the machine's state allows it, then try again.",
             Self::SameAddresses => {
-                "This browser’s LAN can take other addresses: its machines get new ones within a few seconds, and what they are connected with breaks off."
+                "This browser’s LAN can take other addresses: its machines get new ones within a few seconds, and their open connections end."
             }
             Self::Internal => "Try again; if it stays, restart the browser.",
         }

@@ -324,7 +324,7 @@ async fn same_addresses(kind: Kind) {
     assert_eq!(address(&mut bob_console).await, bob_address);
 
     bob.ask_to_join(&code).await;
-    bob.browser.click("button", "Take other addresses and make an answer").await.unwrap();
+    bob.browser.click("button", "Take other addresses").await.unwrap();
     let answer = bob.answer_for("ann").await;
     accepted(&ann, &bob, &answer).await;
     let mut ann_console = Workbench::here(&ann.browser).console(&ann_machine).await.unwrap();

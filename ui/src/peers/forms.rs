@@ -104,7 +104,7 @@ pub(super) fn JoinDialog(props: &DialogProps) -> Html {
         set_code.set(now);
     });
     html! {
-        <FormDialog title="Join another browser" confirm={if renumber { "Take other addresses and make an answer" } else { "Make an answer" }} busy={*busy} problem={(*problem).clone()}
+        <FormDialog title="Join another browser" confirm={if renumber { "Take other addresses" } else { "Make an answer" }} busy={*busy} problem={(*problem).clone()}
             blocked={name.is_empty() || objection(&name).is_some() || code.is_empty()} {on_confirm} on_cancel={props.on_close.clone()}
             text="Paste the code that the other side gave you. You get an answer for it to paste.">
             <CodeField id="invitation-code" label="The other side’s code" value={(*code).clone()} first=true
