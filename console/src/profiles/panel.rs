@@ -31,6 +31,8 @@ pub(crate) fn ProfilesPanel(props: &ProfilesPanelProps) -> Html {
     let question = use_state(|| None::<Question>);
     let problem = use_state(|| None::<Problem>);
     let snapshot = use_state(|| false);
+    // The same for who acts before what the page shows has caught up: Yew lets a page's timer decide when.
+    let wanted = use_mut_ref(|| false);
     let waiting = use_mut_ref(|| None::<(ProfileVerb, Name)>);
     let node = use_node_ref();
     use_effect_with(node.clone(), |node| {
@@ -54,7 +56,7 @@ pub(crate) fn ProfilesPanel(props: &ProfilesPanelProps) -> Html {
     let idle = !now.ready || running || freezing.busy;
     let act = {
         let (profiles, freeze, go) = (catalog.profiles(), freezing.ask.clone(), go);
-        let (snapshot, id, problem, marks) = (*snapshot, instance.id.clone(), problem.setter(), now.marks.clone());
+        let (wanted, id, problem, marks) = (wanted.clone(), instance.id.clone(), problem.setter(), now.marks.clone());
         Callback::from(move |(verb, name): (ProfileVerb, Name)| {
             problem.set(None);
             let there = marks.iter().flatten().filter(|mark| mark.state == MarkState::Applied);
@@ -64,7 +66,7 @@ pub(crate) fn ProfilesPanel(props: &ProfilesPanelProps) -> Html {
                 return problem.set(Some(Problem { code: ProblemCode::Refused, message: format!("{error}."), advice }));
             }
             waiting.replace(Some((verb, name.clone())));
-            if snapshot && verb == ProfileVerb::Apply {
+            if *wanted.borrow() && verb == ProfileVerb::Apply {
                 freeze.emit(DiskRequest::TakeSnapshot {
                     id: id.clone(),
                     name: format!("Before {name}"),
@@ -145,7 +147,10 @@ pub(crate) fn ProfilesPanel(props: &ProfilesPanelProps) -> Html {
                     <p class="why" role="status">{ "Waiting until the machine can be asked…" }</p>
                 }
                 <CheckField label="Take a snapshot first" hint="The disks as they are, before a profile is applied." checked={*snapshot}
-                    onchange={Callback::from({ let snapshot = snapshot.setter(); move |on| snapshot.set(on) })} />
+                    onchange={Callback::from({
+                        let snapshot = snapshot.setter();
+                        move |on| { wanted.replace(on); snapshot.set(on) }
+                    })} />
                 if let Some(entries) = catalog.entries.clone() {
                     <ul class="profiles">
                         { for entries.iter().map(|entry| {

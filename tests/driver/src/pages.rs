@@ -23,6 +23,7 @@ impl Browser {
     /// Opens a page of the extension, or any full address, in the current tab, and waits until it is loaded.
     pub async fn open(&self, page: &str) -> Result<()> {
         let url = self.address(page);
+        self.to_front().await?;
         self.driver().goto(url.as_str()).await.doing(|| format!("open {url}"))
     }
 
@@ -68,6 +69,14 @@ impl Browser {
     /// Makes a tab the current one.
     pub async fn switch_to(&self, tab: &Tab) -> Result<()> {
         self.driver().switch_to_window(tab.0.clone()).await.doing(|| "switch to a tab".into())
+    }
+
+    /// Shows the current tab, if another that the extension has opened hides it.
+    ///
+    /// Browsers let the timers of a hidden page wait for a second, and its frames for longer and longer.
+    pub(crate) async fn to_front(&self) -> Result<()> {
+        let tab = self.tab().await?;
+        self.switch_to(&tab).await
     }
 
     /// Closes the current tab. Another must be switched to before anything else is done.

@@ -72,6 +72,7 @@ impl Browser {
 
     async fn one(&self, parent: Option<&WebElement>, role: &str, name: &str) -> Result<WebElement> {
         let what = format!("the {role} \"{name}\"");
+        self.to_front().await?;
         let found = self.wait_for(&what, self.patience(), async || self.only(parent, role, name).await).await;
         match found {
             Err(Error::TimedOut { what, seconds, circumstances }) => {
