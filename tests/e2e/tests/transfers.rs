@@ -151,6 +151,8 @@ fn disks_go_out_and_come_in_as_other_programs_have_them_in_firefox() {
 /// A disk of which every byte is known, without the guest's file system in between.
 async fn bytes(kind: Kind) {
     const SIZE: usize = 256 << 20;
+    // It is made in the guest once and written many times: its pipes are slow.
+    const PIECE: usize = 1 << 20;
     const LINE: &[u8] = b"VM Workbench\n";
     let folder = tempfile::tempdir().unwrap();
     let browser = browser(kind).await;
@@ -159,11 +161,15 @@ async fn bytes(kind: Kind) {
     stop(&workbench, &id).await;
     workbench.disks(DiskRequest::SetWorkspace { id: id.clone(), bytes: SIZE as u64 }).await.unwrap();
     let mut console = started(&workbench, &id).await;
-    let write = format!("umount /workspace; yes 'VM Workbench' | head -c {SIZE} > /dev/sdb; sync");
+    let write = format!(
+        "umount /workspace; yes 'VM Workbench' | head -c {PIECE} > /tmp/piece
+        for n in $(seq {}); do cat /tmp/piece; done > /dev/sdb; sync",
+        SIZE / PIECE
+    );
     text(&mut console, &write).await;
     stop(&workbench, &id).await;
     let written = path(&folder, "written.img");
-    fs::write(&written, LINE.iter().copied().cycle().take(SIZE).collect::<Vec<u8>>()).unwrap();
+    fs::write(&written, LINE.iter().copied().cycle().take(PIECE).collect::<Vec<u8>>().repeat(SIZE / PIECE)).unwrap();
     let out = path(&folder, "workspace.qcow2");
     let what = ExportWhat::Disk(DiskName::Workspace, DiskFormat::Qcow2Deflate);
     let outcome = exported(&workbench, &id, what, &out).await;
