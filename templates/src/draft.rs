@@ -24,7 +24,7 @@ pub(crate) struct Draft {
     pub(crate) memory: usize,
     /// In GiB; empty for none.
     pub(crate) workspace: String,
-    pub(crate) profiles: String,
+    pub(crate) profiles: Vec<Name>,
     /// Index into [`NETWORKS`].
     pub(crate) network: usize,
     pub(crate) hosts: String,
@@ -46,6 +46,14 @@ fn parts(text: &str) -> Vec<String> {
 }
 
 impl Draft {
+    /// Puts a profile in as the last one, or takes it out.
+    pub(crate) fn choose(&mut self, name: Name, on: bool) {
+        self.profiles.retain(|chosen| *chosen != name);
+        if on {
+            self.profiles.push(name);
+        }
+    }
+
     /// What a template is in the fields.
     pub(crate) fn of(plan: &Plan) -> Self {
         let network = match (plan.confined, plan.access.web, plan.access.hosts.is_empty()) {
@@ -61,7 +69,7 @@ impl Draft {
             image: plan.image.clone(),
             memory: memories().iter().position(|size| *size == plan.memory).unwrap_or(0),
             workspace: plan.workspace.map(gib).unwrap_or_default(),
-            profiles: plan.profiles.iter().map(Name::as_str).collect::<Vec<_>>().join(", "),
+            profiles: plan.profiles.clone(),
             network,
             hosts: plan.access.hosts.join(", "),
             cmdline: plan.cmdline.clone(),
@@ -72,9 +80,6 @@ impl Draft {
 
     /// The template, or why it can't be one.
     pub(crate) fn plan(&self) -> Result<Plan, String> {
-        let profiles = parts(&self.profiles)
-            .into_iter()
-            .map(|name| Name::try_from(name.as_str()).map_err(|error| format!("“{name}” is no profile: {error}.")));
         let workspace = match self.workspace.trim() {
             "" => None,
             text => {
@@ -97,7 +102,7 @@ impl Draft {
             image: self.image.clone(),
             memory: memories().get(self.memory).copied().flatten(),
             cmdline: self.cmdline.trim().to_owned(),
-            profiles: profiles.collect::<Result<_, _>>()?,
+            profiles: self.profiles.clone(),
             script: self.script.clone(),
             access,
             confined,
@@ -171,11 +176,22 @@ mod tests {
     }
 
     #[test]
+    fn profiles_are_put_in_in_the_order_in_which_they_were_chosen() {
+        let [git, nginx, ssh] = ["git", "nginx", "ssh"].map(|name| Name::try_from(name).unwrap());
+        let mut draft = Draft::of(&plan());
+        draft.choose(ssh.clone(), true);
+        draft.choose(git.clone(), false);
+        draft.choose(ssh.clone(), true);
+        assert_eq!(draft.profiles, [nginx.clone(), ssh.clone()]);
+        draft.choose(git.clone(), true);
+        assert_eq!(draft.plan().unwrap().profiles, [nginx, ssh, git]);
+    }
+
+    #[test]
     fn what_can_not_be_is_said_in_a_sentence() {
         let draft = Draft::of(&plan());
         for (wrong, word) in [
             (Draft { title: String::new(), ..draft.clone() }, "A title"),
-            (Draft { profiles: "git, No!".to_owned(), ..draft.clone() }, "No!"),
             (Draft { workspace: "much".to_owned(), ..draft.clone() }, "number of GiB"),
             (Draft { workspace: "0.1".to_owned(), ..draft.clone() }, "workspace"),
             (Draft { hosts: "http://a".to_owned(), ..draft.clone() }, "http://a"),

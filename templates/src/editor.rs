@@ -1,6 +1,7 @@
 use crate::draft::{Draft, HOSTS, NETWORKS, memories, saved_disk};
+use crate::profiles::Profiles;
 use protocol::{CMDLINE_MAX, DESCRIPTION_MAX, ImageChoice, PageRequest, Plan, TITLE_MAX, Template, TemplateId};
-use ui::{CheckField, FormDialog, SelectField, TextField, use_world};
+use ui::{CheckField, FormDialog, SelectField, TextField, use_latest, use_world};
 use web_sys::HtmlTextAreaElement;
 use yew::prelude::*;
 
@@ -23,15 +24,16 @@ pub(crate) struct EditorProps {
 #[component]
 pub(crate) fn Editor(props: &EditorProps) -> Html {
     let workbench = use_world();
-    let draft = use_state(|| Draft::of(&props.plan));
+    let latest = use_latest(|| Draft::of(&props.plan));
+    let draft = latest.shown();
     let busy = use_state(|| false);
     let plan = draft.plan();
     let on_confirm = {
         let (workbench, id, busy) = (workbench.clone(), props.id.clone(), busy.setter());
-        let (plan, close) = (plan.clone(), props.on_close.clone());
+        let (latest, close) = (latest.clone(), props.on_close.clone());
         let like = props.like.as_ref().map(|like| like.id.clone());
         Callback::from(move |()| {
-            let Ok(plan) = plan.clone() else { return };
+            let Ok(plan) = latest.now().plan() else { return };
             busy.set(true);
             let (busy, close) = (busy.clone(), close.clone());
             let plan = Box::new(plan);
@@ -45,20 +47,12 @@ pub(crate) fn Editor(props: &EditorProps) -> Html {
         })
     };
     let set = |change: fn(&mut Draft, String)| {
-        let draft = draft.clone();
-        Callback::from(move |text: String| {
-            let mut now = (*draft).clone();
-            change(&mut now, text);
-            draft.set(now);
-        })
+        let latest = latest.clone();
+        Callback::from(move |text: String| latest.change(|draft| change(draft, text)))
     };
     let choose = |change: fn(&mut Draft, usize)| {
-        let draft = draft.clone();
-        Callback::from(move |at: usize| {
-            let mut now = (*draft).clone();
-            change(&mut now, at);
-            draft.set(now);
-        })
+        let latest = latest.clone();
+        Callback::from(move |at: usize| latest.change(|draft| change(draft, at)))
     };
     // A disk that was saved lies on the image that it lies on.
     let disk = props.like.as_ref().and_then(|like| like.disk.as_ref());
@@ -69,10 +63,10 @@ pub(crate) fn Editor(props: &EditorProps) -> Html {
     };
     let image = offered.iter().position(|image| image.id == draft.image).unwrap_or(0);
     let choose_image = {
-        let (draft, images) = (draft.clone(), offered);
+        let (latest, images) = (latest.clone(), offered);
         Callback::from(move |at: usize| {
             if let Some(image) = images.get(at) {
-                draft.set(Draft { image: image.id.clone(), ..(*draft).clone() });
+                latest.change(|draft| draft.image = image.id.clone());
             }
         })
     };
@@ -82,8 +76,12 @@ pub(crate) fn Editor(props: &EditorProps) -> Html {
         .collect();
     let networks: Vec<AttrValue> = NETWORKS.iter().map(|text| AttrValue::from(*text)).collect();
     let vanish = {
-        let draft = draft.clone();
-        Callback::from(move |ephemeral| draft.set(Draft { ephemeral, ..(*draft).clone() }))
+        let latest = latest.clone();
+        Callback::from(move |ephemeral| latest.change(|draft| draft.ephemeral = ephemeral))
+    };
+    let pick = {
+        let latest = latest.clone();
+        Callback::from(move |(name, on)| latest.change(|draft| draft.choose(name, on)))
     };
     let script = set(|draft, text| draft.script = text)
         .reform(|event: InputEvent| event.target_unchecked_into::<HtmlTextAreaElement>().value());
@@ -113,9 +111,7 @@ pub(crate) fn Editor(props: &EditorProps) -> Html {
                         hint="The browser is asked for leave on the network page."
                         oninput={set(|draft, text| draft.hosts = text)} />
                 }
-                <TextField id="profiles" label="Profiles" value={draft.profiles.clone()} max={LIST_MAX}
-                    hint="Put in at the first start, in this order: such as git, nginx, nodejs-22, or your own."
-                    oninput={set(|draft, text| draft.profiles = text)} />
+                <Profiles chosen={draft.profiles.clone()} onchange={pick} />
                 <div class="field">
                     <label for="script">{ "First script" }</label>
                     <textarea id="script" class="mono" rows="4" spellcheck="false" autocomplete="off" value={draft.script.clone()}

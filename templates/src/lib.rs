@@ -8,6 +8,7 @@ mod draft;
 mod editor;
 mod file;
 mod page;
+mod profiles;
 mod removed;
 mod runner;
 mod talk;

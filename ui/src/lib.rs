@@ -10,6 +10,7 @@
 mod asking;
 mod browser;
 mod hand_over;
+mod latest;
 mod link;
 mod mount;
 mod note;
@@ -23,6 +24,7 @@ mod world;
 
 pub use asking::{Asking, use_asking};
 pub use browser::{close_if_popup, version};
+pub use latest::{Latest, use_latest};
 pub use link::{Client, Link};
 pub use mount::mount;
 pub use note::{leave_disks_note, use_disks_note};

@@ -1,6 +1,7 @@
 //! One profile of the catalog: what it is, how it stands in the machine, and what can be done.
 
-use super::{Entry, Question, store};
+use super::Question;
+use bundles::{Entry, own};
 use profile::{Mark, MarkState, Reason, Standing};
 use protocol::{Problem, ProfileAsk, ProfileVerb};
 use ui::{Button, Icon, Kind, Menu, MenuItem};
@@ -117,7 +118,7 @@ fn More(props: &CardProps) -> Html {
     let export = {
         let (bundle, failed) = (bundle.clone(), props.failed.clone());
         Callback::from(move |()| {
-            if let Err(problem) = store::export(&bundle) {
+            if let Err(problem) = own::export(&bundle) {
                 failed.emit(problem);
             }
         })

@@ -1,6 +1,6 @@
 //! Takes in a profile out of a file, and keeps and deletes the user's own.
 
-use super::{catalog::Catalog, store};
+use bundles::{Catalog, own as store};
 use profile::{Bundle, Name};
 use protocol::{Problem, ProblemCode, ProfileAsk};
 use wasm_bindgen_futures::spawn_local;

@@ -1,30 +1,19 @@
 //! The side panel with the profiles: what can be put into the machine and taken back, and the user's own.
 //!
-//! The catalog is a file of the package; the user's own profiles are files in the browser's private file system, which machines lay for
-//! their guests. What is applied is what the guest says, by way of the machine's worker ([`talk`]).
+//! What there is comes from [`bundles`]; what is applied is what the guest says, by way of the machine's worker ([`talk`]).
 
 mod card;
-mod catalog;
 mod editor;
 mod import;
 mod keys;
 mod panel;
 mod run;
-mod store;
 mod talk;
 
 pub(crate) use panel::ProfilesPanel;
 
 use profile::Bundle;
 use std::rc::Rc;
-
-/// A profile that can be applied.
-#[derive(Debug, Clone, PartialEq)]
-struct Entry {
-    bundle: Rc<Bundle>,
-    /// It is the user's and can be changed.
-    own: bool,
-}
 
 /// What the panel asks the user, one thing at a time.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,16 +1,16 @@
 use super::{
     Question,
     card::Card,
-    catalog::use_catalog,
     editor::Editor,
     import::Own,
     keys::{Keys, TrustDialog},
     run::{LogCard, RunCard},
     talk::use_talk,
 };
+use bundles::use_catalog;
 use profile::{MarkState, Name, order};
 use protocol::{DiskRequest, Instance, Problem, ProblemCode, ProfileAsk, ProfileVerb};
-use ui::{Button, CheckField, ConfirmDialog, FilePicker, Icon, Kind, Notice, use_asking};
+use ui::{Button, CheckField, ConfirmDialog, FilePicker, Icon, Kind, Notice, use_asking, use_latest};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, File, HtmlElement};
 use yew::prelude::*;
@@ -30,9 +30,7 @@ pub(crate) fn ProfilesPanel(props: &ProfilesPanelProps) -> Html {
     let talk = use_talk(&instance.id, instance.state.is_live().then_some(instance.boot));
     let question = use_state(|| None::<Question>);
     let problem = use_state(|| None::<Problem>);
-    let snapshot = use_state(|| false);
-    // The same for who acts before what the page shows has caught up: Yew lets a page's timer decide when.
-    let wanted = use_mut_ref(|| false);
+    let snapshot = use_latest(|| false);
     let waiting = use_mut_ref(|| None::<(ProfileVerb, Name)>);
     let node = use_node_ref();
     use_effect_with(node.clone(), |node| {
@@ -56,7 +54,8 @@ pub(crate) fn ProfilesPanel(props: &ProfilesPanelProps) -> Html {
     let idle = !now.ready || running || freezing.busy;
     let act = {
         let (profiles, freeze, go) = (catalog.profiles(), freezing.ask.clone(), go);
-        let (wanted, id, problem, marks) = (wanted.clone(), instance.id.clone(), problem.setter(), now.marks.clone());
+        let (snapshot, id, problem, marks) =
+            (snapshot.clone(), instance.id.clone(), problem.setter(), now.marks.clone());
         Callback::from(move |(verb, name): (ProfileVerb, Name)| {
             problem.set(None);
             let there = marks.iter().flatten().filter(|mark| mark.state == MarkState::Applied);
@@ -66,7 +65,7 @@ pub(crate) fn ProfilesPanel(props: &ProfilesPanelProps) -> Html {
                 return problem.set(Some(Problem { code: ProblemCode::Refused, message: format!("{error}."), advice }));
             }
             waiting.replace(Some((verb, name.clone())));
-            if *wanted.borrow() && verb == ProfileVerb::Apply {
+            if snapshot.now() && verb == ProfileVerb::Apply {
                 freeze.emit(DiskRequest::TakeSnapshot {
                     id: id.clone(),
                     name: format!("Before {name}"),
@@ -146,10 +145,10 @@ pub(crate) fn ProfilesPanel(props: &ProfilesPanelProps) -> Html {
                 } else if !now.ready {
                     <p class="why" role="status">{ "Waiting until the machine can be asked…" }</p>
                 }
-                <CheckField label="Take a snapshot first" hint="The disks as they are, before a profile is applied." checked={*snapshot}
+                <CheckField label="Take a snapshot first" hint="The disks as they are, before a profile is applied." checked={*snapshot.shown()}
                     onchange={Callback::from({
-                        let snapshot = snapshot.setter();
-                        move |on| { wanted.replace(on); snapshot.set(on) }
+                        let snapshot = snapshot.clone();
+                        move |on| snapshot.change(|chosen| *chosen = on)
                     })} />
                 if let Some(entries) = catalog.entries.clone() {
                     <ul class="profiles">

@@ -5,7 +5,7 @@
 mod common;
 
 use common::files::downloaded;
-use common::{BOOT, SOON, WORK, at_prompt, browser, run, stop, text, upload};
+use common::{BOOT, SOON, WORK, are_long_wanted, at_prompt, browser, run, stop, text, upload};
 use driver::thirtyfour::By;
 use driver::{Browser, Kind};
 use e2e::{Console, Workbench};
@@ -99,7 +99,9 @@ fn a_script_s_status_and_artifacts_come_out_and_nothing_is_left_in_chromium() {
 
 #[test]
 fn a_script_s_status_and_artifacts_come_out_and_nothing_is_left_in_firefox() {
-    run(statuses(Kind::Firefox));
+    if are_long_wanted() {
+        run(statuses(Kind::Firefox));
+    }
 }
 
 /// Waits for the page to show this.
@@ -139,6 +141,10 @@ async fn page(kind: Kind) {
     fill(&browser, "cmdline", "workbench=1").await;
     fill(&browser, "script", "echo made > /root/made").await;
     fill(&browser, "workspace", "0.5").await;
+    for tick in ["sqlite", "web-server", "sqlite"] {
+        browser.click("checkbox", tick).await.unwrap();
+    }
+    shows(&browser, "At a machine’s first start web-server is put in.").await;
     browser.click("button", "Save").await.unwrap();
     shows(&browser, "512 MiB workspace").await;
     more(&browser, "Mine", "Make default").await;
@@ -180,7 +186,9 @@ async fn page(kind: Kind) {
     assert_eq!(lines[..2], ["made", "workbench=1"], "{said}");
     assert!(lines[2].ends_with("/workspace"), "{said}");
     let done = async || Ok(workbench.instance(&id).await.is_ok_and(|one| one.setup.is_none()));
-    browser.wait_until("the machine to be set up", SOON, done).await.unwrap();
+    browser.wait_until("the machine to be set up", BOOT, done).await.unwrap();
+    let served = text(&mut console, "wget -q -O - http://127.0.0.1/").await;
+    assert!(served.contains("The web server runs"), "{served}");
 }
 
 #[test]
@@ -292,7 +300,9 @@ fn a_machine_is_saved_as_a_template_and_its_machines_begin_with_its_disks_in_chr
 
 #[test]
 fn a_machine_is_saved_as_a_template_and_its_machines_begin_with_its_disks_in_firefox() {
-    run(saved(Kind::Firefox));
+    if are_long_wanted() {
+        run(saved(Kind::Firefox));
+    }
 }
 
 async fn runner(kind: Kind) {
@@ -332,5 +342,7 @@ fn the_page_runs_a_script_saves_what_it_made_and_cancels_one_in_chromium() {
 
 #[test]
 fn the_page_runs_a_script_saves_what_it_made_and_cancels_one_in_firefox() {
-    run(runner(Kind::Firefox));
+    if are_long_wanted() {
+        run(runner(Kind::Firefox));
+    }
 }

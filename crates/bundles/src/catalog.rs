@@ -1,6 +1,6 @@
 //! What can be applied: the packaged profiles and the user's own.
 
-use super::{Entry, store};
+use crate::{Entry, own};
 use js_sys::{ArrayBuffer, Uint8Array};
 use profile::{Bundle, Profile, from_catalog};
 use protocol::{Problem, ProblemCode};
@@ -10,7 +10,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::Response;
 use yew::prelude::*;
 
-/// Where the package has them, from the console's page.
+/// Where the package has them, from any page.
 const PACKAGED: &str = "../profiles/catalog.tar";
 
 /// All that is known of what can be applied.
@@ -22,18 +22,18 @@ struct Known {
 
 /// What can be applied, and a way to look again.
 #[derive(Clone, PartialEq)]
-pub(super) struct Catalog {
+pub struct Catalog {
     /// The packaged profiles, then the user's own; none until they have been read.
-    pub(super) entries: Option<Rc<Vec<Entry>>>,
+    pub entries: Option<Rc<Vec<Entry>>>,
     /// What can't be read.
-    pub(super) problem: Option<Problem>,
+    pub problem: Option<Problem>,
     /// Looks again.
-    pub(super) reload: Callback<()>,
+    pub reload: Callback<()>,
 }
 
 impl Catalog {
     /// What they all say of themselves.
-    pub(super) fn profiles(&self) -> Vec<Profile> {
+    pub fn profiles(&self) -> Vec<Profile> {
         self.entries.iter().flat_map(|all| all.iter()).map(|entry| entry.bundle.profile().clone()).collect()
     }
 }
@@ -56,7 +56,7 @@ async fn look() -> Known {
         Ok(bundles) => bundles.into_iter().map(entry(false)).collect(),
         Err(failed) => return Known { entries: None, problem: Some(failed) },
     };
-    match store::load().await {
+    match own::load().await {
         Ok((bundles, bad)) => {
             entries.extend(bundles.into_iter().map(entry(true)));
             if !bad.is_empty() {
@@ -70,7 +70,7 @@ async fn look() -> Known {
 
 /// What can be applied.
 #[hook]
-pub(super) fn use_catalog() -> Catalog {
+pub fn use_catalog() -> Catalog {
     let known = use_state(Known::default);
     let reload = {
         let known = known.setter();

@@ -40,7 +40,7 @@ fn file_name(name: &Name) -> String {
 }
 
 /// All of them; what can't be read is told beside.
-pub(super) async fn load() -> Result<(Vec<Bundle>, Vec<String>), Problem> {
+pub async fn load() -> Result<(Vec<Bundle>, Vec<String>), Problem> {
     read_all().await.map_err(failed("Your profiles can’t be read"))
 }
 
@@ -68,7 +68,7 @@ async fn read_all() -> Result<(Vec<Bundle>, Vec<String>), JsValue> {
 }
 
 /// The profile in a file of the user's.
-pub(super) async fn bundle(file: &File) -> Result<Bundle, Problem> {
+pub async fn bundle(file: &File) -> Result<Bundle, Problem> {
     let refused = |why: &dyn std::fmt::Display| Problem::new(ProblemCode::BadFile, format!("{}: {why}.", file.name()));
     if file.size() > ARCHIVE_MAX as f64 {
         return Err(refused(&"it is too large for a profile"));
@@ -79,7 +79,7 @@ pub(super) async fn bundle(file: &File) -> Result<Bundle, Problem> {
 }
 
 /// Keeps a profile, in the place of the one of the same name.
-pub(super) async fn keep(bundle: &Bundle) -> Result<(), Problem> {
+pub async fn keep(bundle: &Bundle) -> Result<(), Problem> {
     let bytes = bundle.to_tar().map_err(|error| Problem::new(ProblemCode::Internal, format!("{error}.")))?;
     write(&file_name(&bundle.profile().name), &bytes).await.map_err(failed("The profile was not saved"))
 }
@@ -96,13 +96,13 @@ async fn write(name: &str, bytes: &[u8]) -> Result<(), JsValue> {
 }
 
 /// Forgets a profile.
-pub(super) async fn forget(name: &Name) -> Result<(), Problem> {
+pub async fn forget(name: &Name) -> Result<(), Problem> {
     let removed = async { JsFuture::from(folder().await?.remove_entry(&file_name(name))).await.map(drop) };
     removed.await.map_err(failed("The profile was not deleted"))
 }
 
 /// Gives a profile to the browser to save, as a zip.
-pub(super) fn export(bundle: &Bundle) -> Result<(), Problem> {
+pub fn export(bundle: &Bundle) -> Result<(), Problem> {
     let bytes = bundle.to_zip().map_err(|error| Problem::new(ProblemCode::Internal, format!("{error}.")))?;
     let name = format!("{}-{}.zip", bundle.profile().name, bundle.profile().version);
     save(&bytes, &name).map_err(failed("The browser did not begin to save the profile"))
