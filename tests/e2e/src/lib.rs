@@ -5,6 +5,7 @@
 
 mod console;
 mod exec;
+pub mod peers;
 mod profiles;
 mod tasks;
 mod workbench;

@@ -10,8 +10,9 @@ mod peers;
 use common::network::{address, pings, succeeds, transfer};
 use common::{SOON, is_wanted, run, text};
 use driver::{Kind, Network};
+use e2e::peers::{Side, accepted, pair};
 use e2e::{Console, Workbench};
-use peers::{Side, accepted, machine, pair};
+use peers::{machine, side};
 use protocol::InstanceId;
 use serde_json::json;
 use std::sync::Arc;
@@ -20,23 +21,23 @@ use std::time::Duration;
 
 async fn paired(one: Kind, two: Kind) {
     let network = Network::new(2).unwrap();
-    let ann = Side::new(one, &network, 1, "ann", "popup/index.html").await;
-    let bob = Side::new(two, &network, 2, "bob", "network/index.html").await;
+    let ann = side(one, &network, 1, "ann", "popup/index.html").await;
+    let bob = side(two, &network, 2, "bob", "network/index.html").await;
     let (ann_machine, _) = machine(&ann).await;
     let (bob_machine, bob_address) = machine(&bob).await;
 
-    let code = ann.invite().await;
+    let code = ann.invite().await.unwrap();
     assert!(code.starts_with("VMW") && code.len() <= 350, "{code}");
-    let answer = bob.join(&code, "ann").await;
+    let answer = bob.join(&code, "ann").await.unwrap();
     assert!(answer.starts_with("VMW") && answer.len() <= 350, "{answer}");
-    ann.answer(&answer).await;
-    let words = ann.words().await;
-    assert_eq!(words, bob.words().await);
+    ann.answer(&answer).await.unwrap();
+    let words = ann.words().await.unwrap();
+    assert_eq!(words, bob.words().await.unwrap());
     assert_eq!(words.len(), 4);
 
     // Connected, and not a frame flows: not before the one and not before the other has accepted.
-    ann.accept("bob").await;
-    let half = async || Ok(bob.view().await["stage"]["Asking"]["was_accepted"] == true);
+    ann.accept("bob").await.unwrap();
+    let half = async || Ok(bob.view().await.unwrap()["stage"]["Asking"]["was_accepted"] == true);
     bob.browser.wait_until("bob to see that ann has accepted", SOON, half).await.unwrap();
     let (ann_page, bob_page) = (Workbench::here(&ann.browser), Workbench::here(&bob.browser));
     let mut ann_console = ann_page.console(&ann_machine).await.unwrap();
@@ -44,26 +45,26 @@ async fn paired(one: Kind, two: Kind) {
     let refused = ann_console.exec(&format!("ping -c 3 -W 1 {bob_address}"), SOON).await.unwrap();
     assert_ne!(refused.status, 0, "{}", refused.text());
     for side in [&ann, &bob] {
-        let traffic = side.view().await["traffic"].clone();
+        let traffic = side.view().await.unwrap()["traffic"].clone();
         assert_eq!((&traffic["sent"], &traffic["received"]), (&json!([0, 0]), &json!([0, 0])), "{}", side.name);
     }
 
-    bob.accept("ann").await;
-    ann.wait_for_stage("Joined").await;
-    bob.wait_for_stage("Joined").await;
+    bob.accept("ann").await.unwrap();
+    ann.wait_for_stage("Joined").await.unwrap();
+    bob.wait_for_stage("Joined").await.unwrap();
     pings(&mut ann_console, "alpine-1.bob.lan").await;
     pings(&mut bob_console, "alpine-1.ann.lan").await;
     transfer(&mut ann_console, &mut bob_console, "alpine-1.bob.lan", 2).await;
     transfer(&mut bob_console, &mut ann_console, "alpine-1.ann.lan", 2).await;
 
     // Neither the other's gateway nor its name server answers.
-    let gateway = bob.view().await["network"].as_str().unwrap().replace(".0/24", ".1");
+    let gateway = bob.view().await.unwrap()["network"].as_str().unwrap().replace(".0/24", ".1");
     let crossing = bob_console.exec(&format!("ping -c 2 -W 1 {gateway}"), SOON).await.unwrap();
     assert_ne!(crossing.status, 0, "{}", crossing.text());
 
     // A code is good for one connection.
     ann.browser.click("button", "Join… another browser with its code").await.unwrap();
-    ann.paste("The other side’s code", &code).await;
+    ann.paste("The other side’s code", &code).await.unwrap();
     ann.browser.click("button", "Make an answer").await.unwrap();
     let told = async || {
         let shown = ann.browser.eval("return document.querySelector('dialog')?.innerText ?? ''", vec![]).await?;
@@ -74,15 +75,15 @@ async fn paired(one: Kind, two: Kind) {
 
     // A cable that is out for ten seconds: a connection in the guests goes on.
     network.plug(2, false).unwrap();
-    ann.wait_for_stage("Broken").await;
+    ann.wait_for_stage("Broken").await.unwrap();
     network.plug(2, true).unwrap();
-    ann.wait_for_stage("Joined").await;
+    ann.wait_for_stage("Joined").await.unwrap();
     pings(&mut ann_console, "alpine-1.bob.lan").await;
 
     // One leaves: the other sees why, and reaches nobody any more.
     bob.browser.click("button", "More about ann").await.unwrap();
     bob.browser.click("menuitem", "Disconnect To join again takes a new code").await.unwrap();
-    ann.wait_for_stage("Over").await;
+    ann.wait_for_stage("Over").await.unwrap();
     let gone = ann_console.exec("ping -c 2 -W 1 alpine-1.bob.lan", SOON).await.unwrap();
     assert_ne!(gone.status, 0, "{}", gone.text());
     let session = "SELECT kind, name, machines, first_seen < last_seen, details <> '' FROM sessions";
@@ -140,12 +141,12 @@ impl<'a> Member<'a> {
 
 async fn meshed(kind: Kind) {
     let network = Network::new(3).unwrap();
-    let ann = Side::new(kind, &network, 1, "ann", "popup/index.html").await;
-    let bob = Side::new(kind, &network, 2, "bob", "network/index.html").await;
-    let cyd = Side::new(kind, &network, 3, "cyd", "popup/index.html").await;
+    let ann = side(kind, &network, 1, "ann", "popup/index.html").await;
+    let bob = side(kind, &network, 2, "bob", "network/index.html").await;
+    let cyd = side(kind, &network, 3, "cyd", "popup/index.html").await;
     let (mut a, mut b, mut c) = (Member::new(&ann).await, Member::new(&bob).await, Member::new(&cyd).await);
-    pair(&ann, &bob).await;
-    pair(&bob, &cyd).await;
+    pair(&ann, &bob).await.unwrap();
+    pair(&bob, &cyd).await.unwrap();
     a.at_console().await;
     c.at_console().await;
     a.reaches("bob").await;
@@ -155,7 +156,7 @@ async fn meshed(kind: Kind) {
     a.does_not_reach(&of_c).await;
     c.does_not_reach(&of_a).await;
 
-    pair(&ann, &cyd).await;
+    pair(&ann, &cyd).await.unwrap();
     a.at_console().await;
     b.at_console().await;
     c.at_console().await;
@@ -176,11 +177,11 @@ async fn meshed(kind: Kind) {
     succeeds(&mut c.console, "grep -q 'line 3' /tmp/lines").await;
     network.plug(3, false).unwrap();
     let broken = std::time::Instant::now();
-    ann.wait_for_stage("Broken").await;
+    ann.wait_for_stage("Broken").await.unwrap();
     let rest = Duration::from_secs(10).saturating_sub(broken.elapsed());
     tokio::time::sleep(rest).await;
     network.plug(3, true).unwrap();
-    ann.wait_for_stage("Joined").await;
+    ann.wait_for_stage("Joined").await.unwrap();
     succeeds(&mut c.console, "[ -e /tmp/all ]").await;
     let wanted: String = (1..=60).map(|n| format!("line {n}\n")).collect();
     assert_eq!(text(&mut c.console, "cat /tmp/lines").await, wanted);
@@ -192,7 +193,7 @@ async fn meshed(kind: Kind) {
     drop(b);
     bob.browser.close().await.unwrap();
     for (side, member, other) in [(&ann, &mut a, "cyd"), (&cyd, &mut c, "ann")] {
-        let over = async || Ok(side.view_of("bob").await["stage"].get("Over").is_some());
+        let over = async || Ok(side.view_of("bob").await.unwrap()["stage"].get("Over").is_some());
         side.browser.wait_until("bob to be over", Duration::from_secs(180), over).await.unwrap();
         member.reaches(other).await;
         let gone = member.console.exec("nslookup alpine-1.bob.lan", SOON).await.unwrap();
@@ -247,13 +248,13 @@ async fn found_by_a_server(kind: Kind) {
     let network = Network::new(2).unwrap();
     // What a router would be seen as from outside (RFC 5737).
     let asked = stun_server(&network, 2, [203, 0, 113, 5, 0x12, 0x34]);
-    let ann = Side::new(kind, &network, 1, "ann", "network/index.html").await;
+    let ann = side(kind, &network, 1, "ann", "network/index.html").await;
     let reflexive = |code: &str| {
         let code = peering::code::Code::from_text(code).unwrap();
         let kind = |candidate: &&peering::Candidate| candidate.kind == peering::CandidateKind::Reflexive;
         code.essentials.candidates.iter().find(kind).map(|found| (found.address.to_string(), found.port))
     };
-    assert_eq!(reflexive(&ann.invite().await), None);
+    assert_eq!(reflexive(&ann.invite().await.unwrap()), None);
     assert_eq!(asked.load(Ordering::SeqCst), 0, "nobody named a server");
     ann.browser.click("button", "Cancel the invitation").await.unwrap();
 
@@ -269,7 +270,7 @@ async fn found_by_a_server(kind: Kind) {
     ann.browser.type_into("textbox", "Servers", "stun:10.99.0.2:3478").await.unwrap();
     ann.browser.click("button", "Save").await.unwrap();
     ann.browser.by_role("button", "STUN and TURN servers… 1 named").await.unwrap();
-    let code = ann.invite().await;
+    let code = ann.invite().await.unwrap();
     assert_eq!(reflexive(&code), Some(("203.0.113.5".to_owned(), 0x1234)), "asked {asked:?} times");
     assert!(asked.load(Ordering::SeqCst) > 0);
     ann.browser.close().await.unwrap();
@@ -287,7 +288,7 @@ fn a_stun_server_is_asked_only_if_the_user_names_it_in_firefox() {
 
 /// Has a browser whose LAN has not begun yet begin with these addresses.
 async fn set_numbers(side: &Side, a: u8, b: u8) {
-    side.open().await;
+    side.open().await.unwrap();
     let write = "
         const root = await navigator.storage.getDirectory();
         const file = await root.getFileHandle('lan.json', { create: true });
@@ -306,8 +307,8 @@ async fn dialog(side: &Side, what: &str, part: &str) {
 
 async fn same_addresses(kind: Kind) {
     let network = Network::new(2).unwrap();
-    let ann = Side::new(kind, &network, 1, "ann", "popup/index.html").await;
-    let bob = Side::new(kind, &network, 2, "bob", "network/index.html").await;
+    let ann = side(kind, &network, 1, "ann", "popup/index.html").await;
+    let bob = side(kind, &network, 2, "bob", "network/index.html").await;
     set_numbers(&ann, 33, 44).await;
     set_numbers(&bob, 33, 44).await;
     let (ann_machine, ann_address) = machine(&ann).await;
@@ -316,17 +317,17 @@ async fn same_addresses(kind: Kind) {
     assert!(of_both(&ann_address) && of_both(&bob_address), "{ann_address} {bob_address}");
 
     // Whoever joins is told, and nothing changes unless its user wants it.
-    let code = ann.invite().await;
-    bob.ask_to_join(&code).await;
+    let code = ann.invite().await.unwrap();
+    bob.ask_to_join(&code).await.unwrap();
     dialog(&bob, "the word that the addresses are the same", "10.33.44.0/24").await;
     bob.browser.click("button", "Cancel").await.unwrap();
     let mut bob_console = Workbench::here(&bob.browser).console(&bob_machine).await.unwrap();
     assert_eq!(address(&mut bob_console).await, bob_address);
 
-    bob.ask_to_join(&code).await;
+    bob.ask_to_join(&code).await.unwrap();
     bob.browser.click("button", "Take other addresses").await.unwrap();
-    let answer = bob.answer_for("ann").await;
-    accepted(&ann, &bob, &answer).await;
+    let answer = bob.answer_for("ann").await.unwrap();
+    accepted(&ann, &bob, &answer).await.unwrap();
     let mut ann_console = Workbench::here(&ann.browser).console(&ann_machine).await.unwrap();
     let mut bob_console = Workbench::here(&bob.browser).console(&bob_machine).await.unwrap();
     // The guest asks for its new address when it is told to.
@@ -346,14 +347,22 @@ fn of_two_chromiums_with_the_same_addresses_the_one_that_joins_takes_others() {
 }
 
 #[test]
+fn of_two_firefoxes_with_the_same_addresses_the_one_that_joins_takes_others() {
+    if is_wanted("PEERS_FIREFOX") {
+        run(same_addresses(Kind::Firefox));
+    }
+}
+
+#[test]
 fn two_chromiums_are_joined() {
     run(paired(Kind::Chromium, Kind::Chromium));
 }
 
 #[test]
-#[ignore = "takes two minutes, and a Firefox is joined below: cargo test -p e2e --test peers -- --ignored"]
 fn two_firefoxes_are_joined() {
-    run(paired(Kind::Firefox, Kind::Firefox));
+    if is_wanted("PEERS_FIREFOX") {
+        run(paired(Kind::Firefox, Kind::Firefox));
+    }
 }
 
 #[test]

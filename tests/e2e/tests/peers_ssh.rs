@@ -12,7 +12,8 @@ use common::packages::{LAID, debian, lay_packages};
 use common::{is_wanted, run, text};
 use driver::{Kind, Network};
 use e2e::Workbench;
-use peers::{Side, machine, pair};
+use e2e::peers::pair;
+use peers::{machine, side};
 use protocol::ProfileVerb;
 use std::time::Duration;
 
@@ -26,8 +27,8 @@ async fn by_ssh(kind: Kind) {
         Err(error) => return eprintln!("skipped: Debian’s packages can’t be had: {error}"),
     };
     let network = Network::new(2).unwrap();
-    let ann = Side::new(kind, &network, 1, "ann", "popup/index.html").await;
-    let bob = Side::new(kind, &network, 2, "bob", "network/index.html").await;
+    let ann = side(kind, &network, 1, "ann", "popup/index.html").await;
+    let bob = side(kind, &network, 2, "bob", "network/index.html").await;
     let ((ann_machine, _), (bob_machine, _)) = (machine(&ann).await, machine(&bob).await);
     let (ann_page, bob_page) = (Workbench::here(&ann.browser), Workbench::here(&bob.browser));
     let mut ann_console = ann_page.console(&ann_machine).await.unwrap();
@@ -48,7 +49,7 @@ async fn by_ssh(kind: Kind) {
     let applied = bob_page.profile(&bob_machine, ProfileVerb::Apply, "ssh", LONG).await.unwrap();
     assert_eq!(applied.ended, Some(Ok(())), "{:#?}", applied.log);
 
-    pair(&ann, &bob).await;
+    pair(&ann, &bob).await.unwrap();
     // Pairing has opened another page on each side.
     let mut ann_console = ann_page.console(&ann_machine).await.unwrap();
     let mut bob_console = bob_page.console(&bob_machine).await.unwrap();

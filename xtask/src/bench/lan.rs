@@ -20,7 +20,7 @@ const PLAIN_ADDRESSES: [&str; 2] = ["10.9.9.1", "10.9.9.2"];
 /// Where v86's `fetch` takes requests as a proxy, and where our gateway does.
 const PROXIES: [&str; 2] = ["192.168.86.1:80", "gateway.lan:3128"];
 /// Says to whoever connects how many bytes it has sent.
-const LISTEN: &str = "(nc -ll -p 7000 -e wc -c < /dev/null > /dev/null 2>&1 &)";
+pub(super) const LISTEN: &str = "(nc -ll -p 7000 -e wc -c < /dev/null > /dev/null 2>&1 &)";
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,12 +84,12 @@ impl Display for Side {
 pub type Round = [Duration; Side::ALL.len()];
 
 /// Does it, and says what the guest's clock was before and after, unless it fails.
-fn timed(command: &str) -> String {
+pub(super) fn timed(command: &str) -> String {
     format!("read -r a _ < /proc/uptime; {command} && read -r b _ < /proc/uptime && echo \"took $a $b\"")
 }
 
 /// What [`timed`] says: `took 12.34 15.67`, in seconds.
-fn time(printed: &str) -> Result<Duration> {
+pub(super) fn time(printed: &str) -> Result<Duration> {
     let took = printed.lines().find_map(|line| line.trim().strip_prefix("took "));
     let took = took.with_context(|| format!("the guest measured nothing, and said: {printed}"))?;
     let (from, to) = took.split_once(' ').context("one time is missing")?;
@@ -114,7 +114,7 @@ fn download(proxy: &str, port: u16) -> String {
 }
 
 /// Repeats a command of the guest until it succeeds.
-fn until(command: &str) -> String {
+pub(super) fn until(command: &str) -> String {
     format!("until {command} > /dev/null 2>&1; do usleep 100000; done")
 }
 

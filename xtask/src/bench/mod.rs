@@ -8,6 +8,7 @@ mod disk;
 mod lan;
 mod layers;
 mod lid;
+mod peers;
 mod popup;
 mod report;
 mod server;
@@ -53,6 +54,9 @@ pub struct Options {
     /// Measures the network instead of launches.
     #[arg(long, conflicts_with_all = ["disks", "share", "lid", "popup"])]
     lan: bool,
+    /// Measures the way between two browsers instead of launches. Needs root.
+    #[arg(long, conflicts_with_all = ["disks", "share", "lid", "popup", "lan"])]
+    peers: bool,
     /// In which browser.
     #[arg(long, value_enum, default_value = "chromium")]
     browser: Name,
@@ -78,6 +82,8 @@ pub fn bench(root: &Path, options: &Options) -> Result<ExitCode> {
             Ok(Outcome::of(measure_popup(root, options, &image).await?))
         } else if options.lan {
             Ok(Outcome::of(measure_lan(root, options, &image).await?))
+        } else if options.peers {
+            Ok(Outcome::of(measure_peers(root, options, &image).await?))
         } else if options.share {
             Ok(Outcome::of(measure_share(root, options, &image).await?))
         } else if options.disks {
@@ -219,6 +225,15 @@ async fn measure_lan(root: &Path, options: &Options, image: &GuestImage) -> Resu
     }
     rounds.remove(0);
     Ok(lan::Report { circumstances: field.end().await?, rounds })
+}
+
+async fn measure_peers(root: &Path, options: &Options, image: &GuestImage) -> Result<peers::Report> {
+    let (kind, before) = (Kind::from(options.browser), load()?);
+    let browser = || LaunchOptions::new(kind, dist(root, kind));
+    let (browser, rounds) = peers::measure([browser(), browser()], options.rounds).await?;
+    let processors = std::thread::available_parallelism()?.get();
+    let circumstances = Circumstances { browser, processors, load: [before, load()?], guest: image.title.clone() };
+    Ok(peers::Report { circumstances, rounds })
 }
 
 async fn measure_lid(root: &Path, options: &Options, image: &GuestImage) -> Result<lid::Report> {

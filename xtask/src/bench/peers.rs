@@ -1,0 +1,292 @@
+//! How fast machines of two browsers reach each other, over cables of all qualities: against two machines of one browser, and
+//! against a WebRTC data channel with nothing around it between the same two browsers.
+
+use super::lan::{LISTEN, time, timed, until};
+use super::report::{Circumstances, Section, Verdict};
+use super::statistics::{Summary, ratio};
+use anyhow::{Context, Result, ensure};
+use driver::{LaunchOptions, Network};
+use e2e::peers::{Side as Host, pair};
+use e2e::{Console, Workbench};
+use serde_json::{Value, json};
+use std::fmt::{self, Display};
+use std::time::Duration;
+
+/// Around the part of `docs/benchmarks.md` that is written here.
+const MARKS: [&str; 2] = ["<!-- peers: written by `cargo xtask bench --peers --write` -->", "<!-- end of peers -->"];
+/// How fast machines of two browsers have to be at least, where the slower of the other two is 1.
+const TARGET: f64 = 0.8;
+/// A transfer over a bad cable.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Of which one host has the cable.
+const FAR: usize = 2;
+
+/// A cable, and how much is sent over it.
+#[derive(Debug, Clone, Copy)]
+pub struct Quality {
+    /// How long a frame takes, each way, in milliseconds.
+    delay: u64,
+    /// How many of a hundred frames are lost, each way.
+    loss: u32,
+    /// In KiB; so much that it takes some seconds.
+    kib: usize,
+}
+
+/// All, in the order of a round.
+pub const QUALITIES: [Quality; 9] = [
+    Quality { delay: 0, loss: 0, kib: 4096 },
+    Quality { delay: 20, loss: 0, kib: 4096 },
+    Quality { delay: 100, loss: 0, kib: 4096 },
+    Quality { delay: 0, loss: 1, kib: 2048 },
+    Quality { delay: 20, loss: 1, kib: 1024 },
+    Quality { delay: 100, loss: 1, kib: 256 },
+    Quality { delay: 0, loss: 3, kib: 1024 },
+    Quality { delay: 20, loss: 3, kib: 512 },
+    Quality { delay: 100, loss: 3, kib: 128 },
+];
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// TCP between two machines of one browser.
+    OneBrowser,
+    /// The same bytes over a reliable data channel between the two browsers.
+    Channel,
+    /// TCP from a machine of one browser to one of the other.
+    Peer,
+}
+
+impl Side {
+    const ALL: [Self; 3] = [Self::OneBrowser, Self::Channel, Self::Peer];
+}
+
+impl Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::OneBrowser => "one browser",
+            Self::Channel => "data channel",
+            Self::Peer => "two browsers",
+        })
+    }
+}
+
+/// The times of one round, by [`QUALITIES`] and [`Side::ALL`].
+pub type Round = [[Duration; Side::ALL.len()]; QUALITIES.len()];
+
+/// Makes a connection and its channel; gives the description once all addresses are in it.
+const OFFER: &str = "
+    const pc = new RTCPeerConnection();
+    const channel = pc.createDataChannel('raw');
+    window.raw = { pc, channel };
+    channel.binaryType = 'arraybuffer';
+    const gathered = new Promise((done) => pc.addEventListener('icegatheringstatechange',
+        () => pc.iceGatheringState === 'complete' && done()));
+    await pc.setLocalDescription();
+    await gathered;
+    return pc.localDescription.sdp;";
+/// The other end, which answers each transfer when all of it has come.
+const ANSWER: &str = "
+    const pc = new RTCPeerConnection();
+    window.raw = { pc };
+    pc.ondatachannel = ({ channel }) => {
+        channel.binaryType = 'arraybuffer';
+        let left = 0;
+        channel.onmessage = ({ data }) => {
+            if (typeof data === 'string') left = Number(data);
+            else if ((left -= data.byteLength) === 0) channel.send('all');
+        };
+    };
+    const gathered = new Promise((done) => pc.addEventListener('icegatheringstatechange',
+        () => pc.iceGatheringState === 'complete' && done()));
+    await pc.setRemoteDescription({ type: 'offer', sdp: arguments[0] });
+    await pc.setLocalDescription();
+    await gathered;
+    return pc.localDescription.sdp;";
+/// Waits until the channel is open.
+const OPEN: &str = "
+    const { pc, channel } = window.raw;
+    const open = new Promise((done) => channel.addEventListener('open', done));
+    await pc.setRemoteDescription({ type: 'answer', sdp: arguments[0] });
+    await open;
+    return true;";
+/// Sends so many bytes; gives the milliseconds until the other side has said that it has all.
+const SEND: &str = "
+    const { channel } = window.raw;
+    const piece = new Uint8Array(16384), bytes = arguments[0];
+    channel.bufferedAmountLowThreshold = 131072;
+    const all = new Promise((done) => (channel.onmessage = done));
+    const begun = performance.now();
+    channel.send(`${bytes}`);
+    for (let sent = 0; sent < bytes; sent += piece.length) {
+        if (channel.bufferedAmount > 524288) await new Promise((low) => (channel.onbufferedamountlow = low));
+        channel.send(piece);
+    }
+    await all;
+    return performance.now() - begun;";
+
+/// Sends a file of the guest's memory, and fails unless all has come.
+fn send(kib: usize, to: &str) -> String {
+    timed(&format!("[ \"$(nc {to} 7000 < /tmp/m/{kib})\" = {} ]", kib << 10))
+}
+
+/// Makes them.
+fn prepare() -> String {
+    let make: Vec<_> =
+        QUALITIES.iter().map(|quality| format!("yes workbench | head -c {0}k > /tmp/m/{0}", quality.kib)).collect();
+    format!("mkdir -p /tmp/m; mount -t tmpfs m /tmp/m; {}", make.join("; "))
+}
+
+async fn run(console: &mut Console<'_>, command: &str) -> Result<String> {
+    let done = console.exec(command, PATIENCE).await?;
+    ensure!(done.status == 0, "{command}: {}", done.text());
+    Ok(done.text())
+}
+
+async fn text(host: &Host, script: &str, argument: Value) -> Result<String> {
+    let answer = host.browser.eval_async(script, vec![argument]).await?;
+    Ok(answer.as_str().context("no description")?.to_owned())
+}
+
+/// Measures rounds with the browsers on two hosts, of which the second one's cable is bad; the first has two machines.
+pub async fn measure(options: [LaunchOptions; 2], rounds: u32) -> Result<(String, Vec<Round>)> {
+    let mut network = Network::new(2)?;
+    let [ann, bob] = options;
+    let ann = Host::new(ann, &network, 1, "ann", "network/index.html").await?;
+    let bob = Host::new(bob, &network, FAR, "bob", "network/index.html").await?;
+    let user_agent = ann.browser.eval("return navigator.userAgent", vec![]).await?;
+    let here = Workbench::open(&ann.browser).await?;
+    let (from, to) = (here.launch().await?, here.launch().await?);
+    for id in [&from, &to] {
+        here.console(id).await?.wait_for_prompt(PATIENCE).await?;
+    }
+    let near = format!("{}.lan", here.instance(&to).await?.name);
+    let there = Workbench::open(&bob.browser).await?;
+    let other = there.launch().await?;
+    there.console(&other).await?.wait_for_prompt(PATIENCE).await?;
+    let far = format!("{}.bob.lan", there.instance(&other).await?.name);
+    pair(&ann, &bob).await?;
+    // Pairing has opened other pages.
+    let mut sender = here.console(&from).await?;
+    run(&mut here.console(&to).await?, LISTEN).await?;
+    run(&mut there.console(&other).await?, LISTEN).await?;
+    run(&mut sender, &prepare()).await?;
+    for name in [&near, &far] {
+        run(&mut sender, &until(&format!("ping -c 1 -W 5 {name}"))).await?;
+    }
+    let offer = text(&ann, OFFER, Value::Null).await?;
+    let answer = text(&bob, ANSWER, json!(offer)).await?;
+    ann.browser.eval_async(OPEN, vec![json!(answer)]).await?;
+
+    let mut measured = vec![];
+    for number in 0..=rounds {
+        let mut round = Round::default();
+        for (Quality { delay, loss, kib }, times) in QUALITIES.iter().zip(&mut round) {
+            network.set_cable(FAR, Duration::from_millis(*delay), f64::from(*loss))?;
+            for (side, took) in Side::ALL.iter().zip(times) {
+                *took = match side {
+                    Side::OneBrowser => time(&run(&mut sender, &send(*kib, &near)).await?)?,
+                    Side::Peer => time(&run(&mut sender, &send(*kib, &far)).await?)?,
+                    Side::Channel => {
+                        let took = ann.browser.eval_async(SEND, vec![json!(kib << 10)]).await?;
+                        Duration::from_secs_f64(took.as_f64().context("no time")? / 1000.0)
+                    }
+                };
+                eprintln!("round {number}: {delay:>3} ms, {loss} %: {side:<12} {:>6} ms", took.as_millis());
+            }
+        }
+        measured.push(round);
+    }
+    measured.remove(0);
+    ann.browser.close().await?;
+    bob.browser.close().await?;
+    Ok((user_agent.as_str().unwrap_or_default().to_owned(), measured))
+}
+
+/// The whole run.
+#[derive(Debug)]
+pub struct Report {
+    /// Where and on what.
+    pub circumstances: Circumstances,
+    /// All but the first, in which everything warms up.
+    pub rounds: Vec<Round>,
+}
+
+impl Report {
+    fn summary(&self, quality: usize, side: Side) -> Option<Summary> {
+        let index = Side::ALL.iter().position(|other| *other == side)?;
+        Summary::of(&self.rounds.iter().map(|round| round[quality][index]).collect::<Vec<_>>())
+    }
+
+    /// How fast machines of two browsers are where the slower of the other two is 1.
+    fn speed(&self, quality: usize) -> Option<f64> {
+        let [one, channel, peer] = Side::ALL.map(|side| self.summary(quality, side).map(|summary| summary.median));
+        ratio(one?.max(channel?), peer?)
+    }
+}
+
+impl Section for Report {
+    const MARKS: [&str; 2] = MARKS;
+
+    fn verdict(&self) -> Verdict {
+        let fast = |quality: usize| self.speed(quality).is_some_and(|speed| speed >= TARGET);
+        self.circumstances.verdict((0..QUALITIES.len()).all(fast))
+    }
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "## Peers\n")?;
+        writeln!(
+            f,
+            "A machine sends to another one of its browser, and to one of another browser on another host (network namespaces; the cable between them \
+             delays frames and loses some, each way). The data channel is a reliable one between the same two browsers, with nothing around it. \
+             Everything is up all the time, and one side at a time is at work. {} rounds after one to warm up. Medians; the speed is that of two \
+             browsers where the slower of the other two is 1.\n",
+            self.rounds.len()
+        )?;
+        write!(f, "{}", self.circumstances)?;
+        writeln!(f, "| cable | sent | one browser | data channel | two browsers | KiB/s | speed | target |")?;
+        writeln!(f, "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
+        for (index, Quality { delay, loss, kib }) in QUALITIES.iter().enumerate() {
+            let medians = Side::ALL.map(|side| self.summary(index, side).map(|summary| summary.median));
+            let [Some(one), Some(channel), Some(peer)] = medians else { continue };
+            let rate = *kib as f64 / peer.as_secs_f64();
+            let speed = self.speed(index).map_or_else(String::new, |speed| format!("{speed:.2}"));
+            let [one, channel, peer] = [one, channel, peer].map(|time| time.as_millis());
+            writeln!(
+                f,
+                "| {delay} ms, {loss} % | {kib} KiB | {one} ms | {channel} ms | {peer} ms | {rate:.0} | {speed} | ≥ {TARGET} |"
+            )?;
+        }
+        writeln!(f, "\nTargets: **{}**.", self.verdict())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(round: [u64; 3]) -> Report {
+        Report {
+            circumstances: Circumstances { browser: "A".into(), processors: 2, load: [0.0, 0.0], guest: "B".into() },
+            rounds: vec![[round.map(Duration::from_millis); QUALITIES.len()]],
+        }
+    }
+
+    #[test]
+    fn the_slower_of_the_other_two_is_the_measure() {
+        assert_eq!(report([800, 100, 1000]).verdict(), Verdict::Met);
+        assert_eq!(report([100, 800, 1000]).verdict(), Verdict::Met);
+        assert_eq!(report([790, 100, 1000]).verdict(), Verdict::Missed);
+    }
+
+    #[test]
+    fn each_cable_has_a_line_with_all_times_and_the_rate() {
+        let text = report([1000, 2000, 4000]).to_string();
+        assert!(
+            text.contains("| 20 ms, 1 % | 1024 KiB | 1000 ms | 2000 ms | 4000 ms | 256 | 0.50 | ≥ 0.8 |"),
+            "{text}"
+        );
+        assert_eq!(text.matches("≥ 0.8 |").count(), QUALITIES.len());
+    }
+}
