@@ -8,7 +8,7 @@ mod common;
 mod server;
 
 use apkrepo::{Key, Package};
-use common::{BOOT, Variant, WORK, launched, run, text};
+use common::{BOOT, Variant, WORK, are_long_wanted, launched, run, text};
 use driver::Kind;
 use e2e::{Console, Workbench};
 use protocol::{Access, InstanceId, PageRequest};
@@ -75,7 +75,8 @@ fn apk_installs_through_the_gateway_and_again_without_a_network_in_chromium() {
 }
 
 #[test]
-#[ignore = "four launches; the way out has tests of its own in Firefox: cargo test -p e2e --test apk -- --ignored"]
 fn apk_installs_through_the_gateway_and_again_without_a_network_in_firefox() {
-    run(installs(Kind::Firefox));
+    if are_long_wanted() {
+        run(installs(Kind::Firefox));
+    }
 }

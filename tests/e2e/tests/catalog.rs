@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{BOOT, SOON, at_prompt, launched, run, stop, text};
+use common::{BOOT, SOON, are_long_wanted, at_prompt, launched, run, stop, text};
 use driver::{Browser, Kind};
 use e2e::Workbench;
 use profile::Bundle;
@@ -180,7 +180,9 @@ fn what_happened_is_saved_when_it_is_quiet_and_duckdb_ends_again_in_chromium() {
 
 #[test]
 fn what_happened_is_saved_when_it_is_quiet_and_duckdb_ends_again_in_firefox() {
-    run(by_itself(Kind::Firefox));
+    if are_long_wanted() {
+        run(by_itself(Kind::Firefox));
+    }
 }
 
 /// What is done to the catalog's file, in a page.
@@ -307,7 +309,9 @@ fn machines_come_back_when_the_list_is_lost_in_chromium() {
 
 #[test]
 fn machines_come_back_when_the_list_is_lost_in_firefox() {
-    run(lost(Kind::Firefox));
+    if are_long_wanted() {
+        run(lost(Kind::Firefox));
+    }
 }
 
 /// Kills the browser right after it has said that something is saved.
@@ -360,5 +364,7 @@ fn what_was_called_saved_outlives_the_killed_browser_in_chromium() {
 
 #[test]
 fn what_was_called_saved_outlives_the_killed_browser_in_firefox() {
-    run(rounds(Kind::Firefox));
+    if are_long_wanted() {
+        run(rounds(Kind::Firefox));
+    }
 }

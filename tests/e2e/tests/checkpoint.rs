@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{BOOT, SOON, at_prompt, browser_with, launched, run, started, stop, text};
+use common::{BOOT, SOON, are_long_wanted, at_prompt, browser_with, launched, run, started, stop, text};
 use driver::{Browser, Kind};
 use e2e::{Console, Workbench};
 use protocol::{Care, Checkpoint, Instance, InstanceId, Minutes, PageRequest, State, Stream};
@@ -111,7 +111,9 @@ fn a_machine_goes_back_to_its_last_checkpoint_or_boots_in_chromium() {
 
 #[test]
 fn a_machine_goes_back_to_its_last_checkpoint_or_boots_in_firefox() {
-    run(choice(Kind::Firefox));
+    if are_long_wanted() {
+        run(choice(Kind::Firefox));
+    }
 }
 
 async fn by_itself(kind: Kind) {
@@ -136,9 +138,10 @@ async fn by_itself(kind: Kind) {
 
 /// In one browser only: what decides is the same WebAssembly in both.
 #[test]
-#[ignore = "a minute is the shortest period, so it takes four: cargo test -p e2e --test checkpoint -- --ignored"]
 fn checkpoints_and_suspending_come_by_themselves_in_chromium() {
-    run(by_itself(Kind::Chromium));
+    if are_long_wanted() {
+        run(by_itself(Kind::Chromium));
+    }
 }
 
 async fn reset(kind: Kind) {

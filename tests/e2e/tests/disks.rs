@@ -7,7 +7,7 @@ mod common;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use block::MemoryFile;
-use common::{BOOT, ConsolePage, SOON, new_tab_besides, run};
+use common::{BOOT, ConsolePage, SOON, are_long_wanted, new_tab_besides, run};
 use driver::thirtyfour::By;
 use driver::{Browser, Kind};
 use e2e::Workbench;
@@ -166,7 +166,9 @@ fn a_running_machine_keeps_its_memory_in_a_snapshot_in_chromium() {
 
 #[test]
 fn a_running_machine_keeps_its_memory_in_a_snapshot_in_firefox() {
-    run(running(Kind::Firefox));
+    if are_long_wanted() {
+        run(running(Kind::Firefox));
+    }
 }
 
 async fn storage(kind: Kind) {
@@ -389,5 +391,7 @@ fn the_popup_leads_to_the_disks_whether_the_console_is_open_or_not_in_chromium()
 
 #[test]
 fn the_popup_leads_to_the_disks_whether_the_console_is_open_or_not_in_firefox() {
-    run(from_the_popup(Kind::Firefox));
+    if are_long_wanted() {
+        run(from_the_popup(Kind::Firefox));
+    }
 }

@@ -5,7 +5,7 @@
 mod common;
 
 use common::network::{address, pings, transfer, until};
-use common::{BOOT, SOON, Variant, browser, browser_with, launched, run, started, stop, text};
+use common::{BOOT, SOON, Variant, are_long_wanted, browser, browser_with, launched, run, started, stop, text};
 use driver::{Browser, Kind};
 use e2e::Workbench;
 use protocol::{InstanceId, PageRequest, State};
@@ -106,7 +106,9 @@ fn a_machine_keeps_its_address_when_it_and_the_browser_are_started_anew_in_chrom
 
 #[test]
 fn a_machine_keeps_its_address_when_it_and_the_browser_are_started_anew_in_firefox() {
-    run(kept(Kind::Firefox));
+    if are_long_wanted() {
+        run(kept(Kind::Firefox));
+    }
 }
 
 async fn suspended(kind: Kind) {
@@ -142,7 +144,9 @@ fn a_resumed_machine_is_on_the_lan_again_in_chromium() {
 
 #[test]
 fn a_resumed_machine_is_on_the_lan_again_in_firefox() {
-    run(suspended(Kind::Firefox));
+    if are_long_wanted() {
+        run(suspended(Kind::Firefox));
+    }
 }
 
 /// The lan worker ends without a word, once, when a page says so.
@@ -174,5 +178,7 @@ fn a_lan_worker_that_dies_is_replaced_in_chromium() {
 
 #[test]
 fn a_lan_worker_that_dies_is_replaced_in_firefox() {
-    run(worker_dies(Kind::Firefox));
+    if are_long_wanted() {
+        run(worker_dies(Kind::Firefox));
+    }
 }

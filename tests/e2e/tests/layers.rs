@@ -5,7 +5,7 @@
 mod common;
 
 use block::{BlockFile, MemoryFile, RawDisk, StdFile};
-use common::{BOOT, browser, browser_with, disk_images, launched, run, started, stop, text};
+use common::{BOOT, are_long_wanted, browser, browser_with, disk_images, launched, run, started, stop, text};
 use driver::{Browser, Kind};
 use e2e::Workbench;
 use protocol::{DiskReply, DiskRequest, InstanceId, PageRequest, Removable, SnapshotId, State};
@@ -131,7 +131,9 @@ fn a_machine_goes_on_from_a_snapshot_with_its_memory_in_chromium() {
 
 #[test]
 fn a_machine_goes_on_from_a_snapshot_with_its_memory_in_firefox() {
-    run(memory(Kind::Firefox));
+    if are_long_wanted() {
+        run(memory(Kind::Firefox));
+    }
 }
 
 async fn clones(kind: Kind) {
@@ -166,7 +168,9 @@ fn a_clone_goes_its_own_way_and_outlives_the_original_in_chromium() {
 
 #[test]
 fn a_clone_goes_its_own_way_and_outlives_the_original_in_firefox() {
-    run(clones(Kind::Firefox));
+    if are_long_wanted() {
+        run(clones(Kind::Firefox));
+    }
 }
 
 async fn workspace(kind: Kind) {
@@ -207,7 +211,9 @@ fn a_workspace_is_made_kept_and_grown_in_chromium() {
 
 #[test]
 fn a_workspace_is_made_kept_and_grown_in_firefox() {
-    run(workspace(Kind::Firefox));
+    if are_long_wanted() {
+        run(workspace(Kind::Firefox));
+    }
 }
 
 /// How many clusters of the layers in a profile are lost, and how many bytes the layers have. A file in the midst of a change says nothing.

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{BOOT, SOON, WORK, at_prompt, browser, browser_without_debugger, run};
+use common::{BOOT, SOON, WORK, are_long_wanted, at_prompt, browser, browser_without_debugger, run};
 use driver::{Browser, Kind};
 use e2e::Workbench;
 use protocol::{DiskRequest, InstanceId, PageRequest, Problem, ProblemCode, Removable, State, Stream, TerminalSize};
@@ -36,7 +36,9 @@ fn each_machine_has_its_own_disk_and_a_third_starts_beside_two_in_chromium() {
 
 #[test]
 fn each_machine_has_its_own_disk_and_a_third_starts_beside_two_in_firefox() {
-    run(own_disks(Kind::Firefox));
+    if are_long_wanted() {
+        run(own_disks(Kind::Firefox));
+    }
 }
 
 async fn lifecycle(kind: Kind) {

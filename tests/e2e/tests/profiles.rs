@@ -6,7 +6,9 @@ mod common;
 
 use apkrepo::Package;
 use common::packages::{LAID, lay_packages};
-use common::{BOOT, SOON, WORK, at_prompt, browser, browser_with, launched, run, started, text, upload};
+use common::{
+    BOOT, SOON, WORK, are_long_wanted, at_prompt, browser, browser_with, launched, run, started, text, upload,
+};
 use driver::thirtyfour::By;
 use driver::{Browser, Kind};
 use e2e::{Console, Workbench};
@@ -24,13 +26,12 @@ const LONG: Duration = Duration::from_secs(900);
 /// writes by the way.
 const EVERYTHING: &str = "cd /
     find . -xdev \\( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp -o -path ./mnt/host -o -path ./root/.ash_history \
-        -o -path ./var/lib/workbench -o -path ./var/log/workbench -o -path ./lib/apk/db/scripts.tar \\) -prune -o -print | sort > /tmp/paths
-    while read -r path; do stat -c '%N %a %u:%g' \"$path\"; done < /tmp/paths
+        -o -path ./var/lib/workbench -o -path ./var/log/workbench -o -path ./lib/apk/db/scripts.tar \\) -prune -o -print0 | xargs -0 stat -c '%N %a %u:%g' | sort
     find . -xdev \\( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp -o -path ./mnt/host -o -path ./root/.ash_history \
         -o -path ./var/lib/workbench -o -path ./var/log/workbench -o -path ./lib/apk/db/scripts.tar -o -path ./usr -o -path ./lib -o -path ./bin \\) -prune -o -type f -print0 | xargs -0 sha256sum | sort
     apk info -v | sort
     ps -o args | grep -e httpd -e 'nc ' -e nginx -e answer | grep -v grep | sort
-    rm -f /tmp/paths; cd";
+    cd";
 
 const APPLIED: Option<(MarkState, &str, Reason)> = Some((MarkState::Applied, "1.0", Reason::User));
 
@@ -379,7 +380,9 @@ fn the_web_server_is_applied_and_taken_back_in_chromium() {
 
 #[test]
 fn the_web_server_is_applied_and_taken_back_in_firefox() {
-    run(web_server(Kind::Firefox));
+    if are_long_wanted() {
+        run(web_server(Kind::Firefox));
+    }
 }
 
 #[test]
@@ -389,7 +392,9 @@ fn packages_come_from_a_signed_repository_and_are_counted_in_chromium() {
 
 #[test]
 fn packages_come_from_a_signed_repository_and_are_counted_in_firefox() {
-    run(packages(Kind::Firefox));
+    if are_long_wanted() {
+        run(packages(Kind::Firefox));
+    }
 }
 
 #[test]
@@ -399,7 +404,9 @@ fn a_killed_browser_leaves_what_the_next_run_puts_right_in_chromium() {
 
 #[test]
 fn a_killed_browser_leaves_what_the_next_run_puts_right_in_firefox() {
-    run(killed(Kind::Firefox));
+    if are_long_wanted() {
+        run(killed(Kind::Firefox));
+    }
 }
 
 #[test]
@@ -409,7 +416,9 @@ fn nodejs_answers_in_chromium() {
 
 #[test]
 fn nodejs_answers_in_firefox() {
-    run(nodejs(Kind::Firefox));
+    if are_long_wanted() {
+        run(nodejs(Kind::Firefox));
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{BOOT, SOON, at_prompt, browser_with, launched, run, started, stop};
+use common::{BOOT, SOON, are_long_wanted, at_prompt, browser_with, launched, run, started, stop};
 use driver::{Browser, Kind};
 use e2e::Workbench;
 use protocol::{
@@ -208,7 +208,8 @@ fn each_kind_of_change_outlives_the_killed_browser_in_chromium() {
 }
 
 #[test]
-#[ignore = "fourteen starts of a browser: cargo test -p e2e --test saved -- --ignored"]
 fn each_kind_of_change_outlives_the_killed_browser_in_firefox() {
-    run(rounds(Kind::Firefox));
+    if are_long_wanted() {
+        run(rounds(Kind::Firefox));
+    }
 }

@@ -6,8 +6,8 @@ mod common;
 
 use common::files::{downloaded, open_panel, wait_for_listed};
 use common::{
-    BOOT, MOUNTED, SOON, Variant, WORK, begin_upload, browser, browser_with, launched, run, started, stop, sum, text,
-    upload,
+    BOOT, MOUNTED, SOON, Variant, WORK, are_long_wanted, begin_upload, browser, browser_with, launched, run, started,
+    stop, sum, text, upload,
 };
 use driver::{Browser, Kind};
 use e2e::Workbench;
@@ -153,7 +153,9 @@ fn thousands_of_files_are_right_in_chromium() {
 
 #[test]
 fn thousands_of_files_are_right_in_firefox() {
-    run(many(Kind::Firefox));
+    if are_long_wanted() {
+        run(many(Kind::Firefox));
+    }
 }
 
 async fn memory(kind: Kind) {
@@ -196,7 +198,9 @@ fn a_machine_goes_on_with_the_files_that_it_had_open_in_chromium() {
 
 #[test]
 fn a_machine_goes_on_with_the_files_that_it_had_open_in_firefox() {
-    run(memory(Kind::Firefox));
+    if are_long_wanted() {
+        run(memory(Kind::Firefox));
+    }
 }
 
 async fn kept(kind: Kind) {

@@ -4,7 +4,9 @@
 
 mod common;
 
-use common::{BOOT, SOON, Variant, browser, browser_with, exported, launched, run, started, stop, text};
+use common::{
+    BOOT, SOON, Variant, are_long_wanted, browser, browser_with, exported, launched, run, started, stop, text,
+};
 use driver::{Browser, Kind};
 use e2e::{Console, Workbench};
 use protocol::{DiskFormat, DiskName, DiskRequest, ExportWhat, InstanceId, PageRequest, ProblemCode, State, Stream};
@@ -184,7 +186,9 @@ fn a_suspended_machines_memory_is_kept_by_a_snapshot_or_given_up_in_chromium() {
 
 #[test]
 fn a_suspended_machines_memory_is_kept_by_a_snapshot_or_given_up_in_firefox() {
-    run(given_up(Kind::Firefox));
+    if are_long_wanted() {
+        run(given_up(Kind::Firefox));
+    }
 }
 
 /// Storage without room for a memory.

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{BOOT, SOON, WORK, browser, exported, launched, run, started, stop, text};
+use common::{BOOT, SOON, WORK, are_long_wanted, browser, exported, launched, run, started, stop, text};
 use driver::thirtyfour::By;
 use driver::{Browser, Kind};
 use e2e::{Error, Workbench};
@@ -145,7 +145,9 @@ fn disks_go_out_and_come_in_as_other_programs_have_them_in_chromium() {
 
 #[test]
 fn disks_go_out_and_come_in_as_other_programs_have_them_in_firefox() {
-    run(disks(Kind::Firefox));
+    if are_long_wanted() {
+        run(disks(Kind::Firefox));
+    }
 }
 
 /// A disk of which every byte is known, without the guest's file system in between.
@@ -185,7 +187,9 @@ fn an_exported_disk_has_the_very_bytes_that_the_guest_wrote_in_chromium() {
 
 #[test]
 fn an_exported_disk_has_the_very_bytes_that_the_guest_wrote_in_firefox() {
-    run(bytes(Kind::Firefox));
+    if are_long_wanted() {
+        run(bytes(Kind::Firefox));
+    }
 }
 
 async fn machines(kind: Kind) {
@@ -349,7 +353,9 @@ fn hostile_files_are_refused_and_leave_nothing_in_chromium() {
 
 #[test]
 fn hostile_files_are_refused_and_leave_nothing_in_firefox() {
-    run(refused(Kind::Firefox));
+    if are_long_wanted() {
+        run(refused(Kind::Firefox));
+    }
 }
 
 async fn archives(kind: Kind) {

@@ -9,7 +9,7 @@ mod common;
 mod endpoint_process;
 
 use common::network::{address, succeeds, transfer};
-use common::{BOOT, SOON, launched, run, text};
+use common::{BOOT, SOON, are_long_wanted, launched, run, text};
 use driver::{Browser, Kind};
 use e2e::{Console, Workbench};
 use endpoint_process::Endpoint;
@@ -152,7 +152,9 @@ fn two_browsers_join_a_room_and_survive_the_endpoints_death_in_chromium() {
 
 #[test]
 fn two_browsers_join_a_room_and_survive_the_endpoints_death_in_firefox() {
-    run(joined(Kind::Firefox));
+    if are_long_wanted() {
+        run(joined(Kind::Firefox));
+    }
 }
 
 async fn another_version(kind: Kind) {

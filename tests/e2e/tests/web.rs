@@ -7,7 +7,7 @@ mod common;
 #[allow(dead_code, reason = "apk.rs uses the rest")]
 mod server;
 
-use common::{BOOT, SOON, Variant, WORK, launched, run, text};
+use common::{BOOT, SOON, Variant, WORK, are_long_wanted, launched, run, text};
 use driver::{Browser, Kind};
 use e2e::{Console, Workbench};
 use protocol::{Access, InstanceId, PageRequest};
@@ -139,7 +139,9 @@ fn bad_servers_are_told_and_harm_nobody_in_chromium() {
 
 #[test]
 fn bad_servers_are_told_and_harm_nobody_in_firefox() {
-    run(bad_servers(Kind::Firefox));
+    if are_long_wanted() {
+        run(bad_servers(Kind::Firefox));
+    }
 }
 
 async fn refused(kind: Kind) {
@@ -212,7 +214,9 @@ fn what_was_not_allowed_is_refused_in_chromium() {
 
 #[test]
 fn what_was_not_allowed_is_refused_in_firefox() {
-    run(refused(Kind::Firefox));
+    if are_long_wanted() {
+        run(refused(Kind::Firefox));
+    }
 }
 
 async fn kept(kind: Kind) {
@@ -246,7 +250,9 @@ fn packages_are_kept_for_all_machines_and_without_a_network_in_chromium() {
 
 #[test]
 fn packages_are_kept_for_all_machines_and_without_a_network_in_firefox() {
-    run(kept(Kind::Firefox));
+    if are_long_wanted() {
+        run(kept(Kind::Firefox));
+    }
 }
 
 /// Waits until the page shows this.

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 /// The files with tests that take minutes each. They come first, so that none of them is left alone at the end.
 const LONGEST: [&str; 6] = ["transfers", "profiles", "lan", "uplink", "catalog", "peers"];
 
-/// No test takes so long; one that hangs must not take the others' time.
-const LIMIT: Duration = Duration::from_secs(15 * 60);
+/// No test takes so long, and no long one; one that hangs must not take the others' time.
+const LIMITS: [Duration; 2] = [Duration::from_secs(15 * 60), Duration::from_secs(2 * 60 * 60)];
 
 /// How often it is looked whether a test has ended.
 const LOOK: Duration = Duration::from_millis(50);
@@ -41,12 +41,23 @@ struct Ended {
     took: Duration,
 }
 
-/// Runs the tests of a folder in `tests` whose `file::name` contains `only`, so many at a time. All of them even if one fails: they take long, and
-/// the next failure should not wait for the next run. What a test says is shown if it fails.
-pub fn run(root: &Path, folder: &str, at_once: usize, only: &str) -> Result<()> {
+/// What is run, and how.
+#[derive(Debug)]
+pub struct Choice<'a> {
+    /// So many tests at a time.
+    pub at_once: usize,
+    /// Those whose `file::name` contains this.
+    pub only: &'a str,
+    /// Also those that take minutes.
+    pub long: bool,
+}
+
+/// Runs the tests of a folder in `tests`. All of them even if one fails: they take long, and the next failure should not wait for the next run. What a
+/// test says is shown if it fails.
+pub fn run(root: &Path, folder: &str, choice: &Choice<'_>) -> Result<()> {
     let begun = Instant::now();
     let mut tests = found(root, folder)?;
-    tests.retain(|test| test.title().contains(only));
+    tests.retain(|test| test.title().contains(choice.only));
     if tests.is_empty() {
         return Ok(());
     }
@@ -56,7 +67,7 @@ pub fn run(root: &Path, folder: &str, at_once: usize, only: &str) -> Result<()> 
     let next = || locked(&left).next();
     let lane = || {
         while let Some(test) = next() {
-            let (one, said) = test.run()?;
+            let (one, said) = test.run(choice.long)?;
             let mut ended = locked(&ended);
             ended.push(one);
             let one = &ended[ended.len() - 1];
@@ -71,7 +82,7 @@ pub fn run(root: &Path, folder: &str, at_once: usize, only: &str) -> Result<()> 
         Ok(())
     };
     thread::scope(|scope| {
-        let lanes: Vec<_> = (0..at_once).map(|_| scope.spawn(lane)).collect();
+        let lanes: Vec<_> = (0..choice.at_once).map(|_| scope.spawn(lane)).collect();
         lanes.into_iter().try_for_each(|lane| lane.join().unwrap_or_else(|panic| resume_unwind(panic)))
     })
     .and_then(|()| summed_up(folder, &mut locked(&ended), begun.elapsed()))
@@ -95,10 +106,16 @@ impl Test {
     }
 
     /// Runs it; returns what it said, too.
-    fn run(&self) -> Result<(Ended, String)> {
+    fn run(&self, long: bool) -> Result<(Ended, String)> {
         let begun = Instant::now();
+        let limit = LIMITS[usize::from(long)];
         let mut log = tempfile::tempfile()?;
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        if long {
+            // `tests/e2e/tests/common/mod.rs` asks for it.
+            command.env("LONG_TESTS", "1");
+        }
+        let mut child = command
             .args(["--exact", &self.name, "--nocapture"])
             .current_dir(&self.folder)
             .stdin(Stdio::null())
@@ -109,12 +126,12 @@ impl Test {
         let passed = loop {
             match child.try_wait()? {
                 Some(status) => break status.success(),
-                None if begun.elapsed() < LIMIT => thread::sleep(LOOK),
+                None if begun.elapsed() < limit => thread::sleep(LOOK),
                 None => {
                     // Its browsers end with it.
                     child.kill()?;
                     child.wait()?;
-                    writeln!(log, "no end after {} s", LIMIT.as_secs())?;
+                    writeln!(log, "no end after {} s", limit.as_secs())?;
                     break false;
                 }
             }
@@ -143,10 +160,8 @@ fn found(root: &Path, folder: &str) -> Result<Vec<Test>> {
         if source.parent() != Some(&folder.join("tests")) {
             continue;
         }
-        let list = Command::new(program).args(["--list", "--format", "terse"]).output()?;
-        ensure!(list.status.success(), "{file} doesn’t say what tests it has");
-        for name in String::from_utf8(list.stdout)?.lines().filter_map(|line| line.strip_suffix(": test")) {
-            let (file, name, folder) = (file.to_owned(), name.to_owned(), folder.clone());
+        for name in names(program)? {
+            let (file, folder) = (file.to_owned(), folder.clone());
             found.push(Test { program: program.into(), folder, file, name });
         }
     }
@@ -154,6 +169,14 @@ fn found(root: &Path, folder: &str) -> Result<Vec<Test>> {
         bail!("there are no tests in {}", folder.display());
     }
     Ok(found)
+}
+
+/// The tests that a program has.
+fn names(program: &str) -> Result<Vec<String>> {
+    let list = Command::new(program).args(["--list", "--format", "terse"]).output()?;
+    ensure!(list.status.success(), "{program} doesn’t say what tests it has");
+    let text = String::from_utf8(list.stdout)?;
+    Ok(text.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
 }
 
 /// The tests of the two crates' own code.

@@ -4,6 +4,7 @@ mod browsers;
 
 use crate::{build, succeed};
 use anyhow::Result;
+use browsers::Choice;
 use clap::Args;
 use setup::native_cargo;
 use std::path::Path;
@@ -30,6 +31,9 @@ pub struct Options {
     /// Only the browsers' tests whose `file::name` contains this, and nothing else.
     #[arg(long, value_name = "TEXT", conflicts_with = "native")]
     only: Option<String>,
+    /// Also the browsers' tests that take minutes each.
+    #[arg(long, conflicts_with = "native")]
+    long: bool,
 }
 
 /// Runs all tests.
@@ -47,7 +51,7 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
         eprintln!("note: archives are not judged by other programs: {error}");
     }
     if let Some(only) = &options.only {
-        return in_browsers(root, only);
+        return in_browsers(root, only, options.long);
     }
     lint(root)?;
     // The catalog's tests run the packaged DuckDB.
@@ -63,11 +67,11 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
         return Ok(());
     }
     browsers::of_their_crates(root)?;
-    in_browsers(root, "")
+    in_browsers(root, "", options.long)
 }
 
 /// The tests that start browsers, if their `file::name` contains this.
-fn in_browsers(root: &Path, only: &str) -> Result<()> {
+fn in_browsers(root: &Path, only: &str, long: bool) -> Result<()> {
     build::extension(root)?;
     setup::chromium()?;
     setup::firefox()?;
@@ -75,8 +79,8 @@ fn in_browsers(root: &Path, only: &str) -> Result<()> {
     succeed(endpoint("build").args(["--bins", "--examples"]).current_dir(root))?;
     // Each test starts browsers and emulators. One emulator keeps one processor busy, so two at a time take all that a small machine has; the
     // driver's own tests look at all processes, so they are alone.
-    browsers::run(root, "driver", 1, only)?;
-    browsers::run(root, "e2e", 2, only)
+    browsers::run(root, "driver", &Choice { at_once: 1, only, long })?;
+    browsers::run(root, "e2e", &Choice { at_once: 2, only, long })
 }
 
 /// Cargo for the endpoint, which is a workspace of its own.

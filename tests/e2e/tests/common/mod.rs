@@ -31,6 +31,8 @@ pub const SOON: Duration = Duration::from_secs(30);
 pub const WORK: Duration = Duration::from_secs(400);
 /// Waits in the guest until the shared files are there: they are mounted behind the first prompt.
 pub const MOUNTED: &str = "until grep -q ' /mnt/host 9p ' /proc/mounts; do sleep 0.1; done";
+/// Has all tests run that take minutes.
+const ALL_LONG: &str = "LONG_TESTS";
 /// The Return key, as WebDriver writes it.
 pub const RETURN: &str = "\u{e007}";
 
@@ -40,13 +42,18 @@ pub fn run<F: Future<Output = ()>>(test: F) {
     runtime.block_on(test);
 }
 
-/// Whether a test that takes minutes is to be run: this variable says so.
+/// Whether a test that takes minutes is to be run: this variable says so, or the one for all of them.
 pub fn is_wanted(variable: &str) -> bool {
-    let wanted = std::env::var_os(variable).is_some();
+    let wanted = [variable, ALL_LONG].into_iter().any(|name| std::env::var_os(name).is_some());
     if !wanted {
-        eprintln!("skipped: it takes minutes; {variable}=1 has it run");
+        eprintln!("skipped: it takes minutes; {variable}=1 has it run, or `cargo xtask test --long`");
     }
     wanted
+}
+
+/// As [`is_wanted`], for a test that has no variable of its own.
+pub fn are_long_wanted() -> bool {
+    is_wanted(ALL_LONG)
 }
 
 /// The built extension for this kind of browser.
