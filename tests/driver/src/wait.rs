@@ -4,7 +4,7 @@ use crate::{Browser, Error, Result};
 use std::time::{Duration, Instant};
 
 /// How often a condition is looked at.
-const INTERVAL: Duration = Duration::from_millis(50);
+const INTERVAL: Duration = Duration::from_millis(100);
 
 /// How many lines of the log, and how many characters of the page, a failure shows.
 const LOG_LINES: usize = 25;
@@ -26,7 +26,7 @@ const NOISE: [&str; 8] = [
 const CONSOLE: [&str; 5] = [":CONSOLE:", "console.error:", "console.warn:", "console.log:", "JavaScript error:"];
 
 impl Browser {
-    /// Looks at the condition every 50 ms until it is true. An error counts as not yet true.
+    /// Looks at the condition every 100 ms until it is true. An error counts as not yet true.
     ///
     /// `what` completes the sentence "waited in vain for …".
     ///

@@ -52,7 +52,12 @@ impl<'a> Console<'a> {
     /// What has come since the last call; waits a moment if nothing has. An error if bytes are missing between two
     /// pieces.
     pub async fn read(&mut self, stream: Stream) -> Result<Vec<u8>> {
-        let arguments = vec![json!(self.id), json!(stream), json!(POLL_MS)];
+        self.read_until(stream, None).await
+    }
+
+    /// As [`Self::read`], but waits a moment for this byte or a screenful.
+    pub(crate) async fn read_until(&mut self, stream: Stream, byte: Option<u8>) -> Result<Vec<u8>> {
+        let arguments = vec![json!(self.id), json!(stream), json!(POLL_MS), json!(byte)];
         let read: Read = parse(self.workbench.eval("return window.remote.read(...arguments)", arguments).await?)?;
         if read.gaps > 0 {
             return Err(Error::Answer(format!("{} gaps in the console's output", read.gaps)));

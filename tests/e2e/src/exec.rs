@@ -1,6 +1,4 @@
 use crate::{Console, Error, Result};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use protocol::Stream;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,11 +8,29 @@ const MARK: char = '\u{1e}';
 /// How much of a command is typed in one line: BusyBox's line editor takes 8192 bytes in Alpine, 1024 elsewhere.
 const LINE: usize = 700;
 
-/// A line that keeps a piece of the encoded command, and runs the command if it is the last.
+/// A line that keeps a piece of the quoted command, and runs the command if it is the last. A guest's new processes take long, so there is one: a
+/// subshell.
 fn typed(piece: &str, last: bool, nonce: u32) -> String {
-    let begin = format!(r"; stty -echo -opost; printf '\036B{nonce}\036'");
-    let run = r#"; sh -c "$(echo "$C" | base64 -d)" </dev/null; printf '\036E%d\036' $?; stty echo opost"#;
-    if last { format!(" C=\"{piece}\"{begin}{run}\r") } else { format!(" C=\"{piece}\"\r") }
+    let run = format!(r#"; printf '\036B{nonce}\036'; (eval "$C") </dev/null; printf '\036E%d\036' $?"#);
+    if last { format!(" C={piece}{run}\r") } else { format!(" C={piece}\r") }
+}
+
+/// Pieces of a command as a shell reads them between `$'` and `'`: nothing that its line editor would act upon. Each is short enough for a line.
+fn quoted(command: &str) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    for byte in command.bytes() {
+        let sign = match byte {
+            b'\n' => r"\n".to_owned(),
+            b'\\' | b'\'' | b'!' | 0..b' ' | 127.. => format!(r"\{byte:03o}"),
+            _ => char::from(byte).to_string(),
+        };
+        if pieces[pieces.len() - 1].len() + sign.len() > LINE {
+            pieces.push(String::new());
+        }
+        let last = pieces.len() - 1;
+        pieces[last] += &sign;
+    }
+    pieces
 }
 
 /// What became of a command in the guest.
@@ -40,11 +56,32 @@ struct Parser {
     nonce: u32,
     pending: Vec<u8>,
     begun: bool,
+    /// A carriage return came last.
+    held: bool,
 }
 
 impl Parser {
     /// Takes in output; gives what is the command's, and its status once it has ended.
     fn push(&mut self, bytes: &[u8]) -> (Vec<u8>, Option<u8>) {
+        let (shown, status) = self.take(bytes);
+        let mut output = vec![];
+        for byte in shown {
+            // The terminal writes a carriage return before each line feed.
+            if std::mem::replace(&mut self.held, byte == b'\r') && byte != b'\n' {
+                output.push(b'\r');
+            }
+            if byte != b'\r' {
+                output.push(byte);
+            }
+        }
+        if status.is_some() && std::mem::take(&mut self.held) {
+            output.push(b'\r');
+        }
+        (output, status)
+    }
+
+    /// The same, as the terminal shows it.
+    fn take(&mut self, bytes: &[u8]) -> (Vec<u8>, Option<u8>) {
         self.pending.extend_from_slice(bytes);
         if !self.begun {
             let begin = format!("{MARK}B{}{MARK}", self.nonce);
@@ -84,20 +121,18 @@ impl Console<'_> {
     /// Runs a command in the guest's shell, which must be at its prompt, with nothing to read; `output` is given what it
     /// prints as it comes.
     pub async fn exec_with(&mut self, command: &str, timeout: Duration, mut output: impl FnMut(&[u8])) -> Result<u8> {
-        let encoded = STANDARD.encode(command);
         let nonce = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
         // In one line if at all possible: the shell asks the terminal for its cursor at each prompt, and an answer that
         // comes between two lines would be taken for a part of the second.
-        let pieces = encoded.len().div_ceil(LINE).max(1);
-        for piece in 0..pieces {
-            let before = if piece == 0 { "" } else { "${C}" };
-            let now = &encoded[piece * LINE..((piece + 1) * LINE).min(encoded.len())];
-            let line = typed(&format!("{before}{now}"), piece + 1 == pieces, nonce);
+        let pieces = quoted(command);
+        for (at, piece) in pieces.iter().enumerate() {
+            let before = if at == 0 { "" } else { "\"$C\"" };
+            let line = typed(&format!("{before}$'{piece}'"), at + 1 == pieces.len(), nonce);
             self.send(Stream::Shell, line.as_bytes()).await?;
         }
         let (mut parser, started) = (Parser { nonce, ..Parser::default() }, Instant::now());
         loop {
-            let (bytes, status) = parser.push(&self.read(Stream::Shell).await?);
+            let (bytes, status) = parser.push(&self.read_until(Stream::Shell, Some(MARK as u8)).await?);
             output(&bytes);
             if let Some(status) = status {
                 return Ok(status);
@@ -143,6 +178,26 @@ mod tests {
         for piece in 1..text.len() {
             assert_eq!(parse_in_pieces(text, piece), ("one\ntwo\n".to_owned(), Some(3)), "{piece}");
         }
+    }
+
+    #[test]
+    fn lines_end_as_the_command_has_ended_them() {
+        let text = "\u{1e}B0\u{1e}one\r\ntwo\r\r\n\rthree\r\u{1e}E0\u{1e}";
+        for piece in 1..text.len() {
+            assert_eq!(parse_in_pieces(text, piece), ("one\ntwo\r\n\rthree\r".to_owned(), Some(0)), "{piece}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_quoted_in_lines_that_no_editor_changes() {
+        let command = "printf '%s\\n' \"$A\" 'ä\t!'\n".repeat(100);
+        let pieces = quoted(&command);
+        assert!(pieces.len() > 1 && pieces.iter().all(|piece| piece.len() <= LINE));
+        let plain = |piece: &String| piece.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\'');
+        assert!(pieces.iter().all(plain));
+        let script: String = pieces.iter().map(|piece| format!("C=\"$C\"$'{piece}'\n")).collect();
+        let said = std::process::Command::new("bash").args(["-c", &format!("{script}printf %s \"$C\"")]).output();
+        assert_eq!(String::from_utf8(said.unwrap().stdout).unwrap(), command);
     }
 
     #[test]

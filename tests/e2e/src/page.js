@@ -71,13 +71,19 @@ if (!window.remote) {
     channel.postMessage({ Resize: { viewer, size } });
   };
 
-  // What has come since the last call; waits for something, but not long.
-  remote.read = async (id, stream, milliseconds) => {
+  // What has come since the last call; waits for something, but not long. If a byte is given, it is waited for, or for a
+  // screenful: what is typed comes back in pieces of a byte or two.
+  remote.read = async (id, stream, milliseconds, byte) => {
     const console = remote.consoles.get(id);
-    if (console.pieces[stream].length === 0) {
+    const enough = () => {
+      const pieces = console.pieces[stream];
+      if (byte === null) return pieces.length > 0;
+      return pieces.some((piece) => piece.includes(byte)) || pieces.reduce((sum, { length }) => sum + length, 0) > 4096;
+    };
+    if (!enough()) {
       await new Promise((resolve) => {
         const timer = setTimeout(resolve, milliseconds);
-        console.wake = () => (clearTimeout(timer), resolve());
+        console.wake = () => enough() && (clearTimeout(timer), resolve());
       });
       console.wake = null;
     }
