@@ -86,3 +86,24 @@ pub fn use_catalog() -> Catalog {
     let Known { entries, problem } = (*known).clone();
     Catalog { entries, problem, reload }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, own: bool) -> Entry {
+        let toml = format!("name = {name:?}\nversion = '1.0'\ndescription = 'A test.'\nsize-mib = 1\n");
+        let files = [("profile.toml", &toml[..]), ("apply.sh", ":\n"), ("rollback.sh", ":\n"), ("check.sh", ":\n")];
+        let files = files.into_iter().map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).collect();
+        Entry { bundle: Rc::new(Bundle::new(files).unwrap()), own }
+    }
+
+    #[test]
+    fn what_has_been_read_is_told_and_nothing_before() {
+        let none = Catalog { entries: None, problem: None, reload: Callback::noop() };
+        assert!(none.profiles().is_empty());
+        let some = Catalog { entries: Some(Rc::new(vec![entry("git", false), entry("mine", true)])), ..none };
+        let names: Vec<_> = some.profiles().iter().map(|profile| profile.name.as_str().to_owned()).collect();
+        assert_eq!(names, ["git", "mine"]);
+    }
+}

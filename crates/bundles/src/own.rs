@@ -120,3 +120,13 @@ fn save(bytes: &[u8], name: &str) -> Result<(), JsValue> {
     gloo_timers::callback::Timeout::new(60_000, move || drop(Url::revoke_object_url(&address))).forget();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_s_file_is_found_by_its_name() {
+        assert_eq!(file_name(&Name::try_from("mine").unwrap()), "mine.tar");
+    }
+}
