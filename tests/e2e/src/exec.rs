@@ -21,8 +21,8 @@ fn quoted(command: &str) -> Vec<String> {
     for byte in command.bytes() {
         let sign = match byte {
             b'\n' => r"\n".to_owned(),
-            b'\\' | b'\'' | b'!' | 0..b' ' | 127.. => format!(r"\{byte:03o}"),
-            _ => char::from(byte).to_string(),
+            b' '..=b'~' if !br"\'!".contains(&byte) => char::from(byte).to_string(),
+            _ => format!(r"\{byte:03o}"),
         };
         if pieces[pieces.len() - 1].len() + sign.len() > LINE {
             pieces.push(String::new());
@@ -117,6 +117,23 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
+/// The output without what the terminal shows of a console's answer to the shell, which asks where the cursor is: `^[[38;15R`. A console that has
+/// much to do answers when the command runs already.
+fn without_reports(output: &[u8]) -> Vec<u8> {
+    let mut rest = output;
+    let mut kept = vec![];
+    while let Some(at) = find(rest, b"^[[") {
+        let inside = &rest[at + 3..];
+        let end = inside.iter().position(|byte| !byte.is_ascii_digit() && *byte != b';').unwrap_or(inside.len());
+        let is_report = inside.get(end) == Some(&b'R') && inside[..end].contains(&b';');
+        let next = if is_report { at + 3 + end + 1 } else { at + 3 };
+        kept.extend_from_slice(&rest[..if is_report { at } else { next }]);
+        rest = &rest[next..];
+    }
+    kept.extend_from_slice(rest);
+    kept
+}
+
 impl Console<'_> {
     /// Runs a command in the guest's shell, which must be at its prompt, with nothing to read; `output` is given what it
     /// prints as it comes.
@@ -152,7 +169,7 @@ impl Console<'_> {
     pub async fn exec(&mut self, command: &str, timeout: Duration) -> Result<Finished> {
         let mut output = vec![];
         let status = self.exec_with(command, timeout, |bytes| output.extend_from_slice(bytes)).await?;
-        Ok(Finished { output, status })
+        Ok(Finished { output: without_reports(&output), status })
     }
 }
 
@@ -185,6 +202,17 @@ mod tests {
         let text = "\u{1e}B0\u{1e}one\r\ntwo\r\r\n\rthree\r\u{1e}E0\u{1e}";
         for piece in 1..text.len() {
             assert_eq!(parse_in_pieces(text, piece), ("one\ntwo\r\n\rthree\r".to_owned(), Some(0)), "{piece}");
+        }
+    }
+
+    #[test]
+    fn an_answer_to_the_shell_is_no_output() {
+        for (shown, output) in [
+            ("^[[38;15RGET /\n", "GET /\n"),
+            ("a^[[1;1R^[[24;80Rb", "ab"),
+            ("^[[38R ^[[1;2H ^[[", "^[[38R ^[[1;2H ^[["),
+        ] {
+            assert_eq!(without_reports(shown.as_bytes()), output.as_bytes());
         }
     }
 

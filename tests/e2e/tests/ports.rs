@@ -151,16 +151,22 @@ async fn opened(browser: &Browser, id: &InstanceId, port: u16) {
     browser.new_tab(&format!("network/view.html?id={id}&port={port}")).await.unwrap();
 }
 
-/// Clicks something in the site.
+/// Clicks something in the site, as soon as it is laid out.
 async fn click(browser: &Browser, id: &str) {
     until(browser, true, id, &format!("return document.getElementById({id:?}) !== null")).await;
-    browser.driver().enter_frame(0).await.unwrap();
-    let element = browser.driver().find(driver::thirtyfour::By::Css(format!("#{id}"))).await.unwrap();
-    if let Err(error) = element.click().await {
-        // What was clicked has taken the frame away before the browser could say that it was clicked.
-        assert!(error.to_string().contains("frame detached"), "{error}");
-    }
-    browser.driver().enter_default_frame().await.unwrap();
+    let driver = browser.driver();
+    let clicked = async || {
+        driver.enter_frame(0).await.ok();
+        let found = driver.find(driver::thirtyfour::By::Css(format!("#{id}"))).await;
+        let clicked = match found {
+            Ok(element) => element.click().await,
+            Err(error) => Err(error),
+        };
+        driver.enter_default_frame().await.ok();
+        // What was clicked may have taken the frame away before the browser could say that it was clicked.
+        Ok(clicked.err().is_none_or(|error| error.to_string().contains("frame detached")))
+    };
+    browser.wait_until(&format!("#{id} to be clicked"), SOON, clicked).await.unwrap();
 }
 
 async fn site(kind: Kind) {
