@@ -256,7 +256,9 @@ fn a_damaged_catalog_is_kept_told_and_made_anew_in_chromium() {
 
 #[test]
 fn a_damaged_catalog_is_kept_told_and_made_anew_in_firefox() {
-    run(damaged(Kind::Firefox));
+    if are_long_wanted() {
+        run(damaged(Kind::Firefox));
+    }
 }
 
 /// Waits until what lies beside the machine's disks says this.

@@ -182,7 +182,9 @@ async fn bytes(kind: Kind) {
 
 #[test]
 fn an_exported_disk_has_the_very_bytes_that_the_guest_wrote_in_chromium() {
-    run(bytes(Kind::Chromium));
+    if are_long_wanted() {
+        run(bytes(Kind::Chromium));
+    }
 }
 
 #[test]
@@ -232,7 +234,9 @@ fn a_machine_travels_with_its_snapshots_in_one_file_in_chromium() {
 
 #[test]
 fn a_machine_travels_with_its_snapshots_in_one_file_in_firefox() {
-    run(machines(Kind::Firefox));
+    if are_long_wanted() {
+        run(machines(Kind::Firefox));
+    }
 }
 
 async fn workspaces(kind: Kind) {

@@ -51,6 +51,7 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
         eprintln!("note: archives are not judged by other programs: {error}");
     }
     if let Some(only) = &options.only {
+        build::extension(root)?;
         return in_browsers(root, only, options.long);
     }
     lint(root)?;
@@ -67,12 +68,12 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
         return Ok(());
     }
     browsers::of_their_crates(root)?;
+    build::extension(root)?;
     in_browsers(root, "", options.long)
 }
 
 /// The tests that start browsers, if their `file::name` contains this.
 fn in_browsers(root: &Path, only: &str, long: bool) -> Result<()> {
-    build::extension(root)?;
     setup::chromium()?;
     setup::firefox()?;
     // Uplinks' tests start it.
