@@ -25,7 +25,7 @@ enum Command {
     Build,
     /// Opens the extension in a browser with a booting machine.
     Run(run::Options),
-    /// Runs all tests.
+    /// Runs the tests.
     Test(test::Options),
     /// Measures, in one browser, how long a machine takes from Launch to its prompt, and a plain page with the same v86.
     Bench(bench::Options),

@@ -1,9 +1,9 @@
-//! `cargo xtask test`: all tests.
+//! `cargo xtask test`: all tests but those of browsers that take minutes each, which `--long` adds.
 
 mod browsers;
 
 use crate::{build, succeed};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use browsers::Choice;
 use clap::Args;
 use setup::native_cargo;
@@ -36,7 +36,7 @@ pub struct Options {
     long: bool,
 }
 
-/// Runs all tests.
+/// Runs the tests.
 pub fn test(root: &Path, options: &Options) -> Result<()> {
     // The judge of our disk images. Without it these tests are skipped, except in CI, where they fail.
     if let Err(error) = setup::apt(&[("qemu-utils", "qemu-img")]) {
@@ -80,8 +80,10 @@ fn in_browsers(root: &Path, only: &str, long: bool) -> Result<()> {
     succeed(endpoint("build").args(["--bins", "--examples"]).current_dir(root))?;
     // Each test starts browsers and emulators. One emulator keeps one processor busy, so two at a time take all that a small machine has; the
     // driver's own tests look at all processes, so they are alone.
-    browsers::run(root, "driver", &Choice { at_once: 1, only, long })?;
-    browsers::run(root, "e2e", &Choice { at_once: 2, only, long })
+    let run = browsers::run(root, "driver", &Choice { at_once: 1, only, long })?
+        + browsers::run(root, "e2e", &Choice { at_once: 2, only, long })?;
+    ensure!(run > 0, "no browser test has “{only}” in its name");
+    Ok(())
 }
 
 /// Cargo for the endpoint, which is a workspace of its own.
