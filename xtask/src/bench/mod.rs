@@ -30,6 +30,7 @@ use sides::Side;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 /// Where the results are written.
 const RESULTS: &str = "docs/benchmarks.md";
@@ -144,7 +145,7 @@ impl Field {
         dist: &Path,
         profile: Option<&Path>,
     ) -> Result<Self> {
-        let before = load()?;
+        let before = when_idle().await?;
         let browser = Browser::launch(LaunchOptions {
             profile: profile.map(Path::to_owned),
             ..LaunchOptions::new(Kind::from(options.browser), dist)
@@ -276,6 +277,29 @@ async fn round(browser: &Browser, page: &PlainPage, number: u32) -> Result<Round
         boots.push(boot);
     }
     boots.try_into().map_err(|_| anyhow::anyhow!("a side was left out"))
+}
+
+/// How long is waited for what the machine did before, such as the build, and how often is looked.
+const SETTLING: Duration = Duration::from_secs(300);
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The load average once the machine is idle, or after a while in any case.
+async fn when_idle() -> Result<f64> {
+    let processors = std::thread::available_parallelism()?.get();
+    let started = Instant::now();
+    loop {
+        let load = load()?;
+        if load <= report::idle_load(processors) || started.elapsed() > SETTLING {
+            return Ok(load);
+        }
+        if started.elapsed() < LOOK {
+            eprintln!(
+                "waiting until the machine is idle (load average {load}), for {} minutes at most",
+                SETTLING.as_secs() / 60
+            );
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// The load average of the last minute.

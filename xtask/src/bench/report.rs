@@ -35,11 +35,16 @@ impl Circumstances {
     /// What it means that the figures are good enough, or are not.
     pub fn verdict(&self, good: bool) -> Verdict {
         match good {
-            _ if self.load[0] > IDLE_LOAD * self.processors as f64 => Verdict::Busy,
+            _ if self.load[0] > idle_load(self.processors) => Verdict::Busy,
             true => Verdict::Met,
             false => Verdict::Missed,
         }
     }
+}
+
+/// The load average up to which a machine counts as idle.
+pub fn idle_load(processors: usize) -> f64 {
+    IDLE_LOAD * processors as f64
 }
 
 impl Display for Circumstances {
