@@ -87,7 +87,8 @@ async fn write(directory: &Directory, name: &str, bytes: &Uint8Array) -> Result<
     file.flush().map_err(failed)
 }
 
-async fn sha256(bytes: &ArrayBuffer) -> Result<String, Problem> {
+/// The digest of some bytes, in lower-case hexadecimal.
+pub(super) async fn sha256(bytes: &ArrayBuffer) -> Result<String, Problem> {
     let failed = |error| problem(ProblemCode::Internal, "A checksum could not be computed", &error);
     let promise = SUBTLE.with(|subtle| subtle.digest_with_str_and_buffer_source("SHA-256", bytes)).map_err(failed)?;
     let digest = Uint8Array::new(&JsFuture::from(promise).await.map_err(failed)?).to_vec();

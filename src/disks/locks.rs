@@ -8,9 +8,10 @@
 //! | `jobs` (shared) | export and import | frozen layers are read that no record may name any more |
 //! | `job:ID` | a worker with long work | it is at it, so that what is left of it can be removed afterwards |
 //! | `catalog` | the catalog's worker | it has the catalog's file open |
+//! | `warm` | a machine worker, or the storage worker | a state of a first boot is kept or removed |
 //! | `image:SHA256` | a machine worker | a base image is put into the private file system |
 //!
-//! Who needs several takes them in this order: `catalog`, `job:ID`, `jobs`, `instance:ID`, `disks`, `image:SHA256`.
+//! Who needs several takes them in this order: `catalog`, `job:ID`, `jobs`, `instance:ID`, `disks`, `warm`, `image:SHA256`.
 
 use crate::bridge::{log, text_of};
 use js_sys::{Array, Function, Object, Promise, Reflect};

@@ -7,6 +7,7 @@
 //!  instances/ID/machine.json which machine it is, should the list be lost (crate `catalog`)
 //!  instances/ID/memory-NAME  saved memories that the record names
 //!  instances/ID/inbox/…      archives that wait to be unpacked into the workspace
+//!  warm/NAME/…               states of first boots, for other machines to begin with
 //!  jobs/JOB/…                what unfinished work has made so far
 //!  exports/JOB               a file that an export wrote, until the user has saved it
 //! ```
@@ -19,6 +20,7 @@ pub mod layers;
 pub mod locks;
 pub mod opfs;
 pub mod records;
+pub mod warm;
 
 use block::BlockError;
 use protocol::{Problem, ProblemCode};

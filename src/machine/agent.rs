@@ -86,6 +86,11 @@ impl GuestAgent {
         self.agent.borrow().is_up()
     }
 
+    /// Whether an agent has spoken, also where it can't be answered yet.
+    pub fn has_spoken(&self) -> bool {
+        self.agent.borrow().is_known()
+    }
+
     /// Takes in what the guest has put out on one of the agent's ports.
     pub fn output(self: &Rc<Self>, port: Port, bytes: &[u8]) {
         match port {

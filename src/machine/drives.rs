@@ -6,6 +6,7 @@ use crate::bridge::log;
 use crate::disks::images::base_image;
 use crate::disks::locks::{Lock, Structure};
 use crate::disks::opfs::Directory;
+use crate::disks::warm::{Kept, Place};
 use crate::disks::{layers, records};
 use crate::package;
 use crate::storage::{merge_below, patiently};
@@ -14,7 +15,9 @@ use ::layers::{Change, Memory, Record};
 use block::{BlockError, Disk};
 use futures_util::{TryFutureExt, try_join};
 use js_sys::Uint8Array;
-use protocol::{CheckpointUse, ImageFile, InstanceId, LayerId, MachineSpec, NewSnapshot, Point, Problem, ProblemCode};
+use protocol::{
+    CheckpointUse, ImageFile, InstanceId, LayerId, MachineSpec, NewSnapshot, Point, Problem, ProblemCode, WarmState,
+};
 use qcow2::{BackingFormat, BackingRef};
 use std::cell::RefCell;
 
@@ -25,12 +28,32 @@ pub struct Drives {
     images: Vec<ImageFile>,
     /// The saved memory that fits the disks as they were opened.
     memory: Option<Memory>,
-    /// The disks are new, and as the template's warm state has them.
-    pub warm: bool,
+    /// What the disks are like, if they are new.
+    pub warmth: Warmth,
+    /// Where the state that the machine boots to is to be kept, if it is.
+    pub place: Option<Place>,
     /// The first disk.
     pub system: GuestDisk,
     /// The second one, if there is one.
     pub workspace: Option<GuestDisk>,
+}
+
+/// What a machine's new disks are like.
+#[derive(Debug)]
+pub enum Warmth {
+    /// As nobody has used them; or they are not new.
+    Cold,
+    /// As the packaged warm state has them.
+    Packaged(WarmState),
+    /// As a state has them that was kept of another machine's first boot.
+    Kept(Kept),
+}
+
+/// A machine's new disks.
+struct New {
+    record: Record,
+    warmth: Warmth,
+    place: Option<Place>,
 }
 
 /// A layer that was just being tidied up is soon free: the browser gives a file free at some time after it has ended the worker.
@@ -44,10 +67,14 @@ async fn open_disk(id: &LayerId, images: &[ImageFile]) -> Result<Box<dyn Disk>, 
 /// move it, because its clusters make sense only there.
 ///
 /// Where the machine is to go on from a warm state, it is the one that belongs to it: what the guest had written when it was saved.
-async fn make(right: &Structure, directory: &Directory, spec: &MachineSpec) -> Result<(Stored, bool), Problem> {
-    let (mut record, warm) = match &spec.base {
-        Some(holder) => (begin_like(right, holder).await?, false),
-        None => begin_on_image(spec).await?,
+async fn make(
+    right: &Structure,
+    directory: &Directory,
+    spec: &MachineSpec,
+) -> Result<(Stored, Warmth, Option<Place>), Problem> {
+    let New { mut record, warmth, place } = match &spec.base {
+        Some(holder) => New { record: begin_like(right, holder).await?, warmth: Warmth::Cold, place: None },
+        None => begin_on_image(right, spec).await?,
     };
     if let (Some((empty, bytes)), None) = (&spec.workspace, &record.current.workspace) {
         base_image(empty).await?;
@@ -57,11 +84,24 @@ async fn make(right: &Structure, directory: &Directory, spec: &MachineSpec) -> R
         record.current.workspace = Some(layer);
     }
     let stored = records::store(right, directory, None, record).await?;
-    Ok((stored, warm))
+    Ok((stored, warmth, place))
 }
 
-/// A disk on the image; says whether it is the one of the warm state.
-async fn begin_on_image(spec: &MachineSpec) -> Result<(Record, bool), Problem> {
+/// A disk on the image, or as a warm state has it.
+async fn begin_on_image(right: &Structure, spec: &MachineSpec) -> Result<New, Problem> {
+    // Whatever is wrong with states that are kept is no reason not to boot.
+    let place = Place::of(spec).await.inspect_err(|problem| log(&problem.message)).ok().flatten();
+    let found = match &place {
+        Some(place) => place.find().await.inspect_err(|problem| log(&problem.message)).ok().flatten(),
+        None => None,
+    };
+    let place = place.filter(|_| found.is_none());
+    if let Some(Some(kept)) = found {
+        match kept.begin(right).await {
+            Ok(record) => return Ok(New { record, warmth: Warmth::Kept(kept), place: None }),
+            Err(problem) => log(&problem.message),
+        }
+    }
     let (layer, image) = (layers::fresh(), &spec.image);
     let written = match &spec.warm {
         Some(warm) => package::file(&warm.layer).await.inspect_err(|problem| log(&problem.message)).ok(),
@@ -74,7 +114,8 @@ async fn begin_on_image(spec: &MachineSpec) -> Result<(Record, bool), Problem> {
             layers::create(&layer, image.disk_bytes, Some(backing)).await?;
         }
     }
-    Ok((Record::new(layer), written.is_some()))
+    let warmth = spec.warm.clone().filter(|_| written.is_some()).map_or(Warmth::Cold, Warmth::Packaged);
+    Ok(New { record: Record::new(layer), warmth, place })
 }
 
 /// Disks on those of a saved template.
@@ -131,8 +172,8 @@ impl Drives {
             std::iter::once(&spec.image).chain(spec.workspace.as_ref().map(|(empty, _)| empty)).cloned().collect();
         let open = async {
             let right = Structure::take().await?;
-            let (stored, warm) = match records::load(&right, &directory).await? {
-                Some(stored) => (begin_with(&right, &directory, stored, spec.checkpoint).await?, false),
+            let (stored, warmth, place) = match records::load(&right, &directory).await? {
+                Some(stored) => (begin_with(&right, &directory, stored, spec.checkpoint).await?, Warmth::Cold, None),
                 None => make(&right, &directory, spec).await?,
             };
             let Point { system, workspace } = &stored.record.current;
@@ -145,10 +186,10 @@ impl Drives {
             let (system, workspace) = try_join!(open_disk(system, &images), workspace)?;
             // Only now may layers be merged again: what is open counts as in use.
             drop(right);
-            Ok((stored.record.memory, warm, system, workspace))
+            Ok((stored.record.memory, warmth, place, system, workspace))
         };
-        let (memory, warm, system, workspace) = open.map_err(named).await?;
-        let system = match prepared.filter(|_| warm) {
+        let (memory, warmth, place, system, workspace) = open.map_err(named).await?;
+        let system = match prepared.filter(|_| matches!(warmth, Warmth::Packaged(_))) {
             Some(prepared) => {
                 prepared.put_in(system);
                 prepared
@@ -160,10 +201,29 @@ impl Drives {
             directory,
             images,
             memory,
-            warm,
+            warmth,
+            place,
             system,
             workspace: workspace.map(|disk| GuestDisk::new(disk, trouble)),
         })
+    }
+
+    /// The disks are new, and as a warm state has them.
+    pub fn is_warm(&self) -> bool {
+        !matches!(self.warmth, Warmth::Cold)
+    }
+
+    /// Keeps the machine's state for others that are made like it. The disks as in [`Self::freeze`].
+    pub async fn keep_warm(&self, memory: &NewMemory) -> Result<(), (Problem, bool)> {
+        let keep = |problem| (problem, false);
+        let Some(place) = &self.place else { return Ok(()) };
+        let right = Structure::take().await.map_err(keep)?;
+        let stored = records::existing(&right, &self.directory).await.map_err(keep)?;
+        self.all().for_each(GuestDisk::take_out);
+        let current = &stored.record.current;
+        let kept = place.keep(&right, current, async |directory, name| memory.save(directory, name).await).await;
+        self.go_on_upon(current).await.map_err(|problem| (problem, true))?;
+        kept.map_err(keep)
     }
 
     /// Where archives wait to be unpacked into the workspace.

@@ -3,6 +3,7 @@
 use crate::bridge::{log, problem};
 use crate::disks::locks::Structure;
 use crate::disks::opfs::Directory;
+use crate::disks::warm::{self, Shown};
 use crate::disks::{layers, records};
 use crate::share::access;
 use ::layers::{Graph, Record};
@@ -136,6 +137,9 @@ pub async fn storage(order: &DiskOrder) -> Result<StorageReport, Problem> {
         }
     }
     items.extend(shared);
+    for Shown { name, title, bytes } in warm::list().await? {
+        items.push(item(StorageKind::Warm, &title, None, bytes, Some(Removable::Warm(name))));
+    }
     image_items(&graph, &records, &order.inventory, &mut items).await?;
     export_items(&mut items).await?;
     // With a record that can't be read nobody knows what is unused.

@@ -2,7 +2,7 @@
 
 use super::{patiently, report};
 use crate::disks::locks::{Lock, Structure};
-use crate::disks::{image_problem, images, layers, records};
+use crate::disks::{image_problem, images, layers, records, warm};
 use ::layers::Record;
 use ::layers::slots::Stored;
 use protocol::{
@@ -45,6 +45,7 @@ pub async fn answer(order: &DiskOrder, frozen: Option<Point>) -> Result<DiskRepl
         }
         DiskRequest::GrowSystem { bytes, .. } => grow_system(subject()?, *bytes).await?,
         DiskRequest::DismissJob(job) | DiskRequest::Free(Removable::Export(job)) => report::remove_export(job).await?,
+        DiskRequest::Free(Removable::Warm(name)) => warm::remove(name).await?,
         DiskRequest::Share(request) => return super::share::answer(request).await,
         DiskRequest::Free(Removable::Leftovers) => super::tidy::tidy(&order.inventory).await.map(drop)?,
         DiskRequest::Export { .. } | DiskRequest::Import { .. } | DiskRequest::CancelJob(_) => {

@@ -12,6 +12,7 @@ pub(crate) fn kind_label(kind: StorageKind) -> &'static str {
         StorageKind::Workspace => "Workspaces",
         StorageKind::Snapshot => "Snapshots",
         StorageKind::Memory => "Saved memory",
+        StorageKind::Warm => "Warm states",
         StorageKind::Template => "Templates’ disks",
         StorageKind::Share => "Shared files",
         StorageKind::Export => "Exported files",
@@ -28,6 +29,7 @@ pub(crate) fn kind_class(kind: StorageKind) -> &'static str {
         StorageKind::Workspace => "workspace",
         StorageKind::Snapshot => "snapshot",
         StorageKind::Memory => "memory",
+        StorageKind::Warm => "warm",
         StorageKind::Template => "template",
         StorageKind::Share => "share",
         StorageKind::Export => "export",
@@ -44,6 +46,7 @@ pub(crate) fn item_label(item: &StorageItem) -> String {
         StorageKind::Workspace => "Workspace",
         StorageKind::Snapshot => "Snapshot",
         StorageKind::Memory => "Saved memory",
+        StorageKind::Warm => "Warm state",
         StorageKind::Template => "Disk of the template",
         StorageKind::Share => "Shared files",
         StorageKind::Export => "Exported file",
@@ -114,6 +117,7 @@ pub(crate) fn freeable(items: &[StorageItem], world: &World) -> Vec<Freeable> {
         let machine = item.instance.as_ref().and_then(|id| world.instance(id)).map(|instance| instance.name.clone());
         let title = match what {
             Removable::Leftovers => "Leftovers".to_owned(),
+            Removable::Warm(_) => format!("Warm state, {}", item.title),
             Removable::Snapshot(..) | Removable::Export(_) => item.title.clone(),
         };
         found.push(Freeable { what: what.clone(), bytes: item.bytes, title, machine, count: 1 });

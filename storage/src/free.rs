@@ -64,7 +64,7 @@ fn Row(props: &RowProps) -> Html {
     let loses = matches!(what, Removable::Snapshot(..));
     let (label, name) = match what {
         Removable::Snapshot(..) => ("Delete…", format!("Delete… snapshot {title}")),
-        Removable::Export(_) => ("Remove", format!("Remove {title}")),
+        Removable::Export(_) | Removable::Warm(_) => ("Remove", format!("Remove {title}")),
         Removable::Leftovers => ("Remove", "Remove leftovers".to_owned()),
     };
     let onclick = if loses { set(true).reform(|_: MouseEvent| ()) } else { remove.reform(|_: MouseEvent| ()) };
@@ -94,6 +94,7 @@ fn about(thing: &Freeable) -> String {
         (Removable::Snapshot(..), 1) => format!("Snapshot{of}"),
         (Removable::Snapshot(..), _) => format!("Snapshot{of}, with its saved memory"),
         (Removable::Export(_), _) => format!("Exported file{of}: a copy, kept until you have saved it"),
+        (Removable::Warm(_), _) => "New machines like this begin at once; without it the next one boots".to_owned(),
         (Removable::Leftovers, 1) => "One thing that no machine uses".to_owned(),
         (Removable::Leftovers, count) => format!("{count} things that no machine uses"),
     }

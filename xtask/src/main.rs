@@ -22,7 +22,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Builds the extension into dist/chrome and dist/firefox.
-    Build,
+    Build(build::Extras),
     /// Opens the extension in a browser with a booting machine.
     Run(run::Options),
     /// Runs the tests.
@@ -53,8 +53,8 @@ fn work() -> anyhow::Result<ExitCode> {
     // Paths in what others print are then the same wherever the command was given.
     std::env::set_current_dir(&root)?;
     match Arguments::parse().command {
-        Command::Build => {
-            let dist = build::extension(&root)?;
+        Command::Build(extras) => {
+            let dist = build::extension(&root, extras)?;
             println!("Chrome: {}\nFirefox: {}", dist.chrome.display(), dist.firefox.display());
         }
         Command::Run(options) => return run::run(&root, &options),

@@ -88,6 +88,11 @@ impl Agent {
         self.link == Link::Ready
     }
 
+    /// Whether an agent has spoken, which may not be answered yet.
+    pub fn is_known(&self) -> bool {
+        self.known
+    }
+
     /// What has happened.
     pub fn event(&mut self) -> Option<Event> {
         self.events.pop_front()

@@ -50,6 +50,16 @@ impl Guest {
     }
 }
 
+#[test]
+fn an_agent_is_known_before_it_is_answered_and_up_after_that() {
+    let mut guest = Guest { agent: Agent::new(9) };
+    assert!(!guest.agent.is_known());
+    guest.says("hello 1 0");
+    assert_eq!((guest.agent.is_known(), guest.agent.is_up()), (true, false));
+    guest.says("hello 1 9");
+    assert_eq!((guest.agent.is_known(), guest.agent.is_up()), (true, true));
+}
+
 fn exec(command: &str) -> Request {
     Request::Exec { command: command.into(), input: vec![], output_max: 10 }
 }

@@ -292,6 +292,8 @@ pub enum StorageKind {
     Snapshot,
     /// A saved memory.
     Memory,
+    /// A state that was kept of a machine's first boot, for others like it to begin with.
+    Warm,
     /// The disks of a template that was saved from a machine, as far as no machine lies on them too.
     Template,
     /// Files that a machine shares with the host.
@@ -311,6 +313,8 @@ pub enum Removable {
     Snapshot(InstanceId, SnapshotId),
     /// An exported file.
     Export(JobId),
+    /// The state of this name that was kept of a machine's first boot.
+    Warm(String),
     /// Everything that nothing refers to: images without machines, what interrupted work left behind.
     Leftovers,
 }

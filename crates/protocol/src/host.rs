@@ -34,6 +34,8 @@ pub struct WarmState {
     pub state: String,
     /// The first layer of the disk that belongs to it, over the template's image.
     pub layer: String,
+    /// A digest of what it was made of: emulator, kernel and image.
+    pub key: String,
 }
 
 /// All that a machine worker needs to start a machine.
@@ -65,6 +67,10 @@ pub struct MachineSpec {
     /// What it goes on from if it has no disk yet.
     #[serde(default)]
     pub warm: Option<WarmState>,
+    /// If it has no disk yet and there is no packaged state for it: that a state is kept of its first boot for others that are made like it,
+    /// and what they must have in common beside what is said here ([`WarmState::key`]).
+    #[serde(default)]
+    pub keep_warm: Option<String>,
     /// What is done for it without being asked.
     #[serde(default)]
     pub care: Care,

@@ -86,7 +86,9 @@ impl Registry {
             | DiskRequest::DeleteSnapshot { .. }
             | DiskRequest::Storage
             | DiskRequest::Share(_)
-            | DiskRequest::Free(Removable::Snapshot(..) | Removable::Export(_) | Removable::Leftovers) => Ok(()),
+            | DiskRequest::Free(
+                Removable::Snapshot(..) | Removable::Export(_) | Removable::Warm(_) | Removable::Leftovers,
+            ) => Ok(()),
         }
     }
 
@@ -185,7 +187,7 @@ impl Registry {
                 | DiskRequest::Import { .. }
                 | DiskRequest::Storage
                 | DiskRequest::Share(_)
-                | DiskRequest::Free(Removable::Leftovers),
+                | DiskRequest::Free(Removable::Warm(_) | Removable::Leftovers),
                 _,
             ) => vec![],
         }
@@ -273,7 +275,7 @@ fn subject_of(request: &DiskRequest) -> Option<&InstanceId> {
         | DiskRequest::CancelJob(_)
         | DiskRequest::DismissJob(_)
         | DiskRequest::Storage
-        | DiskRequest::Free(Removable::Export(_) | Removable::Leftovers) => None,
+        | DiskRequest::Free(Removable::Export(_) | Removable::Warm(_) | Removable::Leftovers) => None,
     }
 }
 

@@ -224,6 +224,9 @@ impl Registry {
         // A machine that was saved has no second disk, and has read its command line.
         let plain = instance.workspace.is_none() && instance.cmdline.is_empty() && instance.base.is_none();
         let fits = |warm: &WarmState| new && plain && warm.memory == instance.memory;
+        // What is on a saved disk may be anything: a service that has its keys already, or a guest that does not wait.
+        let keep_warm = base.warm.as_ref().filter(|warm| new && instance.base.is_none() && !fits(warm));
+        let keep_warm = keep_warm.map(|warm| warm.key.clone());
         let cmdline = match instance.cmdline.as_str() {
             "" => base.cmdline,
             more => format!("{} {more}", base.cmdline),
@@ -240,6 +243,7 @@ impl Registry {
             forget: from == Beginning::Forget,
             access: instance.access.clone(),
             warm: base.warm.filter(fits),
+            keep_warm,
             confined: instance.confined,
             workspace: instance.workspace.map(|bytes| (empty, bytes)),
             setup: instance.setup.clone(),

@@ -13,6 +13,7 @@ fn image(id: &str) -> BaseImage {
             memory: MemoryMib::DEFAULT,
             state: "images/s".to_owned(),
             layer: "images/l".to_owned(),
+            key: "2".repeat(64),
         }),
     }
 }
@@ -59,20 +60,24 @@ fn launch_makes_a_machine_starts_it_and_opens_its_console() {
 
 #[test]
 fn only_a_new_machine_as_the_template_says_goes_on_from_its_warm_state() {
-    let goes_on = |effects: &[Effect]| {
-        effects.iter().any(|effect| matches!(effect, Effect::Host(HostCall::Start(spec)) if spec.warm.is_some()))
+    let started = |effects: &[Effect]| {
+        let spec = effects.iter().find_map(|effect| match effect {
+            Effect::Host(HostCall::Start(spec)) => Some((spec.warm.is_some(), spec.keep_warm.is_some())),
+            _ => None,
+        });
+        spec.unwrap()
     };
     let mut registry = registry();
     let (id, effects) = registry.request(PageRequest::Launch { template: None }, 1_000, 7).unwrap();
     let id = id.unwrap();
-    assert!(goes_on(&effects));
+    assert_eq!(started(&effects), (true, false));
     tell(&mut registry, &id, MachineEvent::Halted);
     let (_, effects) = registry.request(PageRequest::Start(id), 2_000, 0).unwrap();
-    assert!(!goes_on(&effects), "it has a disk of its own now");
+    assert_eq!(started(&effects), (false, false), "it has a disk of its own now");
     let settings = Settings { memory: 512.try_into().unwrap(), ..registry.world().settings };
     registry.request(PageRequest::SaveSettings(settings), 3_000, 0).unwrap();
     let (_, effects) = registry.request(PageRequest::Launch { template: None }, 4_000, 8).unwrap();
-    assert!(!goes_on(&effects), "it has another memory");
+    assert_eq!(started(&effects), (false, true), "it has another memory, and so will others");
 }
 
 #[test]

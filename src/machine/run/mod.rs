@@ -3,6 +3,7 @@
 mod care;
 mod ears;
 mod freeze;
+mod gate;
 mod start;
 
 pub use ears::Ears;
@@ -72,6 +73,8 @@ pub struct Run {
     /// How far what is done at the first start is.
     setup: Cell<Stage>,
     panic: RefCell<PanicWatch>,
+    /// The guest is on its way to its gate, or waits there.
+    gate: Cell<bool>,
     input: RefCell<VecDeque<u8>>,
     input_scheduled: Cell<bool>,
     unpacking: Cell<Unpacking>,

@@ -6,7 +6,7 @@ use crate::bridge::{log, problem};
 use crate::machine::agent::GuestAgent;
 use crate::machine::console::Console;
 use crate::machine::disk::GuestDisk;
-use crate::machine::drives::Drives;
+use crate::machine::drives::{Drives, Warmth};
 use crate::machine::health::Health;
 use crate::machine::memory::SavedMemory;
 use crate::machine::network::{From, Network};
@@ -31,6 +31,8 @@ extern "C" {
     fn fill_random(bytes: &mut [u8]);
 }
 
+/// Makes the guest stop at its gate (docs/agent.md).
+const AT_THE_GATE: &str = "workbench.warm";
 /// The shell's size until somebody looks at it.
 const DEFAULT_SIZE: TerminalSize = TerminalSize { cols: 80, rows: 25 };
 
@@ -53,12 +55,13 @@ impl Run {
         let share = match &beginning {
             Beginning::Boot | Beginning::Prepared(_) => Some(Share::open(&spec.id, None)),
             // At its gate a guest has the device, and nothing open of it.
-            Beginning::Saved(saved) if saved.share.is_empty() => drives.warm.then(|| Share::open(&spec.id, None)),
+            Beginning::Saved(saved) if saved.share.is_empty() => drives.is_warm().then(|| Share::open(&spec.id, None)),
             Beginning::Saved(saved) => Some(Share::open(&spec.id, Some(&saved.share))),
         };
         let agent = GuestAgent::new();
         let profiles = share.as_ref().and_then(|share| Profiles::open(&spec.id, agent.clone(), share.clone()));
         let tasks = share.as_ref().and_then(|_| Tasks::open(&spec.id, agent.clone()));
+        let gate = matches!(beginning, Beginning::Boot) && drives.place.is_some();
         let run = Rc::new(Self {
             emulator: OnceCell::new(),
             console,
@@ -73,6 +76,7 @@ impl Run {
             tasks,
             setup: Cell::new(if spec.setup.is_some() { Stage::Wanted } else { Stage::Done }),
             panic: RefCell::default(),
+            gate: Cell::new(gate),
             input: RefCell::default(),
             input_scheduled: Cell::new(false),
             unpacking: Cell::default(),
@@ -93,7 +97,7 @@ impl Run {
         }
         let from = match beginning {
             Beginning::Boot => From::Nothing,
-            _ if run.drives.warm => From::Warm,
+            _ if run.drives.is_warm() => From::Warm,
             _ => From::Memory,
         };
         let (emulator, [serial, shell]) = match beginning {
@@ -104,9 +108,14 @@ impl Run {
         run.console.put_back(Stream::Serial, &serial);
         run.console.put_back(Stream::Shell, &shell);
         emulator.resize(DEFAULT_SIZE);
-        run.agent.attach(emulator.clone());
+        if !gate {
+            run.agent.attach(emulator.clone());
+        }
         run.network.attach(emulator.clone(), from)?;
         let _ = run.emulator.set(emulator);
+        if gate {
+            spawn_local(run.clone().through_the_gate());
+        }
         if from != From::Nothing {
             run.agent.greet();
             spawn_local(run.clone().settle());
@@ -121,7 +130,11 @@ impl Run {
         let Drives { system, workspace, .. } = &self.drives;
         let parts = Parts {
             supplies,
-            cmdline: command_line(&self.spec),
+            cmdline: if self.gate.get() {
+                format!("{} {AT_THE_GATE}", self.spec.cmdline)
+            } else {
+                command_line(&self.spec)
+            },
             memory: self.spec.memory.bytes(),
             disk: system.to_js().map_err(failed)?,
             second_disk: workspace.as_ref().map(GuestDisk::to_js).transpose().map_err(failed)?,
@@ -139,12 +152,12 @@ impl Run {
     }
 
     /// Makes a guest that goes on from a saved state this machine's own.
-    async fn settle(self: Rc<Self>) {
+    pub(super) async fn settle(self: Rc<Self>) {
         let mut seed = [0; 32];
         fill_random(&mut seed);
         let Err(error) = self.agent.settle(&self.spec.name, seed).await else { return };
         log(&format!("the guest was not told whose it is: {error}"));
-        if self.drives.warm {
+        if self.drives.is_warm() || self.drives.place.is_some() {
             // Nobody will ever see a prompt of it; and it has a disk now, so it boots the next time.
             let message = format!("The new machine did not wake up; start it again, and it boots. {error}");
             (self.over)(MachineEvent::Crashed(Problem::new(ProblemCode::Internal, message)));
@@ -165,17 +178,27 @@ enum Beginning {
 impl Beginning {
     async fn find(spec: &MachineSpec, drives: &Drives, prepared: Option<Prepared>) -> Result<Self, Problem> {
         match prepared {
-            Some(prepared) if drives.warm => return Ok(Self::Prepared(prepared)),
+            Some(prepared) if drives.is_warm() => return Ok(Self::Prepared(prepared)),
             Some(prepared) => prepared.emulator.destroy().await,
             None => {}
         }
         if spec.forget {
             return Ok(Self::Boot);
         }
-        if let (true, Some(warm)) = (drives.warm, &spec.warm) {
-            // What can't be used is as if it had never been there: the guest boots, and finds its disk as after a power cut.
-            let saved = SavedMemory::packaged(warm).await.inspect_err(|problem| log(&problem.message));
-            return Ok(saved.map_or(Self::Boot, Self::Saved));
+        // A warm state that can't be used is as if it had never been there: the guest boots, and finds its disk as after a power cut.
+        let warm = match &drives.warmth {
+            Warmth::Cold => None,
+            Warmth::Packaged(warm) => Some(SavedMemory::packaged(warm).await),
+            Warmth::Kept(kept) => {
+                let saved = SavedMemory::load(kept.directory(), &kept.memory).await;
+                if saved.is_err() {
+                    kept.discard().await;
+                }
+                Some(saved)
+            }
+        };
+        if let Some(saved) = warm {
+            return Ok(saved.inspect_err(|problem| log(&problem.message)).map_or(Self::Boot, Self::Saved));
         }
         match drives.saved_memory().await {
             Ok(saved) => Ok(saved.map_or(Self::Boot, Self::Saved)),

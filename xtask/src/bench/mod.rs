@@ -16,7 +16,7 @@ mod share;
 mod sides;
 mod statistics;
 
-use crate::build;
+use crate::build::{self, Extras};
 use crate::run::{Name, dist};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -72,7 +72,7 @@ pub struct Options {
 /// Measures, prints the report, and fails unless the target is met on a machine that was idle.
 pub fn bench(root: &Path, options: &Options) -> Result<ExitCode> {
     if !options.no_build {
-        build::extension(root)?;
+        build::extension(root, Extras::default())?;
     }
     let image = build::guest::image(root)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -1,5 +1,6 @@
 //! The guest as it is packaged: kernel, BIOS, base images as qcow2, and the list of templates.
 
+use super::Extras;
 use super::warm::{self, Ingredients};
 use anyhow::{Context, Result};
 use block::{RawDisk, StdFile};
@@ -58,21 +59,28 @@ fn lacks_debootstrap(error: &Error) -> bool {
         if matches!(&**debian, Error::ToolMissing { package: "debootstrap", .. }))
 }
 
-/// Puts all that a machine boots from into `out`, and returns the image that the default template is.
-pub fn package(root: &Path, out: &Path) -> Result<GuestImage> {
+/// Puts all that a machine boots from into `out`, and returns the images, of which the first is that of the default template.
+pub fn package(root: &Path, out: &Path, extras: Extras) -> Result<Vec<GuestImage>> {
     fs::create_dir_all(out)?;
     fs::write(out.join("kernel.bin"), guest_build::kernel::flat_kernel(root)?)?;
     for (from, to) in BIOS {
         let from = root.join("images/bios").join(from);
         fs::copy(&from, out.join(to)).with_context(|| format!("{} can't be copied", from.display()))?;
     }
-    let image = image(root)?;
-    // Not on the standard output, which belongs to the guest in `run --exec`.
-    eprintln!("packaged: {} ({})", image.title, image.version);
-    let entries = [base(root, &image, out)?];
+    let mut images = vec![image(root)?];
+    if extras.debian && images[0].flavour != Flavour::Debian {
+        setup::apt(&[("debootstrap", "debootstrap")])?;
+        images.push(guest_build::image::ensure_flavour(root, &root.join("target/guest"), Flavour::Debian)?);
+    }
+    let mut entries = vec![];
+    for image in &images {
+        // Not on the standard output, which belongs to the guest in `run --exec`.
+        eprintln!("packaged: {} ({})", image.title, image.version);
+        entries.push(base(root, image, out)?);
+    }
     fs::write(out.join("templates.json"), serde_json::to_string_pretty(&entries)?)?;
     fs::write(out.join("workspace.json"), serde_json::to_string_pretty(&workspace(root, out)?)?)?;
-    Ok(image)
+    Ok(images)
 }
 
 /// Makes the image that every new workspace disk is an overlay on.
@@ -99,6 +107,7 @@ fn base(root: &Path, image: &GuestImage, out: &Path) -> Result<BaseImage> {
         image: &packaged,
         cmdline: &image.cmdline,
         memory: MemoryMib::DEFAULT,
+        name: &image.name,
     };
     let warm = warm::package(root, &ingredients)?;
     Ok(BaseImage {

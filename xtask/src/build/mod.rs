@@ -36,8 +36,16 @@ const PAGES: [&str; 7] = ["popup", "console", "options", "storage", "history", "
 /// What of a page's folder is packaged.
 const PAGE_FILES: [&str; 3] = ["html", "css", "js"];
 
+/// What is packaged beside what always is.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct Extras {
+    /// Packages Debian's image beside Alpine's: some 40 MB more. Needs root and a Debian mirror.
+    #[arg(long)]
+    debian: bool,
+}
+
 /// Builds both extensions into `dist/`.
-pub fn extension(root: &Path) -> Result<Dist> {
+pub fn extension(root: &Path, extras: Extras) -> Result<Dist> {
     let common = root.join("target/extension");
     if common.exists() {
         fs::remove_dir_all(&common)?;
@@ -51,8 +59,8 @@ pub fn extension(root: &Path) -> Result<Dist> {
         copy_files(&root.join(page), &common.join(page), &is_shell)?;
     }
     copy_files(&root.join("ui"), &common.join("ui"), &is_shell)?;
-    let image = guest::package(root, &common.join("images"))?;
-    licenses::package(root, &common.join("licenses"), &image)?;
+    let images = guest::package(root, &common.join("images"), extras)?;
+    licenses::package(root, &common.join("licenses"), &images)?;
     profiles::package(root, &common.join("profiles"))?;
     let dist = Dist { chrome: root.join("dist/chrome"), firefox: root.join("dist/firefox") };
     for (browser, place) in [(manifest::Browser::Chrome, &dist.chrome), (manifest::Browser::Firefox, &dist.firefox)] {

@@ -24,8 +24,8 @@ const PACKAGED: [&str; 5] =
 /// Makes the guest stop at its gate (docs/agent.md).
 const AT_THE_GATE: &str = "workbench.warm";
 /// What is written, here and into the package.
-const STATE: &str = "warm-memory";
-const LAYER: &str = "warm-layer.qcow2";
+const STATE: &str = "memory";
+const LAYER: &str = "layer.qcow2";
 /// As in qcow2, and in the script.
 const CLUSTER: usize = 64 << 10;
 
@@ -42,11 +42,13 @@ pub struct Ingredients<'a> {
     pub cmdline: &'a str,
     /// The machine's memory.
     pub memory: MemoryMib,
+    /// The image's name, and so the files'.
+    pub name: &'a str,
 }
 
 /// Puts the warm state into the package's images.
 pub fn package(root: &Path, from: &Ingredients<'_>) -> Result<WarmState> {
-    let kept = root.join("target/guest/warm");
+    let kept = root.join("target/guest/warm").join(from.name);
     let key = key(root, from)?;
     let key_file = kept.join("key");
     if fs::read_to_string(&key_file).is_ok_and(|old| old == key) {
@@ -57,12 +59,14 @@ pub fn package(root: &Path, from: &Ingredients<'_>) -> Result<WarmState> {
         }
         fs::create_dir_all(&kept)?;
         make(root, from, &kept).context("the template's warm state can't be made")?;
-        fs::write(&key_file, key)?;
+        fs::write(&key_file, &key)?;
     }
-    for name in [STATE, LAYER] {
-        fs::copy(kept.join(name), from.extension.join("images").join(name))?;
-    }
-    Ok(WarmState { memory: from.memory, state: format!("images/{STATE}"), layer: format!("images/{LAYER}") })
+    let put = |name: &str| -> Result<String> {
+        let packaged = format!("images/{}-warm-{name}", from.name);
+        fs::copy(kept.join(name), from.extension.join(&packaged))?;
+        Ok(packaged)
+    };
+    Ok(WarmState { memory: from.memory, state: put(STATE)?, layer: put(LAYER)?, key })
 }
 
 fn key(root: &Path, from: &Ingredients<'_>) -> Result<String> {

@@ -3,7 +3,7 @@
 mod task;
 mod terminal;
 
-use crate::build;
+use crate::build::{self, Extras};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use driver::{Browser, Kind, LaunchOptions};
@@ -65,6 +65,8 @@ pub struct Options {
     /// Takes what is in dist/ as it is.
     #[arg(long)]
     no_build: bool,
+    #[command(flatten)]
+    extras: Extras,
 }
 
 /// Where the built extension is.
@@ -78,7 +80,7 @@ pub fn dist(root: &Path, kind: Kind) -> PathBuf {
 /// Runs the command and gives the process's exit status.
 pub fn run(root: &Path, options: &Options) -> Result<ExitCode> {
     if !options.no_build {
-        build::extension(root)?;
+        build::extension(root, options.extras)?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -2,7 +2,8 @@
 
 mod browsers;
 
-use crate::{build, succeed};
+use crate::build::{self, Extras};
+use crate::succeed;
 use anyhow::{Result, ensure};
 use browsers::Choice;
 use clap::Args;
@@ -51,7 +52,7 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
         eprintln!("note: archives are not judged by other programs: {error}");
     }
     if let Some(only) = &options.only {
-        build::extension(root)?;
+        build::extension(root, Extras::default())?;
         return in_browsers(root, only, options.long);
     }
     lint(root)?;
@@ -68,7 +69,7 @@ pub fn test(root: &Path, options: &Options) -> Result<()> {
         return Ok(());
     }
     browsers::of_their_crates(root)?;
-    build::extension(root)?;
+    build::extension(root, Extras::default())?;
     in_browsers(root, "", options.long)
 }
 

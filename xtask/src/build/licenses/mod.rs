@@ -24,7 +24,7 @@ const TEXTS: [(&str, &str); 5] = [
 ];
 
 /// Writes all notices into `out`; the npm packages must be installed and the crates be downloaded.
-pub fn package(root: &Path, out: &Path, image: &GuestImage) -> Result<()> {
+pub fn package(root: &Path, out: &Path, images: &[GuestImage]) -> Result<()> {
     fs::create_dir_all(out)?;
     for (from, to) in TEXTS {
         fs::copy(root.join(from), out.join(to)).with_context(|| format!("{from} can't be copied"))?;
@@ -34,7 +34,7 @@ pub fn package(root: &Path, out: &Path, image: &GuestImage) -> Result<()> {
     fs::write(out.join("rust.txt"), notices::write(heading, &crates::used(root, &wasm::crate_names())?))?;
     let heading = "npm packages that are bundled into the extension";
     fs::write(out.join("npm.txt"), notices::write(heading, &npm(root)?))?;
-    fs::write(out.join("guest.txt"), guest(image)?)?;
+    fs::write(out.join("guest.txt"), guests(images)?)?;
     Ok(())
 }
 
@@ -76,10 +76,16 @@ fn json(path: &Path) -> Result<Value> {
     serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
 }
 
+/// The notices of all images, one after the other.
+fn guests(images: &[GuestImage]) -> Result<String> {
+    let notices: Vec<String> = images.iter().map(guest).collect::<Result<_>>()?;
+    Ok(format!("{BYTE_ORDER_MARK}{}", notices.join("\n")))
+}
+
 /// The distribution's packages in the image, with their licences and where their source is.
 fn guest(image: &GuestImage) -> Result<String> {
     let mut text = format!(
-        "{BYTE_ORDER_MARK}{} ({}): packages in the guest's image\n\n\
+        "{} ({}): packages in the guest's image\n\n\
          Where no licence is given, it is in the machine, in /usr/share/doc/PACKAGE/copyright.\n\n",
         image.title, image.version
     );

@@ -1,0 +1,83 @@
+//! The gate at which a guest waits at its first boot, so that its state can be kept for other machines that are made like it (docs/agent.md).
+//!
+//! Until it is opened the host asks nothing of the guest, and nothing that is typed reaches it: what is kept must be nobody's.
+
+use super::Run;
+use crate::bridge::log;
+use crate::machine::memory::NewMemory;
+use crate::machine::v86::Emulator;
+use crate::storage::pause;
+use protocol::{MachineEvent, Problem, ProblemCode};
+use std::rc::Rc;
+
+/// How often is looked whether the guest is there, in milliseconds.
+const LOOK_MS: i32 = 10;
+/// A guest that has not come to its gate by then, in milliseconds in which the machine ran, is booted in the usual way.
+const PATIENCE_MS: i32 = 120_000;
+
+impl Run {
+    /// Waits until the guest is at its gate, keeps its state, and lets it through.
+    pub(super) async fn through_the_gate(self: Rc<Self>) {
+        let Some(emulator) = self.emulator.get() else { return };
+        let mut waited = 0;
+        while !self.agent.has_spoken() {
+            pause(LOOK_MS).await;
+            if emulator.is_running() {
+                waited += LOOK_MS;
+            }
+            if waited >= PATIENCE_MS {
+                return self.boot_instead().await;
+            }
+        }
+        match self.keep_state().await {
+            Ok(()) => {}
+            // Another machine will do it, or there is no room: this one goes on.
+            Err((problem, false)) => log(&problem.message),
+            Err((problem, true)) => return (self.over)(MachineEvent::Crashed(problem)),
+        }
+        self.gate.set(false);
+        self.agent.attach(emulator.clone());
+        self.type_in();
+        self.settle().await;
+    }
+
+    /// The machine has disks by now, and is started again without a gate; so are others like it.
+    async fn boot_instead(&self) {
+        log("the guest did not come to its gate, and is booted without one");
+        if let Some(place) = &self.drives.place
+            && let Err(problem) = place.give_up().await
+        {
+            log(&problem.message);
+        }
+        (self.over)(MachineEvent::Reset);
+    }
+
+    /// The processor stands still while its state is written. Says with a problem whether the disks are lost.
+    async fn keep_state(self: &Rc<Self>) -> Result<(), (Problem, bool)> {
+        if self.freezing.replace(true) {
+            return Err((Problem::new(ProblemCode::Refused, "The machine’s disks are just being frozen."), false));
+        }
+        self.hold(|holds| holds.freeze = true);
+        self.switch().await;
+        let kept = self.keep_state_now().await;
+        self.hold(|holds| holds.freeze = false);
+        self.freezing.set(false);
+        self.switch().await;
+        kept
+    }
+
+    async fn keep_state_now(&self) -> Result<(), (Problem, bool)> {
+        let keep = |problem| (problem, false);
+        let emulator = self.still().await.map_err(keep)?;
+        let memory = self.state_of(emulator).await.map_err(keep)?;
+        self.drives.keep_warm(&memory).await
+    }
+
+    /// The shared files are nothing of it: the guest has opened none.
+    async fn state_of(&self, emulator: &Emulator) -> Result<NewMemory, Problem> {
+        let state = emulator.save_state().await?;
+        let [serial, shell] = self.console.scrollback();
+        let network = emulator.mac().is_some();
+        Ok(NewMemory { memory: self.spec.memory, beside: [serial, shell, vec![]], network, state })
+    }
+}
