@@ -92,6 +92,25 @@ impl<'a> Console<'a> {
 
     /// Waits for the shell's prompt.
     pub async fn wait_for_prompt(&mut self, timeout: Duration) -> Result<()> {
-        self.wait_for(Stream::Shell, "# ", timeout).await.map(drop)
+        match self.wait_for(Stream::Shell, "# ", timeout).await {
+            Err(Error::Silent { wanted, seconds, shown }) => {
+                let shown = format!("{shown}\n{}", self.circumstances().await);
+                Err(Error::Silent { wanted, seconds, shown })
+            }
+            waited => waited.map(drop),
+        }
+    }
+
+    /// What else there is to be said of a machine that has no prompt: its state, and the end of what its first terminal has shown.
+    async fn circumstances(&mut self) -> String {
+        let instance = match self.workbench.instance(&self.id).await {
+            Ok(instance) => format!("{:?}, {:?}", instance.state, instance.problem),
+            Err(error) => error.to_string(),
+        };
+        let read = self.read(Stream::Serial).await.err();
+        let serial = String::from_utf8_lossy(self.seen(Stream::Serial)).into_owned();
+        let skip = serial.chars().count().saturating_sub(SHOWN);
+        let serial: String = serial.chars().skip(skip).collect();
+        format!("The machine: {instance}. Its serial console: {serial:?} {read:?}")
     }
 }

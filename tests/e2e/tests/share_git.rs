@@ -80,7 +80,7 @@ async fn clone(kind: Kind) {
     assert_eq!(console.exec(sums, LONG).await.unwrap().text(), format!("{wanted}  -\n0\n"));
     // Work in it: a commit, and back to what was before.
     let work = "cd /mnt/host/share/tree; git config user.name me; git config user.email me@localhost; echo more >> d1/f0001 && git rm -q d2/f0002 &&
-        git commit -qam more && git status --porcelain | wc -l && git checkout -q HEAD~1 && ls d2/f0002 && git log --oneline --all | wc -l";
+        git commit -qam more && git status --porcelain | wc -l && git checkout -q HEAD~1 && find d2/f0002 && git log --oneline --all | wc -l";
     let done = console.exec(work, LONG).await.unwrap();
     assert_eq!((done.status, done.text()), (0, "0\nd2/f0002\n2\n".to_owned()));
     browser.close().await.unwrap();
