@@ -122,7 +122,11 @@ impl Place {
         let name = sha256(&Uint8Array::from(decides.as_bytes()).buffer()).await?;
         let mut title = format!("{} MiB", spec.memory.mib());
         if let Some((_, bytes)) = workspace {
-            title += &format!(", workspace of {} MiB", bytes >> 20);
+            let gib = bytes >> 30;
+            title += &match gib << 30 == *bytes {
+                true => format!(", workspace of {gib} GiB"),
+                false => format!(", workspace of {} MiB", bytes >> 20),
+            };
         }
         Ok(Some(Self { name, title }))
     }
