@@ -131,7 +131,7 @@ impl Place {
         Ok(Some(Self { name, title }))
     }
 
-    /// What is kept there. An error within tells that nothing is to be kept, as such machines are better booted.
+    /// What is kept there; `Some(None)` says that nothing is to be kept, as such machines are better booted.
     pub async fn find(&self) -> Result<Option<Option<Kept>>, Problem> {
         let Some((directory, note)) = whole(&self.name).await? else { return Ok(None) };
         let Note { memory, workspace, .. } = note;

@@ -99,7 +99,10 @@ async fn begin_on_image(right: &Structure, spec: &MachineSpec) -> Result<New, Pr
     if let Some(Some(kept)) = found {
         match kept.begin(right).await {
             Ok(record) => return Ok(New { record, warmth: Warmth::Kept(kept), place: None }),
-            Err(problem) => log(&problem.message),
+            Err(problem) => {
+                log(&problem.message);
+                kept.discard().await;
+            }
         }
     }
     let (layer, image) = (layers::fresh(), &spec.image);

@@ -4,8 +4,6 @@
 
 use super::Run;
 use crate::bridge::log;
-use crate::machine::memory::NewMemory;
-use crate::machine::v86::Emulator;
 use crate::storage::pause;
 use protocol::{MachineEvent, Problem, ProblemCode};
 use std::rc::Rc;
@@ -69,15 +67,9 @@ impl Run {
     async fn keep_state_now(&self) -> Result<(), (Problem, bool)> {
         let keep = |problem| (problem, false);
         let emulator = self.still().await.map_err(keep)?;
-        let memory = self.state_of(emulator).await.map_err(keep)?;
+        let mut memory = self.remember(emulator).await.map_err(keep)?;
+        // The shared files are this machine's own, and the guest has opened none.
+        memory.beside[2].clear();
         self.drives.keep_warm(&memory).await
-    }
-
-    /// The shared files are nothing of it: the guest has opened none.
-    async fn state_of(&self, emulator: &Emulator) -> Result<NewMemory, Problem> {
-        let state = emulator.save_state().await?;
-        let [serial, shell] = self.console.scrollback();
-        let network = emulator.mac().is_some();
-        Ok(NewMemory { memory: self.spec.memory, beside: [serial, shell, vec![]], network, state })
     }
 }
