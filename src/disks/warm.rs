@@ -16,7 +16,7 @@ use super::opfs::{Directory, SharedFile};
 use super::{disk_problem, layers};
 use crate::bridge::log;
 use crate::storage::patiently;
-use ::layers::{Memory, Record};
+use ::layers::{Base, Memory, Record};
 use block::BlockFile;
 use js_sys::Uint8Array;
 use protocol::{LayerId, MachineSpec, Point, Problem, ProblemCode};
@@ -102,6 +102,10 @@ async fn read(directory: &Directory, name: &str) -> Result<Vec<u8>, Problem> {
 
 async fn copy_layer(layer: &LayerId, directory: &Directory, name: &str) -> Result<(), Problem> {
     let failed = |error| disk_problem("A warm state could not be kept", &error);
+    // Upon a layer of the machine's own it would change, or go, with that machine.
+    if !matches!(layers::base(&layers::header(layer).await?), Base::Image(_)) {
+        return Err(Problem::new(ProblemCode::Refused, "The disks were frozen before the warm state could be kept."));
+    }
     let file = layers::shared(layer).await?;
     if file.len().map_err(failed)? > LAYER_MAX {
         return Err(Problem::new(

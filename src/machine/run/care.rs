@@ -81,23 +81,9 @@ impl Run {
             return Err(Problem::new(ProblemCode::Refused, "The machine’s disks are just being frozen."));
         }
         let began = since_start();
-        self.hold(|holds| holds.freeze = true);
-        self.switch().await;
         let at = js_sys::Date::now() as u64;
-        let saved = self.checkpoint_now(at).await;
-        self.hold(|holds| holds.freeze = false);
-        self.freezing.set(false);
-        self.switch().await;
-        match saved {
-            Ok(bytes) => Ok(Checkpoint { at, bytes, pause: (since_start() - began) as u64 }),
-            Err((problem, lost)) => {
-                if lost {
-                    (self.over)(MachineEvent::Crashed(problem.clone()));
-                }
-                log(&problem.message);
-                Err(problem)
-            }
-        }
+        let saved = self.while_still(self.checkpoint_now(at)).await.inspect_err(|problem| log(&problem.message));
+        saved.map(|bytes| Checkpoint { at, bytes, pause: (since_start() - began) as u64 })
     }
 
     async fn checkpoint_now(&self, at: u64) -> Result<u64, (Problem, bool)> {

@@ -26,13 +26,22 @@ impl Run {
         if !snapshot.as_ref().is_some_and(|snapshot| snapshot.memory) {
             self.sync_guest().await;
         }
+        self.while_still(self.freeze_now(snapshot)).await
+    }
+
+    /// Does this while the processor stands still, and lets it go on. `freezing` is set already. The problem says whether the disks are lost by
+    /// it, with which the machine has crashed.
+    pub(super) async fn while_still<T>(
+        self: &Rc<Self>,
+        work: impl Future<Output = Result<T, (Problem, bool)>>,
+    ) -> Result<T, Problem> {
         self.hold(|holds| holds.freeze = true);
         self.switch().await;
-        let frozen = self.freeze_now(snapshot).await;
+        let done = work.await;
         self.hold(|holds| holds.freeze = false);
         self.freezing.set(false);
         self.switch().await;
-        frozen.map_err(|(problem, lost)| {
+        done.map_err(|(problem, lost)| {
             if lost {
                 (self.over)(MachineEvent::Crashed(problem.clone()));
             }

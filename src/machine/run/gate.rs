@@ -27,11 +27,9 @@ impl Run {
                 return self.boot_instead().await;
             }
         }
-        match self.keep_state().await {
-            Ok(()) => {}
-            // Another machine will do it, or there is no room: this one goes on.
-            Err((problem, false)) => log(&problem.message),
-            Err((problem, true)) => return (self.over)(MachineEvent::Crashed(problem)),
+        // Where it can't be kept another machine will do it, and this one goes on.
+        if let Err(problem) = self.keep_state().await {
+            log(&problem.message);
         }
         self.gate.set(false);
         self.agent.attach(emulator.clone());
@@ -50,18 +48,12 @@ impl Run {
         (self.over)(MachineEvent::Reset);
     }
 
-    /// The processor stands still while its state is written. Says with a problem whether the disks are lost.
-    async fn keep_state(self: &Rc<Self>) -> Result<(), (Problem, bool)> {
+    /// The processor stands still while its state is written.
+    async fn keep_state(self: &Rc<Self>) -> Result<(), Problem> {
         if self.freezing.replace(true) {
-            return Err((Problem::new(ProblemCode::Refused, "The machine’s disks are just being frozen."), false));
+            return Err(Problem::new(ProblemCode::Refused, "The machine’s disks are just being frozen."));
         }
-        self.hold(|holds| holds.freeze = true);
-        self.switch().await;
-        let kept = self.keep_state_now().await;
-        self.hold(|holds| holds.freeze = false);
-        self.freezing.set(false);
-        self.switch().await;
-        kept
+        self.while_still(self.keep_state_now()).await
     }
 
     async fn keep_state_now(&self) -> Result<(), (Problem, bool)> {
