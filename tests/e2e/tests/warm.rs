@@ -194,3 +194,39 @@ fn a_first_boot_is_kept_for_machines_of_the_same_template_in_chromium() {
 fn a_first_boot_is_kept_for_machines_of_the_same_template_in_firefox() {
     run(kept_of_a_first_boot(Kind::Firefox));
 }
+
+/// What the disks of all states that are kept lie on, by the headers of their layers (docs/formats.md: qcow2's own).
+async fn below(browser: &Browser) -> Vec<String> {
+    let script = "
+        const found = [];
+        const all = await (await navigator.storage.getDirectory()).getDirectoryHandle('warm', { create: true });
+        for await (const folder of all.values()) {
+            const bytes = await (await (await folder.getFileHandle('system.qcow2')).getFile()).arrayBuffer();
+            const header = new DataView(bytes);
+            const name = new Uint8Array(bytes, Number(header.getBigUint64(8)), header.getUint32(16));
+            found.push(new TextDecoder().decode(name));
+        }
+        return found;";
+    serde_json::from_value(browser.eval_async(script, vec![]).await.unwrap()).unwrap()
+}
+
+#[test]
+fn what_is_kept_lies_on_the_image_also_if_the_machine_is_frozen_while_it_boots() {
+    run(async {
+        let browser = common::browser(Kind::Chromium).await;
+        let workbench = Workbench::open(&browser).await.unwrap();
+        let template = roomy(&workbench).await;
+        let image = |name: &String| name.len() == 64 + ".qcow2".len();
+        let first = launch(&workbench, &template).await;
+        workbench.wait_for_state(&first, &[State::Running], BOOT).await.unwrap();
+        let take = DiskRequest::TakeSnapshot { id: first.clone(), name: "booting".to_owned(), memory: false };
+        workbench.disks(take).await.unwrap();
+        at_prompt(&workbench, &first).await;
+        assert!(below(&browser).await.iter().all(image), "{:?}", below(&browser).await);
+        // The next one is kept, unless the first one was before it could be frozen.
+        let second = launch(&workbench, &template).await;
+        at_prompt(&workbench, &second).await;
+        let kept = below(&browser).await;
+        assert!(kept.len() == 1 && kept.iter().all(image), "{kept:?}");
+    });
+}
