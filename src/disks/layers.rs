@@ -4,8 +4,9 @@ use super::images;
 use super::locks::Structure;
 use super::opfs::{Directory, LockedFile, SharedFile};
 use super::{disk_problem, image_problem, random_bits};
+use crate::storage::pause;
 use ::layers::{Base, Graph, Layer, Overlay};
-use block::BlockFile;
+use block::{BlockError, BlockFile};
 use protocol::{ImageFile, LayerId, Problem, ProblemCode};
 use qcow2::{Backing, BackingFormat, BackingRef, CreateOptions, Header, Qcow2};
 
@@ -50,6 +51,15 @@ fn missing(what: &str) -> Problem {
     Problem::new(ProblemCode::DiskDamaged, format!("{what}, which the disk consists of, is not there."))
 }
 
+/// An error unless all is there and known that these layers lie on. Else nobody knows which others they need, and none may be merged or removed.
+pub fn all_known<'a>(graph: &'a Graph, tops: impl IntoIterator<Item = &'a LayerId>) -> Result<(), Problem> {
+    let Some(id) = graph.gap(tops) else { return Ok(()) };
+    let message = format!(
+        "The layer {id}, which a disk consists of, is missing or damaged, so it is not known what else that disk needs."
+    );
+    Err(Problem::new(ProblemCode::DiskDamaged, message))
+}
+
 /// A layer's file for reading, without a lock.
 pub async fn shared(id: &LayerId) -> Result<SharedFile, Problem> {
     let file = directory().await?.shared(&file_name(id)).await?;
@@ -67,7 +77,7 @@ pub async fn below(header: &Header, packaged: &[ImageFile]) -> Result<Option<Box
     let mut next = base(header);
     let mut bottom: Option<Box<dyn Backing>> = loop {
         match next {
-            Base::Nothing => break None,
+            Base::Nothing | Base::Unknown => break None,
             Base::Image(name) => {
                 let file = match packaged.iter().find(|image| image.name() == name) {
                     Some(image) => images::base_image(image).await?,
@@ -174,6 +184,24 @@ pub async fn remove(id: &LayerId) -> Result<(), Problem> {
     directory().await?.remove(&file_name(id)).await
 }
 
+/// How often a header is read that another worker's writing has kept from being read, and after how many milliseconds.
+const HEADER_TRIES: u32 = 50;
+const HEADER_PAUSE_MS: i32 = 10;
+
+/// What the layer in this file lies on. A running machine writes its own at any moment, and browsers refuse to read a file that has changed
+/// since it was looked up; whoever opens a damaged one says what is wrong.
+async fn base_of(directory: &Directory, name: &str) -> Result<Base, Problem> {
+    for _ in 0..HEADER_TRIES {
+        let Some(file) = directory.shared(name).await? else { break };
+        match Header::read(&mut SharedFile::new(file)?) {
+            Ok(header) => return Ok(base(&header)),
+            Err(qcow2::Error::Block(BlockError::Io(_))) => pause(HEADER_PAUSE_MS).await,
+            Err(_) => break,
+        }
+    }
+    Ok(Base::Unknown)
+}
+
 /// All layers that there are. A file that is none is passed over.
 pub async fn graph(_right: &Structure) -> Result<Graph, Problem> {
     let directory = directory().await?;
@@ -183,9 +211,7 @@ pub async fn graph(_right: &Structure) -> Result<Graph, Problem> {
         let (Some(Ok(id)), false) = (id, entry.directory) else { continue };
         let Some(file) = directory.shared(&entry.name).await? else { continue };
         let bytes = file.size() as u64;
-        // Damaged ones count as lying on nothing; whoever opens them says what is wrong.
-        let base = Header::read(&mut SharedFile::new(file)?).map_or(Base::Nothing, |header| base(&header));
-        found.push((id, Layer { base, bytes }));
+        found.push((id, Layer { base: base_of(&directory, &entry.name).await?, bytes }));
     }
     Ok(found.into_iter().collect())
 }

@@ -45,7 +45,7 @@ pub async fn tidy(inventory: &Inventory) -> Result<u64, Problem> {
     loop {
         let graph = layers::graph(&right).await?;
         let records = all_records(&right).await?;
-        let tops: BTreeSet<LayerId> = records.iter().flat_map(|(_, record)| record.tops()).cloned().collect();
+        let tops = tops(&graph, &records)?;
         let busy = busy_layers(&graph, &records).await?;
         match graph.merge(&tops, &busy) {
             Some(step) => merge(&right, &step, &records, &packaged(inventory)).await?,
@@ -97,7 +97,7 @@ pub async fn merge_below(right: &Structure, of: &InstanceId, packaged: &[ImageFi
     loop {
         let graph = layers::graph(right).await?;
         let records = all_records(right).await?;
-        let tops: BTreeSet<LayerId> = records.iter().flat_map(|(_, record)| record.tops()).cloned().collect();
+        let tops = tops(&graph, &records)?;
         let (own, others): (Vec<_>, Vec<_>) = records.iter().cloned().partition(|(id, _)| id == of);
         let own = graph.reach(own.iter().flat_map(|(_, record)| record.tops()));
         let mut busy = busy_layers(&graph, &others).await?;
@@ -115,6 +115,13 @@ pub async fn merge_below(right: &Structure, of: &InstanceId, packaged: &[ImageFi
 async fn bytes(right: &Structure) -> Result<u64, Problem> {
     let graph = layers::graph(right).await?;
     Ok(graph.bytes(&graph.garbage(&BTreeSet::new())))
+}
+
+/// The topmost layers of all disks; an error unless all is known that they lie on.
+fn tops(graph: &Graph, records: &[(InstanceId, Record)]) -> Result<BTreeSet<LayerId>, Problem> {
+    let tops: BTreeSet<LayerId> = records.iter().flat_map(|(_, record)| record.tops()).cloned().collect();
+    layers::all_known(graph, &tops)?;
+    Ok(tops)
 }
 
 /// The layers that running machines read and write.
@@ -170,7 +177,7 @@ async fn unused(right: &Structure, inventory: &Inventory) -> Result<Vec<Unused>,
     let mut unused = vec![];
     let graph = layers::graph(right).await?;
     let records = all_records(right).await?;
-    let kept = graph.reach(records.iter().flat_map(|(_, record)| record.tops()));
+    let kept = graph.reach(&tops(&graph, &records)?);
     let directory = layers::directory().await?;
     for id in graph.garbage(&kept) {
         let bytes = graph.get(&id).map_or(0, |layer| layer.bytes);

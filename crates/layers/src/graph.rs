@@ -10,6 +10,8 @@ pub enum Base {
     Image(String),
     /// Another layer.
     Layer(LayerId),
+    /// That can't be told: its header can't be read.
+    Unknown,
 }
 
 /// A layer's file.
@@ -61,7 +63,7 @@ impl Graph {
             chain.push(id);
             next = match &self.layers[id].base {
                 Base::Layer(base) => Some(base),
-                Base::Nothing | Base::Image(_) => None,
+                Base::Nothing | Base::Image(_) | Base::Unknown => None,
             };
         }
         chain
@@ -78,6 +80,18 @@ impl Graph {
             }
         }
         reached
+    }
+
+    /// A layer that is needed, and is not there, or lies on nobody knows what. As long as there is one, any other may be needed as well: nothing
+    /// may be merged or removed.
+    pub fn gap<'a>(&'a self, tops: impl IntoIterator<Item = &'a LayerId>) -> Option<&'a LayerId> {
+        let below = |id: &'a LayerId| match &self.layers.get(id)?.base {
+            Base::Layer(base) => Some(base),
+            Base::Nothing | Base::Image(_) | Base::Unknown => None,
+        };
+        let is_gap = |id: &LayerId| self.layers.get(id).is_none_or(|layer| layer.base == Base::Unknown);
+        let of = |top| std::iter::once(top).chain(self.chain(top).into_iter().filter_map(below));
+        tops.into_iter().flat_map(of).find(|id| is_gap(id))
     }
 
     /// The size of these layers' files, in bytes.
@@ -101,7 +115,7 @@ impl Graph {
     pub fn images(&self, kept: &BTreeSet<LayerId>) -> BTreeSet<String> {
         let image = |id: &LayerId| match &self.layers.get(id)?.base {
             Base::Image(name) => Some(name.clone()),
-            Base::Nothing | Base::Layer(_) => None,
+            Base::Nothing | Base::Layer(_) | Base::Unknown => None,
         };
         kept.iter().filter_map(image).collect()
     }
@@ -153,6 +167,18 @@ mod tests {
         assert_eq!(graph.garbage(&kept), [id(4), id(5)]);
         assert_eq!(graph.images(&kept).len(), 1);
         assert_eq!(graph.bytes(&kept), 30);
+    }
+
+    #[test]
+    fn what_is_needed_and_not_known_is_a_gap() {
+        let mut graph = graph(&[(1, None), (2, Some(1)), (3, Some(1)), (4, Some(9)), (5, Some(2))]);
+        assert_eq!(graph.gap([&id(2), &id(3)]), None);
+        assert_eq!(graph.gap([&id(3), &id(8)]), Some(&id(8)), "a record names it");
+        assert_eq!(graph.gap([&id(3), &id(4)]), Some(&id(9)), "a layer lies on it");
+        graph.layers.get_mut(&id(2)).unwrap().base = Base::Unknown;
+        assert_eq!(graph.gap([&id(3)]), None, "nobody needs it");
+        assert_eq!(graph.gap([&id(2)]), Some(&id(2)));
+        assert_eq!(graph.gap([&id(5)]), Some(&id(2)));
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub enum ManifestError {
 /// A layer's file, and what it lies on.
 pub fn base_name(base: &Base) -> Option<String> {
     match base {
-        Base::Nothing => None,
+        Base::Nothing | Base::Unknown => None,
         Base::Image(name) => Some(name.clone()),
         Base::Layer(id) => Some(format!("{id}.qcow2")),
     }

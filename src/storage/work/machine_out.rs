@@ -38,6 +38,7 @@ pub async fn write(
         }
     };
     let graph = layers::graph(&right).await?;
+    layers::all_known(&graph, record.tops())?;
     let reached = graph.reach(record.tops());
     let bases: BTreeMap<_, _> =
         reached.iter().filter_map(|id| Some((id.clone(), graph.get(id)?.base.clone()))).collect();
@@ -64,7 +65,7 @@ pub async fn write(
 fn image(base: &Base) -> Option<String> {
     match base {
         Base::Image(name) => Some(name.clone()),
-        Base::Nothing | Base::Layer(_) => None,
+        Base::Nothing | Base::Layer(_) | Base::Unknown => None,
     }
 }
 

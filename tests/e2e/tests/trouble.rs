@@ -7,7 +7,7 @@ mod common;
 use common::{BOOT, SOON, Variant, run};
 use driver::Kind;
 use e2e::Workbench;
-use protocol::{Instance, PageRequest, ProblemCode, State, Stream};
+use protocol::{DiskRequest, Instance, PageRequest, ProblemCode, Removable, State, Stream};
 use std::fs;
 
 /// Launches a machine in a damaged extension, and waits until it has crashed.
@@ -49,6 +49,122 @@ fn an_image_with_a_wrong_checksum_is_refused_and_leaves_nothing_behind() {
             const images = await root.getDirectoryHandle('images');
             const names = []; for await (const name of images.keys()) names.push(name); return names.length";
         assert_eq!(browser.eval_async(left, vec![]).await.unwrap().as_u64(), Some(0));
+    });
+}
+
+/// Damages the layer that lies on another one; gives the names of all.
+const DAMAGE_UPPER: &str = "
+    const root = await navigator.storage.getDirectory();
+    const layers = await root.getDirectoryHandle('layers');
+    const names = [];
+    for await (const name of layers.keys()) names.push(name);
+    for (const name of names) {
+        const handle = await layers.getFileHandle(name);
+        const head = await (await handle.getFile()).slice(0, 4096).text();
+        if (!names.some((other) => head.includes(other))) continue;
+        const file = await handle.createWritable({ keepExistingData: true });
+        await file.write({ type: 'write', position: 0, data: 'none' });
+        await file.close();
+    }
+    return names.sort();";
+const LAYERS: &str = "
+    const root = await navigator.storage.getDirectory();
+    const layers = await root.getDirectoryHandle('layers');
+    const names = [];
+    for await (const name of layers.keys()) names.push(name);
+    return names.sort();";
+
+#[test]
+fn what_may_lie_below_a_damaged_layer_is_not_removed() {
+    run(async {
+        let browser = common::browser(Kind::Chromium).await;
+        let workbench = Workbench::open(&browser).await.unwrap();
+        let (id, _) = common::launched(&workbench).await;
+        common::stop(&workbench, &id).await;
+        let snapshot = DiskRequest::TakeSnapshot { id: id.clone(), name: "before".into(), memory: false };
+        workbench.disks(snapshot).await.unwrap();
+        // Now nothing but the damaged layer needs the one below it.
+        let snapshot = workbench.show_disks(&id).await.unwrap().snapshots[0].id.clone();
+        let before = browser.eval_async(DAMAGE_UPPER, vec![]).await.unwrap();
+        assert_eq!(before.as_array().map(Vec::len), Some(2), "{before}");
+        workbench.disks(DiskRequest::DeleteSnapshot { id: id.clone(), snapshot }).await.unwrap();
+        let refused = workbench.disks(DiskRequest::Free(Removable::Leftovers)).await.unwrap_err();
+        assert!(refused.to_string().contains("is missing or damaged"), "{refused}");
+        assert_eq!(browser.eval_async(LAYERS, vec![]).await.unwrap(), before);
+        // The machine says so too, and takes no harm.
+        workbench.call(&PageRequest::Start(id.clone())).await.unwrap();
+        let instance = workbench.wait_for_state(&id, &[State::Running, State::Crashed], BOOT).await.unwrap();
+        assert_eq!((instance.state, code(&instance)), (State::Crashed, ProblemCode::DiskDamaged));
+        assert_eq!(browser.eval_async(LAYERS, vec![]).await.unwrap(), before);
+    });
+}
+
+/// Browsers refuse to read a file that has changed since it was looked up, and this one does all the time.
+#[test]
+fn tidying_up_beside_a_machine_that_writes_takes_nothing_from_it() {
+    run(async {
+        let browser = common::browser(Kind::Chromium).await;
+        let workbench = Workbench::open(&browser).await.unwrap();
+        let (id, mut console) = common::launched(&workbench).await;
+        let snapshot = DiskRequest::TakeSnapshot { id: id.clone(), name: "before".into(), memory: false };
+        workbench.disks(snapshot).await.unwrap();
+        let snapshot = workbench.show_disks(&id).await.unwrap().snapshots[0].id.clone();
+        workbench.disks(DiskRequest::DeleteSnapshot { id: id.clone(), snapshot }).await.unwrap();
+        let write = "(while :; do date >> /root/written; sync; done) > /dev/null 2>&1 &";
+        assert_eq!(console.exec(write, SOON).await.unwrap().status, 0);
+        let layers = browser.eval_async(LAYERS, vec![]).await.unwrap();
+        assert_eq!(layers.as_array().map(Vec::len), Some(2), "{layers}");
+        for _ in 0..40 {
+            // Where the header can't be read at all nothing is removed.
+            let _ = workbench.disks(DiskRequest::Free(Removable::Leftovers)).await;
+            assert_eq!(browser.eval_async(LAYERS, vec![]).await.unwrap(), layers);
+        }
+        assert_eq!(
+            console
+                .exec("echo 3 > /proc/sys/vm/drop_caches; find /usr -type f -exec cat {} + > /dev/null", BOOT)
+                .await
+                .unwrap()
+                .status,
+            0
+        );
+    });
+}
+
+/// Takes all addresses that WebAssembly memories can have in this page's process, and leaves them to be collected.
+const TAKE_ALL: &str = "
+    const held = [];
+    try {
+        while (held.length < 1e5) held.push(new WebAssembly.Memory({ initial: 0 }));
+    } catch {}
+    return held.length;";
+
+#[test]
+fn a_machine_starts_where_closed_pages_have_left_no_room_for_its_memory() {
+    run(async {
+        let browser = common::browser(Kind::Chromium).await;
+        let workbench = Workbench::open(&browser).await.unwrap();
+        let taken = browser.eval(TAKE_ALL, vec![]).await.unwrap().as_u64();
+        assert!(taken.is_some_and(|taken| taken < 1e5 as u64), "{taken:?}");
+        let id = workbench.launch().await.unwrap();
+        let instance = workbench.wait_for_state(&id, &[State::Running, State::Crashed], BOOT).await.unwrap();
+        assert_eq!(instance.state, State::Running, "{instance:?}");
+    });
+}
+
+#[test]
+fn a_worker_without_its_program_is_a_crash_at_once() {
+    run(async {
+        let variant = Variant::of(Kind::Chromium);
+        variant.replace("machine.js", "\"./wasm/workbench.js\"", "\"./lost/workbench.js\"");
+        fs::create_dir(variant.path("lost")).unwrap();
+        fs::copy(variant.path("wasm/workbench.js"), variant.path("lost/workbench.js")).unwrap();
+        let instance = crashed(&variant).await;
+        assert_eq!(code(&instance), ProblemCode::WorkerDied);
+        assert!(
+            message(&instance).contains("WebAssembly") || message(&instance).contains("fetch"),
+            "{}",
+            message(&instance)
+        );
     });
 }
 
