@@ -11,8 +11,9 @@ const loadTls = async () => {
   return tls;
 };
 
+// Where it can't be started the host page hears of it.
 init().then(() => {
   const lan = new LanWorker(loadTls);
   self.onmessage = (event) => lan.command(event.data, event.ports[0]);
   for (const event of waiting.splice(0)) lan.command(event.data, event.ports[0]);
-});
+}).catch(reportError);
