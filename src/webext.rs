@@ -64,6 +64,9 @@ extern "C" {
     #[wasm_bindgen(js_namespace = ["browser", "storage", "local"], js_name = set, catch)]
     pub async fn storage_set(items: &JsValue) -> Result<JsValue, JsValue>;
 
+    #[wasm_bindgen(js_namespace = ["browser", "storage", "session"], js_name = set, catch)]
+    pub async fn session_set(items: &JsValue) -> Result<JsValue, JsValue>;
+
     #[wasm_bindgen(js_namespace = ["browser", "action"], js_name = setBadgeText, catch)]
     pub async fn set_badge_text(details: &JsValue) -> Result<JsValue, JsValue>;
 

@@ -15,7 +15,7 @@ const SHOWN: &str = "machines-shown";
 /// The popup.
 #[component]
 pub(crate) fn Page() -> Html {
-    html! { <WorldProvider><Popup /></WorldProvider> }
+    html! { <WorldProvider at_once=true><Popup /></WorldProvider> }
 }
 
 #[component]

@@ -167,6 +167,7 @@ async fn changed(shared: &Shared) -> Result<(), Problem> {
     };
     let waiting = shared.history.look(&world);
     let world = shared.history.shown(world);
+    store::show(&world);
     shared.pages.borrow_mut().tell_all(&PageEvent::World(world));
     effects::show_badge(live);
     store::save(&stored, waiting.as_deref()).await.inspect_err(|_| shared.history.not_stored())

@@ -1,14 +1,14 @@
 //! What the background keeps in `storage.local`, and what it reads from the package.
 
-use crate::bridge::{from_js, log, problem};
-use crate::webext::{get_url, storage_get, storage_set};
+use crate::bridge::{from_js, log, problem, text_of};
+use crate::webext::{get_url, session_set, storage_get, storage_set};
 use catalog::waiting::Waiting;
 use futures_util::try_join;
-use protocol::{Problem, ProblemCode};
+use protocol::{Problem, ProblemCode, SHOWN_KEY, World};
 use registry::{Package, Stored};
 use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::Response;
 
 /// The list of machines and the settings in `storage.local`; its value is [`Stored`] as JSON.
@@ -72,6 +72,18 @@ pub async fn save(stored: &Stored, waiting: Option<&str>) -> Result<(), Problem>
         Some(waiting) => set(&serde_json::json!({ KEY: text, WAITING: waiting })).await,
         None => set(&serde_json::json!({ KEY: text })).await,
     }
+}
+
+/// Leaves what the pages are told where a page finds it that is opened while the background sleeps. It lasts as long as the browser runs: after
+/// that no machine is as it was.
+pub fn show(world: &World) {
+    let text = serde_json::to_string(world).unwrap_or_default();
+    spawn_local(async move {
+        // Without it a page waits until the background is awake.
+        if let Err(error) = session_set(&super::options(&serde_json::json!({ SHOWN_KEY: text }))).await {
+            log(&format!("what is shown could not be left for the next page: {}", text_of(&error)));
+        }
+    });
 }
 
 /// What the package has.

@@ -28,6 +28,9 @@ extern "C" {
     #[wasm_bindgen(catch, js_namespace = ["browser", "runtime"], js_name = connect)]
     fn runtime_connect(options: &JsValue) -> Result<Port, JsValue>;
 
+    #[wasm_bindgen(catch, js_namespace = ["browser", "storage", "session"], js_name = get)]
+    async fn session_get(key: &str) -> Result<JsValue, JsValue>;
+
     #[wasm_bindgen(catch, js_namespace = ["browser", "runtime"], js_name = getManifest)]
     fn get_manifest() -> Result<JsValue, JsValue>;
 
@@ -43,6 +46,12 @@ fn object(key: &str, value: &str) -> JsValue {
 /// Opens a port with this name to the background, which starts the background if need be.
 pub(crate) fn connect(name: &str) -> Result<Port, JsValue> {
     runtime_connect(&object("name", name))
+}
+
+/// A text that the background has left for as long as the browser runs, if it has.
+pub(crate) async fn left(key: &str) -> Option<String> {
+    let items = session_get(key).await.ok()?;
+    js_sys::Reflect::get(&items, &key.into()).ok()?.as_string()
 }
 
 /// The extension's version, from its manifest.

@@ -75,6 +75,9 @@ pub struct WorldProviderProps {
     /// Said to the background first on every connection.
     #[prop_or_default]
     pub greeting: Option<PageRequest>,
+    /// Whether what pages were told last is shown until the background speaks. Not where a machine was just made for the page.
+    #[prop_or_default]
+    pub at_once: bool,
     /// The page.
     pub children: Html,
 }
@@ -95,7 +98,13 @@ pub fn WorldProvider(props: &WorldProviderProps) -> Html {
             Update::Link(now) => link.set(now),
             Update::Unavailable(now) => problem.set(Some(now)),
         };
-        |()| Client::new(props.greeting.clone(), Callback::from(listener))
+        |()| {
+            let client = Client::new(props.greeting.clone(), Callback::from(listener));
+            if props.at_once {
+                client.show_what_was();
+            }
+            client
+        }
     });
     use_effect_with((), {
         let client = client.clone();

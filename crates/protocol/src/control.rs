@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// Name of the `runtime.Port` that pages open to the background.
 pub const PORT_NAME: &str = "page";
 
+/// Under this key of `storage.session` the background leaves the [`World`] that pages were told last, as JSON.
+pub const SHOWN_KEY: &str = "shown";
+
 /// What a page asks of the background.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PageRequest {

@@ -239,3 +239,46 @@ fn the_terminals_size_reaches_the_guest_in_chromium() {
 fn the_terminals_size_reaches_the_guest_in_firefox() {
     run(resize(Kind::Firefox));
 }
+
+/// Changes the machine's name in what pages were told last, opens the popup in a frame, and gives the names that it shows one after the
+/// other, until the true one is there.
+const NAMES_SHOWN: &str = "
+    const api = globalThis.chrome ?? browser;
+    const { shown } = await api.storage.session.get('shown');
+    const was = JSON.parse(shown);
+    was.instances[0].name = 'as-it-was';
+    await api.storage.session.set({ shown: JSON.stringify(was) });
+    const names = [];
+    const frame = document.createElement('iframe');
+    frame.src = '/popup/index.html';
+    document.body.append(frame);
+    await new Promise((resolve) => frame.addEventListener('load', resolve, { once: true }));
+    await new Promise((resolve) => {
+        const look = () => {
+            const name = frame.contentDocument.querySelector('.machine-name')?.textContent;
+            if (name && name !== names.at(-1)) names.push(name);
+            if (name === arguments[0]) resolve();
+        };
+        new MutationObserver(look).observe(frame.contentDocument, { childList: true, characterData: true, subtree: true });
+        look();
+    });
+    return names;";
+
+#[test]
+fn the_popup_shows_what_was_until_the_background_is_awake() {
+    run(async {
+        let browser = browser(Kind::Chromium).await;
+        let workbench = Workbench::open(&browser).await.unwrap();
+        let (id, _) = common::launched(&workbench).await;
+        common::stop(&workbench, &id).await;
+        let name = workbench.instance(&id).await.unwrap().name;
+        // A page that does not speak with the background, and so does not wake it.
+        browser.close_all_extension_pages().await.unwrap();
+        browser.open("licenses.html").await.unwrap();
+        browser.kill_service_worker().await.unwrap();
+        let asleep = async || Ok(!browser.service_worker_running().await?);
+        browser.wait_until("the service worker to be gone", SOON, asleep).await.unwrap();
+        let names = browser.eval_async(NAMES_SHOWN, vec![name.clone().into()]).await.unwrap();
+        assert_eq!(names, serde_json::json!(["as-it-was", name]));
+    });
+}

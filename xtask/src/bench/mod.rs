@@ -31,6 +31,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// Where the results are written.
 const RESULTS: &str = "docs/benchmarks.md";
@@ -177,8 +178,17 @@ impl Field {
     }
 }
 
+/// A copy of the extension for what is shipped with none.
+fn copied(root: &Path, options: &Options) -> Result<TempDir> {
+    let copy = tempfile::tempdir()?;
+    build::copy_tree(&dist(root, Kind::from(options.browser)), copy.path(), &|_| true)?;
+    Ok(copy)
+}
+
 async fn measure(root: &Path, options: &Options, image: &GuestImage) -> Result<Report> {
-    let field = Field::prepare(root, options, image).await?;
+    let copy = copied(root, options)?;
+    sides::add_cold(copy.path())?;
+    let field = Field::prepare_with(root, options, image, copy.path(), None).await?;
     let warm_up = round(&field.browser, &field.page, 0).await?;
     let mut rounds = vec![];
     for number in 1..=options.rounds {
@@ -209,10 +219,8 @@ async fn measure_share(root: &Path, options: &Options, image: &GuestImage) -> Re
 }
 
 async fn measure_lan(root: &Path, options: &Options, image: &GuestImage) -> Result<lan::Report> {
-    let kind = Kind::from(options.browser);
     // Nobody is there to answer the browser's question for leave: this copy of the extension has it for this computer.
-    let copy = tempfile::tempdir()?;
-    build::copy_tree(&dist(root, kind), copy.path(), &|_| true)?;
+    let copy = copied(root, options)?;
     let manifest = copy.path().join("manifest.json");
     let mut changed: serde_json::Value = serde_json::from_str(&fs::read_to_string(&manifest)?)?;
     let hosts = changed["host_permissions"].as_array_mut().context("the manifest names no hosts")?;
@@ -229,7 +237,7 @@ async fn measure_lan(root: &Path, options: &Options, image: &GuestImage) -> Resu
 }
 
 async fn measure_peers(root: &Path, options: &Options, image: &GuestImage) -> Result<peers::Report> {
-    let (kind, before) = (Kind::from(options.browser), load()?);
+    let (kind, before) = (Kind::from(options.browser), when_idle().await?);
     let browser = || LaunchOptions::new(kind, dist(root, kind));
     let (browser, rounds) = peers::measure([browser(), browser()], options.rounds).await?;
     let processors = std::thread::available_parallelism()?.get();
@@ -250,8 +258,7 @@ async fn measure_lid(root: &Path, options: &Options, image: &GuestImage) -> Resu
 async fn measure_popup(root: &Path, options: &Options, image: &GuestImage) -> Result<popup::Report> {
     let kind = Kind::from(options.browser);
     // The empty page is in a copy of the extension: what is shipped has none.
-    let copy = tempfile::tempdir()?;
-    build::copy_tree(&dist(root, kind), copy.path(), &|_| true)?;
+    let copy = copied(root, options)?;
     fs::write(copy.path().join(popup::EMPTY.0), popup::EMPTY.1)?;
     let profile = tempfile::tempdir()?;
     let maker = Browser::launch(LaunchOptions::new(kind, copy.path()).with_profile(profile.path())).await?;

@@ -208,8 +208,7 @@ impl Display for Report {
             f,
             "From pressing Launch to the shell’s prompt, against a plain page that runs the same v86, kernel and image from memory. \
              {} rounds after one to warm up, taking turns, one machine at a time, each a fresh one. \
-             A machine boots where it has another memory than the template’s warm state is for (512 MiB, which makes no difference to a boot); the others \
-             go on from that state. The message is sent as soon as the background answers the popup; the button is pressed half a \
+             The machine that boots has a template with the same image and no warm state; the others go on from that state. The message is sent as soon as the background answers the popup; the button is pressed half a \
              second after it is there, which is quicker than a person is.\n",
             self.rounds.len()
         )?;

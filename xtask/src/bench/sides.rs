@@ -3,11 +3,13 @@
 use anyhow::{Context, Result, bail};
 use driver::Browser;
 use e2e::Workbench;
-use protocol::{InstanceId, MemoryMib, PageRequest, Settings, State};
+use protocol::{InstanceId, PageRequest, Settings, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 /// Runs in a page of the extension.
@@ -20,6 +22,8 @@ const PLAIN: &str = "
       setTimeout(resolve, 10000);
     });
     return JSON.parse(measured() ?? 'null');";
+/// What an image's name ends with that lacks its warm state.
+const COLD: &str = "-cold";
 /// How long the plain page may take.
 const PLAIN_PATIENCE: Duration = Duration::from_secs(180);
 /// How long a machine may take to be ended by force.
@@ -30,7 +34,7 @@ const END: Duration = Duration::from_secs(30);
 pub enum Side {
     /// A plain page with the same v86, kernel and image in memory.
     Plain,
-    /// The extension, its popup's button clicked for a machine of another memory than the template's warm state is for: it boots.
+    /// The extension, its popup's button clicked for a machine of the same image without its warm state: it boots.
     Cold,
     /// The extension, asked to launch by a message from the popup, at once when the background answers it.
     Message,
@@ -119,6 +123,19 @@ struct Measured {
     error: Option<String>,
 }
 
+/// Puts the images of a copy of the extension there a second time, without their warm states.
+pub fn add_cold(extension: &Path) -> Result<()> {
+    let list = extension.join("images/templates.json");
+    let mut images: Vec<Value> = serde_json::from_slice(&fs::read(&list)?)?;
+    for mut cold in images.clone() {
+        let id = cold["id"].as_str().context("an image has no name")?;
+        cold["id"] = json!(format!("{id}{COLD}"));
+        cold["warm"] = Value::Null;
+        images.push(cold);
+    }
+    Ok(fs::write(list, serde_json::to_vec(&images)?)?)
+}
+
 impl Side {
     /// Boots a fresh machine to its prompt and removes it. `plain` is the plain page's address.
     pub async fn boot(self, browser: &Browser, plain: &str) -> Result<Boot> {
@@ -129,8 +146,7 @@ impl Side {
         };
         browser.open(page).await?;
         if self == Self::Cold {
-            // The size of the memory makes no difference to a boot.
-            choose(browser, MemoryMib::try_from(2 * MemoryMib::DEFAULT.mib())?).await?;
+            choose(browser, true).await?;
         }
         let answer = match self {
             Self::Plain => plain_told(browser).await?,
@@ -146,7 +162,7 @@ impl Side {
             None => browser.open("about:blank").await?,
         }
         if self == Self::Cold {
-            choose(browser, MemoryMib::DEFAULT).await?;
+            choose(browser, false).await?;
         }
         Ok(Boot(measured.at.context("the page measured nothing")?))
     }
@@ -161,10 +177,13 @@ pub async fn plain_told(browser: &Browser) -> Result<Value> {
     Ok(browser.wait_for("what the plain page measures", PLAIN_PATIENCE, told).await?)
 }
 
-/// Chooses the memory of new machines.
-async fn choose(browser: &Browser, memory: MemoryMib) -> Result<()> {
+/// Chooses the template of new machines: the image without its warm state, or the packaged one.
+async fn choose(browser: &Browser, cold: bool) -> Result<()> {
     let workbench = Workbench::here(browser);
-    let settings = Settings { memory, ..workbench.world().await?.settings };
+    let world = workbench.world().await?;
+    let wanted = world.templates.iter().find(|template| template.id.as_str().ends_with(COLD) == cold);
+    let template = wanted.context("there is no such template")?.id.clone();
+    let settings = Settings { template, ..world.settings };
     workbench.call(&PageRequest::SaveSettings(settings)).await?;
     Ok(())
 }
