@@ -2,8 +2,8 @@
 
 use super::engine::Engine;
 use super::lan::Lan;
-use super::notices;
 use super::worker::{FromWorker, MachineWorker, after, every};
+use super::{notices, room};
 use crate::bridge::{log, text_of};
 use crate::journal;
 use futures_channel::oneshot;
@@ -38,6 +38,8 @@ struct Machine {
     silent_looks: u32,
     /// Whether its worker has said anything in this run: one that never did is another fault than one that stopped.
     heard: bool,
+    /// How to start it once more, should there be no memory for it.
+    again: Option<Box<MachineSpec>>,
     /// What to tell when the worker says that its disk is closed.
     closing: Option<MachineEvent>,
     /// Who waits for the disks to be frozen, by the command's number. They hear of the worker's end, too.
@@ -113,17 +115,11 @@ impl Machines {
         if self.machines.borrow().get(&id).is_some_and(|machine| machine.worker.is_some()) {
             return Err(Problem::new(ProblemCode::DiskBusy, format!("{} has a worker already.", spec.name)));
         }
-        let own = self.own.clone();
-        let from = id.clone();
         let spare = self.spare.borrow_mut().take().filter(|worker| !worker.has_failed());
         let worker = spare.map_or_else(|| MachineWorker::start(&self.engine), Ok)?;
-        worker.listen(move |message| {
-            if let Some(own) = own.upgrade() {
-                own.receive(&from, boot, message);
-            }
-        });
+        let again = Some(Box::new(spec.clone()));
         journal::say_of(Some(id.clone()), &format!("{name} is started (run {boot}, {} MiB)", spec.memory.mib()));
-        worker.send(&WorkerCommand::Start(Box::new(spec)))?;
+        self.give(&worker, spec)?;
         let machine = Machine {
             boot,
             name,
@@ -133,11 +129,50 @@ impl Machines {
             last: None,
             silent_looks: 0,
             heard: false,
+            again,
             closing: None,
             freezing: BTreeMap::new(),
         };
         self.machines.borrow_mut().insert(id, machine);
         Ok(())
+    }
+
+    /// Gives a worker its machine.
+    fn give(&self, worker: &MachineWorker, spec: MachineSpec) -> Result<(), Problem> {
+        let (own, from, boot) = (self.own.clone(), spec.id.clone(), spec.boot);
+        worker.listen(move |message| {
+            if let Some(own) = own.upgrade() {
+                own.receive(&from, boot, message);
+            }
+        });
+        worker.send(&WorkerCommand::Start(Box::new(spec)))
+    }
+
+    /// Whether a machine that could not begin for lack of memory is started once more, after room was made.
+    fn starts_again(&self, id: &InstanceId, boot: u32, problem: &Problem) -> bool {
+        let ended = self.with_run(id, boot, |machine| {
+            let wanted = room::is_lack(problem) && machine.last.is_none() && machine.closing.is_none();
+            Some((machine.again.take_if(|_| wanted)?, machine.worker.take()))
+        });
+        let Some(Some((spec, ended))) = ended else { return false };
+        self.lan.detach(id);
+        journal::say_of(Some(id.clone()), &format!("{} It is tried once more", problem.message));
+        let (own, id) = (self.own.clone(), id.clone());
+        spawn_local(async move {
+            // Not before: it can't be dropped while its own message is handled.
+            drop(ended);
+            room::make().await;
+            let Some(own) = own.upgrade() else { return };
+            let started = MachineWorker::start(&own.engine).and_then(|worker| {
+                own.give(&worker, *spec)?;
+                own.with_run(&id, boot, |machine| machine.worker = Some(worker));
+                Ok(())
+            });
+            if let Err(problem) = started {
+                own.tell(&id, boot, MachineEvent::Crashed(problem));
+            }
+        });
+        true
     }
 
     /// Stops the machine's processor.
@@ -288,6 +323,8 @@ impl Machines {
                     drop(waiting.send(result));
                 }
             }
+            FromWorker::Notice(WorkerNotice::Event(MachineEvent::Crashed(problem))) | FromWorker::Failed(problem)
+                if self.starts_again(id, boot, &problem) => {}
             FromWorker::Notice(WorkerNotice::Event(event)) => match event {
                 MachineEvent::Running { .. } | MachineEvent::Paused(_) | MachineEvent::StaysUp { .. } => {
                     self.tell(id, boot, event);

@@ -13,6 +13,7 @@ mod lan;
 mod machines;
 mod notices;
 mod peers;
+mod room;
 mod worker;
 
 use crate::bridge::{from_js, to_js};

@@ -91,7 +91,6 @@ impl CatalogWorker {
 impl<Command: Serialize, Notice: DeserializeOwned + 'static> Worker<Command, Notice> {
     /// `is_end` says of a message for which nobody has asked yet whether the worker is of no use any more.
     fn load(script: &str, name: &'static str, is_end: fn(&FromWorker<Notice>) -> bool) -> Result<Self, Problem> {
-        make_room();
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         let receive = Rc::new(RefCell::new(None::<Receive<Notice>>));
@@ -163,22 +162,6 @@ impl<Command, Notice> Drop for Worker<Command, Notice> {
         self.worker.set_onmessage(None);
         self.worker.set_onerror(None);
         self.worker.terminate();
-    }
-}
-
-/// So many memories a worker needs, with some to spare for the pages that open meanwhile.
-const ROOM: u32 = 6;
-
-/// Has the browser collect what closed pages have left, if no more WebAssembly memories would fit otherwise.
-///
-/// A process has addresses for some hundred memories. Those of closed pages count until they are collected; the browser does so where a page
-/// asks for one too many, but not for a worker, which it refuses.
-fn make_room() {
-    let pages = js_sys::Object::new();
-    let set = js_sys::Reflect::set(&pages, &"initial".into(), &JsValue::from(0));
-    if set.is_ok() {
-        // Even where there is no room the worker is told so itself, with the right words.
-        (0..ROOM).for_each(|_| drop(js_sys::WebAssembly::Memory::new(&pages)));
     }
 }
 
