@@ -121,8 +121,24 @@ impl Browser {
     }
 }
 
-/// Starts the driver and waits for the port that it tells.
+/// What ChromeDriver says when the free port that it was given for IPv6 is taken for IPv4.
+const PORT_TAKEN: &str = "Address already in use";
+/// So often it may choose anew.
+const PORTS: u32 = 5;
+
+/// Starts the driver, again where it has found a port that is not free.
 async fn start(driver: &Command, log: PathBuf, port_follows: &str, kind: Kind) -> Result<(Processes, u16)> {
+    for _ in 1..PORTS {
+        match start_once(driver, log.clone(), port_follows, kind).await {
+            Err(Error::Start { log, .. }) if log.contains(PORT_TAKEN) => {}
+            started => return started,
+        }
+    }
+    start_once(driver, log, port_follows, kind).await
+}
+
+/// Starts the driver and waits for the port that it tells.
+async fn start_once(driver: &Command, log: PathBuf, port_follows: &str, kind: Kind) -> Result<(Processes, u16)> {
     let mut processes = Processes::start(driver, log.clone()).map_err(|error| unwritable(&log, error))?;
     let started = Instant::now();
     let reason = loop {
