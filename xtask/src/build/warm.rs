@@ -17,7 +17,7 @@ use std::process::Command;
 /// What boots the machine.
 const SCRIPT: &str = "xtask/src/build/warm.mjs";
 /// What else decides how the machine is made, beside what is packaged.
-const SOURCES: [&str; 3] = [SCRIPT, "src/machine/v86.rs", "src/machine/state_maker.rs"];
+const SOURCES: [&str; 4] = [SCRIPT, "src/machine/v86.rs", "src/machine/state_maker.rs", "xtask/src/build/warm.rs"];
 /// What of the package the machine is made of.
 const PACKAGED: [&str; 5] =
     ["vendor/v86.js", "vendor/v86.wasm", "images/kernel.bin", "images/bios.bin", "images/vgabios.bin"];
@@ -110,7 +110,8 @@ fn memory(out: &Path) -> Result<()> {
     let (serial, shell, state) = (take("serial.bin")?, take("shell.bin")?, take("state.bin")?);
     let beside = [&serial[..], &shell, &[]];
     let mut behind = vec![];
-    let line = layers::saved::write(beside, true, &state[..], &mut behind)?;
+    // Unpacking it would take a good part of the time that it is there to save; what is shipped is packed as a whole.
+    let line = layers::saved::write_plain(beside, true, &state, &mut behind)?;
     fs::write(out.join(STATE), [line, behind].concat())?;
     Ok(())
 }
