@@ -1,5 +1,5 @@
 use protocol::{Instance, PageRequest, Problem, State};
-use ui::{Button, Control, Kind, StateGlyph, StoppingNote, lost_since, state_label, use_world};
+use ui::{Button, Control, Kind, StateGlyph, StoppingNote, lost_since, use_world};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -19,7 +19,7 @@ pub(crate) fn Cover(props: &CoverProps) -> Html {
     if instance.state == State::Stopping {
         return html! {
             <div class="cover low">
-                <section class="card" aria-label={format!("{} is {}", instance.name, state_label(instance).to_lowercase())}>
+                <section class="card" aria-label={format!("{} is {}", instance.name, instance.state_label().to_lowercase())}>
                     <StateGlyph state={instance.state} />
                     <StoppingNote instance={instance.clone()} />
                 </section>

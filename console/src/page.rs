@@ -13,8 +13,8 @@ use crate::{
 use gloo_timers::callback::Timeout;
 use protocol::{Instance, InstanceId, PageRequest, State};
 use ui::{
-    Icon, Logo, MachineControls, MenuItem, Notice, StateBadge, WorldProvider, memory, state_label, uptime, use_dark,
-    use_now, use_world,
+    Icon, Logo, MachineControls, MenuItem, Notice, StateBadge, WorldProvider, memory, uptime, use_dark, use_now,
+    use_world,
 };
 use yew::prelude::*;
 
@@ -153,7 +153,7 @@ fn is_still(instance: &Instance) -> bool {
 fn use_title(instance: Option<&Instance>) {
     let title = match instance {
         Some(Instance { name, state: State::Running, .. }) => format!("{name} · Console"),
-        Some(instance) => format!("{} · Console ({})", instance.name, state_label(instance).to_lowercase()),
+        Some(instance) => format!("{} · Console ({})", instance.name, instance.state_label().to_lowercase()),
         None => "Console".to_owned(),
     };
     use_effect_with(title, |title| {

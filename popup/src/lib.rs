@@ -9,9 +9,13 @@ mod name;
 mod page;
 
 use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen_futures::spawn_local;
 
 /// Starts the page.
 #[wasm_bindgen(start)]
 pub fn start() {
-    ui::mount::<page::Page>();
+    spawn_local(async {
+        // The background may have to be woken first.
+        ui::mount_with::<page::Page>(page::PageProps { was: ui::shown_last().await });
+    });
 }

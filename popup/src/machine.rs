@@ -2,7 +2,7 @@ use crate::name::{objection, tidy};
 use protocol::{DiskReply, DiskRequest, Instance, PageRequest, Problem, State};
 use ui::{
     Button, Icon, Kind, MachineControls, MenuItem, Notice, Remark, SaveTemplate, StateGlyph, StoppingNote, Tone,
-    close_if_popup, leave_disks_note, memory, moment, state_label, uptime, use_asking, use_now, use_world,
+    close_if_popup, leave_disks_note, memory, moment, uptime, use_asking, use_now, use_world,
 };
 use web_sys::{HtmlElement, HtmlInputElement};
 use yew::prelude::*;
@@ -161,7 +161,7 @@ struct AboutProps {
 fn About(props: &AboutProps) -> Html {
     let Instance { id, state, started, memory: size, .. } = &props.instance;
     let now = use_now(started.is_some() && *state == State::Running);
-    let mut words = vec![state_label(&props.instance).to_owned()];
+    let mut words = vec![props.instance.state_label().to_owned()];
     match (state, started) {
         (State::Running, Some(started)) => words.push(uptime(*started, now)),
         // There are two controls beside it then, and no room.

@@ -1,5 +1,6 @@
 use crate::{launch::Launch, machine::Machine};
 use protocol::{InstanceId, Job, JobId, JobStage, PageRequest, State, World};
+use std::rc::Rc;
 use ui::{
     EmptyState, Icon, Logo, Notice, Peers, Progress, RemovedMachines, RoomWarning, Tellings, WorldProvider, use_peers,
     use_room, use_world,
@@ -12,10 +13,16 @@ const STORAGE: &str = "../storage/index.html";
 /// What the page's timeline says when the machines are there.
 const SHOWN: &str = "machines-shown";
 
+#[derive(Properties, PartialEq)]
+pub(crate) struct PageProps {
+    /// What is shown until the background speaks.
+    pub(crate) was: Option<Rc<World>>,
+}
+
 /// The popup.
 #[component]
-pub(crate) fn Page() -> Html {
-    html! { <WorldProvider at_once=true><Popup /></WorldProvider> }
+pub(crate) fn Page(props: &PageProps) -> Html {
+    html! { <WorldProvider was={props.was.clone()}><Popup /></WorldProvider> }
 }
 
 #[component]

@@ -4,7 +4,7 @@ use crate::bridge::{from_js, log, problem, text_of};
 use crate::webext::{get_url, session_set, storage_get, storage_set};
 use catalog::waiting::Waiting;
 use futures_util::try_join;
-use protocol::{Problem, ProblemCode, SHOWN_KEY, World};
+use protocol::{Problem, ProblemCode, ROWS_KEY, SHOWN_KEY, World};
 use registry::{Package, Stored};
 use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
@@ -78,9 +78,11 @@ pub async fn save(stored: &Stored, waiting: Option<&str>) -> Result<(), Problem>
 /// that no machine is as it was.
 pub fn show(world: &World) {
     let text = serde_json::to_string(world).unwrap_or_default();
+    let rows: Vec<_> = world.instances.iter().map(|instance| (&instance.name, instance.state_label())).collect();
+    let items = super::options(&serde_json::json!({ SHOWN_KEY: text, ROWS_KEY: rows }));
     spawn_local(async move {
         // Without it a page waits until the background is awake.
-        if let Err(error) = session_set(&super::options(&serde_json::json!({ SHOWN_KEY: text }))).await {
+        if let Err(error) = session_set(&items).await {
             log(&format!("what is shown could not be left for the next page: {}", text_of(&error)));
         }
     });

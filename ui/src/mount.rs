@@ -7,6 +7,11 @@ where
     C: BaseComponent,
     C::Properties: Default,
 {
+    mount_with::<C>(C::Properties::default());
+}
+
+/// As [`mount`], with properties.
+pub fn mount_with<C: BaseComponent>(properties: C::Properties) {
     yew::set_custom_panic_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
         if let Some(notice) = element("failed") {
@@ -15,7 +20,7 @@ where
         }
     }));
     if let Some(root) = element("app") {
-        Renderer::<C>::with_root(root).render();
+        Renderer::<C>::with_root_and_props(root, properties).render();
     }
 }
 

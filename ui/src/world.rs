@@ -1,12 +1,14 @@
 //! The state of everything, for every component of a page.
 
 use crate::{
+    browser::left,
     hand_over,
     link::{Client, Link, Update, silent},
     theme::use_theme,
 };
 use protocol::{
-    CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, PageRequest, PeerRequest, Problem, Reply, World,
+    CatalogReply, CatalogRequest, DiskReply, DiskRequest, InstanceId, PageRequest, PeerRequest, Problem, Reply,
+    SHOWN_KEY, World,
 };
 use std::rc::Rc;
 use yew::prelude::*;
@@ -75,9 +77,9 @@ pub struct WorldProviderProps {
     /// Said to the background first on every connection.
     #[prop_or_default]
     pub greeting: Option<PageRequest>,
-    /// Whether what pages were told last is shown until the background speaks. Not where a machine was just made for the page.
+    /// What is shown until the background speaks.
     #[prop_or_default]
-    pub at_once: bool,
+    pub was: Option<Rc<World>>,
     /// The page.
     pub children: Html,
 }
@@ -85,7 +87,7 @@ pub struct WorldProviderProps {
 /// Connects the page to the background, applies the theme, and gives the world to everything below.
 #[component]
 pub fn WorldProvider(props: &WorldProviderProps) -> Html {
-    let world = use_state(|| None);
+    let world = use_state(|| props.was.clone());
     let link = use_state(|| Link::Connecting);
     let problem = use_state(|| None);
     let client = use_memo((), {
@@ -98,13 +100,7 @@ pub fn WorldProvider(props: &WorldProviderProps) -> Html {
             Update::Link(now) => link.set(now),
             Update::Unavailable(now) => problem.set(Some(now)),
         };
-        |()| {
-            let client = Client::new(props.greeting.clone(), Callback::from(listener));
-            if props.at_once {
-                client.show_what_was();
-            }
-            client
-        }
+        |()| Client::new(props.greeting.clone(), Callback::from(listener))
     });
     use_effect_with((), {
         let client = client.clone();
@@ -123,6 +119,12 @@ pub fn WorldProvider(props: &WorldProviderProps) -> Html {
         }),
     };
     html! { <ContextProvider<Workbench> context={workbench}>{ props.children.clone() }</ContextProvider<Workbench>> }
+}
+
+/// What pages were told last, which is there while the background sleeps.
+pub async fn shown_last() -> Option<Rc<World>> {
+    let world = serde_json::from_str(&left(SHOWN_KEY).await?).ok()?;
+    Some(Rc::new(world))
 }
 
 /// The world and what can be done to it. Only below a [`WorldProvider`].

@@ -10,6 +10,9 @@ pub const PORT_NAME: &str = "page";
 /// Under this key of `storage.session` the background leaves the [`World`] that pages were told last, as JSON.
 pub const SHOWN_KEY: &str = "shown";
 
+/// And under this one each machine's name and [state](crate::Instance::state_label), for what is shown before a page's program is there.
+pub const ROWS_KEY: &str = "rows";
+
 /// What a page asks of the background.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PageRequest {

@@ -44,7 +44,7 @@ pub use catalog::{
     CatalogRequest, Column, Mirror, ROWS_MAX, SQL_MAX, Table, Telling,
 };
 pub use console::{ConsoleEvent, ConsoleRequest, Stream, TerminalSize, ViewerId, console_channel};
-pub use control::{Envelope, Notice, PORT_NAME, PageCall, PageEvent, PageRequest, Reply, SHOWN_KEY};
+pub use control::{Envelope, Notice, PORT_NAME, PageCall, PageEvent, PageRequest, ROWS_KEY, Reply, SHOWN_KEY};
 pub use disks::{
     ArchiveFormat, DISK_MAX, DiskFormat, DiskName, DiskReply, DiskRequest, Disks, ExportWhat, ExportedFile, FileTalk,
     ImportWhat, Job, JobStage, Outcome, Point, Removable, SNAPSHOT_NAME_MAX, SnapshotInfo, StorageItem, StorageKind,

@@ -187,6 +187,22 @@ impl Instance {
         self.image.as_ref().unwrap_or(&self.template)
     }
 
+    /// What people call its state.
+    pub fn state_label(&self) -> &'static str {
+        match self.state {
+            State::Stopping if self.restarting => "Restarting",
+            State::Stopped if self.is_interrupted() => "Interrupted",
+            State::Stopped => "Stopped",
+            State::Starting => "Starting",
+            State::Running => "Running",
+            State::Paused => "Paused",
+            State::Stopping => "Stopping",
+            State::Suspending => "Suspending",
+            State::Suspended => "Suspended",
+            State::Crashed => "Crashed",
+        }
+    }
+
     /// Whether its run was cut short by the browser's end, and nobody has decided yet how it goes on.
     pub fn is_interrupted(&self) -> bool {
         let code = self.problem.as_ref().map(|problem| problem.code);

@@ -247,7 +247,7 @@ const NAMES_SHOWN: &str = "
     const { shown } = await api.storage.session.get('shown');
     const was = JSON.parse(shown);
     was.instances[0].name = 'as-it-was';
-    await api.storage.session.set({ shown: JSON.stringify(was) });
+    await api.storage.session.set({ shown: JSON.stringify(was), rows: [['as-it-was', 'Stopped']] });
     const names = [];
     const frame = document.createElement('iframe');
     frame.src = '/popup/index.html';

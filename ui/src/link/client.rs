@@ -1,15 +1,14 @@
 //! A page's connection to the background.
 
 use super::{backoff::Backoff, calls::Calls};
-use crate::browser::{Port, connect, left};
+use crate::browser::{Port, connect};
 use gloo_timers::callback::Timeout;
-use protocol::{PORT_NAME, PageCall, PageEvent, PageRequest, Problem, ProblemCode, Reply, SHOWN_KEY, World};
+use protocol::{PORT_NAME, PageCall, PageEvent, PageRequest, Problem, ProblemCode, Reply, World};
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
 };
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::spawn_local;
 use yew::Callback;
 
 /// How long the background may be silent before the page says so, in milliseconds. Starting it takes far less.
@@ -47,8 +46,6 @@ struct Inner {
     retired: RefCell<Option<Connection>>,
     /// Whether a world has come on this connection.
     greeted: Cell<bool>,
-    /// Whether a world has come on any.
-    told: Cell<bool>,
     backoff: RefCell<Backoff>,
     retry: RefCell<Option<Timeout>>,
     /// Runs while the background is silent.
@@ -75,7 +72,6 @@ impl Client {
             connection: RefCell::default(),
             retired: RefCell::default(),
             greeted: Cell::new(false),
-            told: Cell::new(false),
             backoff: RefCell::default(),
             retry: RefCell::default(),
             patience: RefCell::default(),
@@ -92,17 +88,6 @@ impl Client {
     pub fn ask(&self, request: PageRequest, receiver: impl FnOnce(Result<Reply, Problem>) + 'static) {
         let call = self.0.calls.borrow_mut().add(request, Box::new(receiver));
         self.post(&call);
-    }
-
-    /// Shows what pages were told last until the background has spoken, which may have to be woken first.
-    pub(crate) fn show_what_was(&self) {
-        let client = self.clone();
-        spawn_local(async move {
-            let world = left(SHOWN_KEY).await.and_then(|text| serde_json::from_str(&text).ok());
-            if let Some(world) = world.filter(|_| !client.0.told.get()) {
-                client.0.listener.emit(Update::World(Rc::new(world)));
-            }
-        });
     }
 
     /// Closes the connection for good.
@@ -175,7 +160,6 @@ impl Client {
 
     fn see(&self, world: Rc<World>) {
         self.0.backoff.borrow_mut().reset();
-        self.0.told.set(true);
         if !self.0.greeted.replace(true) {
             self.0.listener.emit(Update::Link(Link::Connected));
             let (again, ended) = self.0.calls.borrow_mut().settle(&world);

@@ -1,22 +1,6 @@
 use protocol::{Instance, State};
 use yew::prelude::*;
 
-/// What people call the state that a machine is in.
-pub fn state_label(instance: &Instance) -> &'static str {
-    match instance.state {
-        State::Stopping if instance.restarting => "Restarting",
-        State::Stopped if instance.is_interrupted() => "Interrupted",
-        State::Stopped => "Stopped",
-        State::Starting => "Starting",
-        State::Running => "Running",
-        State::Paused => "Paused",
-        State::Stopping => "Stopping",
-        State::Suspending => "Suspending",
-        State::Suspended => "Suspended",
-        State::Crashed => "Crashed",
-    }
-}
-
 /// The name by which the style sheet knows a state.
 fn state_class(state: State) -> &'static str {
     match state {
@@ -73,7 +57,7 @@ pub fn StateBadge(props: &StateBadgeProps) -> Html {
     html! {
         <span class={classes!("badge", state_class(state))}>
             <StateGlyph {state} />
-            { state_label(&props.instance) }
+            { props.instance.state_label() }
         </span>
     }
 }

@@ -21,7 +21,7 @@ mod size;
 mod snapshots;
 mod tellings;
 
-pub use badge::{StateBadge, StateGlyph, state_label};
+pub use badge::{StateBadge, StateGlyph};
 pub use button::{Button, Kind};
 pub use controls::{MachineControls, StoppingNote, lost_since};
 pub use dialog::ConfirmDialog;

@@ -99,7 +99,7 @@ impl Display for Report {
         writeln!(f, "## The popup\n")?;
         writeln!(
             f,
-            "From opening the popup’s page, with the service worker asleep, until the page has painted its {MACHINES} machines; beside a page of the \
+            "From opening the popup’s page, with the service worker asleep, until the page has painted the names and states of its {MACHINES} machines; beside a page of the \
              same extension with a word in it, until it has painted that. {} rounds after one to warm up, taking turns.\n",
             self.rounds.len()
         )?;
