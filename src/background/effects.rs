@@ -91,8 +91,13 @@ async fn open_host(shared: &Shared) {
     if is_idle(shared) {
         return;
     }
-    // A launch tries again, and tells its page what is wrong.
-    if let Err(problem) = host_page::open().await {
+    // One that is just opened prepares by itself. A launch tries again, and tells its page what is wrong.
+    let there = host_page::exists().await;
+    let prepared = match host_page::open().await {
+        Ok(()) if there => host_page::call(&HostCall::Prepare).await.map(drop),
+        opened => opened,
+    };
+    if let Err(problem) = prepared {
         log(&problem.message);
     }
 }

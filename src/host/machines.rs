@@ -11,7 +11,7 @@ use protocol::{
     Access, Care, Confined, HostNotice, InstanceId, MachineEvent, MachineSpec, NewSnapshot, Notice, Point, Problem,
     ProblemCode, RunningMachine, WorkerCommand, WorkerNotice,
 };
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
@@ -25,6 +25,9 @@ const WATCH_MS: i32 = 1_000;
 const SILENT_LOOKS_MAX: u32 = 45;
 /// How long a worker that is to be ended may take to write back and close its disk.
 const CLOSE_MS: u64 = 3_000;
+
+/// How long a worker waits for a machine. It has one in its memory already.
+const SPARE_TIME: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 struct Machine {
@@ -53,6 +56,10 @@ pub struct Machines {
     machines: RefCell<BTreeMap<InstanceId, Machine>>,
     /// A worker without a machine: the page is opened because one is about to be started.
     spare: RefCell<Option<MachineWorker>>,
+    /// How many of those there have been.
+    spares: Cell<u32>,
+    /// Whether a machine has run on the engine, so that the browser has made it quick.
+    quick: Cell<bool>,
     lan: Rc<Lan>,
     own: Weak<Self>,
 }
@@ -79,17 +86,41 @@ impl Machines {
             engine: Engine::compile(),
             machines: RefCell::default(),
             spare: RefCell::default(),
+            spares: Cell::default(),
+            quick: Cell::default(),
             lan: Rc::default(),
             own: own.clone(),
         });
-        match MachineWorker::start(&machines.engine) {
-            Ok(worker) => *machines.spare.borrow_mut() = Some(worker),
-            // Whoever starts a machine tries again, and is told.
-            Err(problem) => log(&problem.message),
-        }
+        machines.prepare();
         let own = machines.clone();
         every(WATCH_MS, move || own.look())?;
         Ok(machines)
+    }
+
+    /// Has a worker without a machine, for a while: one is likely to be started.
+    pub fn prepare(&self) {
+        if self.spare.borrow().as_ref().is_some_and(|worker| !worker.has_failed()) {
+            return;
+        }
+        let started = MachineWorker::start(&self.engine).and_then(|worker| {
+            if self.quick.get() {
+                worker.send(&WorkerCommand::Quick)?;
+            }
+            *self.spare.borrow_mut() = Some(worker);
+            Ok(())
+        });
+        // Whoever starts a machine tries again, and is told.
+        let _ = started.inspect_err(|problem| log(&problem.message));
+        let number = self.spares.get() + 1;
+        self.spares.set(number);
+        let own = self.own.clone();
+        let leave = move || {
+            if let Some(own) = own.upgrade().filter(|own| own.spares.get() == number) {
+                own.spare.borrow_mut().take();
+            }
+        };
+        // Without a timer it waits until the page is closed.
+        let _ = after(SPARE_TIME, leave);
     }
 
     /// The LAN that they are on.
@@ -327,6 +358,7 @@ impl Machines {
                 if self.starts_again(id, boot, &problem) => {}
             FromWorker::Notice(WorkerNotice::Event(event)) => match event {
                 MachineEvent::Running { .. } | MachineEvent::Paused(_) | MachineEvent::StaysUp { .. } => {
+                    self.quick.set(true);
                     self.tell(id, boot, event);
                 }
                 // These say nothing of the machine's state.

@@ -90,6 +90,7 @@ async fn answer(
         HostCall::Catalog(order) => {
             return catalog.answer(*order).await.map(|answer| HostReply::Catalog(Box::new(answer)));
         }
+        HostCall::Prepare => machines.prepare(),
         HostCall::Tidy(inventory) => jobs.tidy(inventory),
         HostCall::Pause(id) => machines.pause(&id)?,
         HostCall::Resume(id) => machines.resume(&id)?,

@@ -117,6 +117,7 @@ impl Machine {
                     self.start(*spec).await;
                 }
             }
+            (WorkerCommand::Quick, None) => self.warm_up.end(),
             (WorkerCommand::Unpack, Some(run)) => run.unpack_soon(),
             (WorkerCommand::Pause, Some(run)) => run.pause().await,
             (WorkerCommand::Resume, Some(run)) => run.resume().await,
@@ -142,7 +143,7 @@ impl Machine {
                 };
                 tell(&WorkerNotice::Frozen { call, result });
             }
-            (WorkerCommand::Start(_), Some(_))
+            (WorkerCommand::Start(_) | WorkerCommand::Quick, Some(_))
             | (
                 WorkerCommand::Pause
                 | WorkerCommand::Resume

@@ -169,6 +169,8 @@ pub struct NewSnapshot {
 pub enum HostCall {
     /// Which machines run?
     List,
+    /// Has a worker ready for the machine that is likely to come.
+    Prepare,
     /// Starts a worker with this machine.
     Start(Box<MachineSpec>),
     /// Stops the machine's processor.
@@ -278,7 +280,9 @@ pub enum MachineEvent {
 /// What the host page tells a machine worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WorkerCommand {
-    /// Starts the machine: a worker's first command, and given once.
+    /// The emulator is quick already, because a machine has run: it need not be made so while the worker waits.
+    Quick,
+    /// Starts the machine: the first command to a worker that need not wait, and given once.
     Start(Box<MachineSpec>),
     /// Stops the processor.
     Pause,

@@ -110,7 +110,12 @@ impl Registry {
     /// Takes in that the host page could not do what it was asked to do for this machine.
     pub fn host_failed(&mut self, call: &HostCall, problem: Problem) {
         let (id, boot) = match call {
-            HostCall::List | HostCall::Disks(_) | HostCall::Tidy(_) | HostCall::Catalog(_) | HostCall::Peers(_) => {
+            HostCall::List
+            | HostCall::Prepare
+            | HostCall::Disks(_)
+            | HostCall::Tidy(_)
+            | HostCall::Catalog(_)
+            | HostCall::Peers(_) => {
                 return;
             }
             HostCall::Start(spec) => (&spec.id, Some(spec.boot)),
