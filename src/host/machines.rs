@@ -29,6 +29,9 @@ const CLOSE_MS: u64 = 3_000;
 /// How long a worker waits for a machine. It has one in its memory already.
 const SPARE_TIME: Duration = Duration::from_secs(60);
 
+/// After so long with a machine the emulator is as quick as it gets.
+const QUICK_TIME: Duration = Duration::from_secs(15);
+
 #[derive(Debug)]
 struct Machine {
     boot: u32,
@@ -58,7 +61,7 @@ pub struct Machines {
     spare: RefCell<Option<MachineWorker>>,
     /// How many of those there have been.
     spares: Cell<u32>,
-    /// Whether a machine has run on the engine, so that the browser has made it quick.
+    /// Whether a machine has run on the engine for a while, so that the browser has made it quick.
     quick: Cell<bool>,
     lan: Rc<Lan>,
     own: Weak<Self>,
@@ -358,7 +361,10 @@ impl Machines {
                 if self.starts_again(id, boot, &problem) => {}
             FromWorker::Notice(WorkerNotice::Event(event)) => match event {
                 MachineEvent::Running { .. } | MachineEvent::Paused(_) | MachineEvent::StaysUp { .. } => {
-                    self.quick.set(true);
+                    let own = self.own.clone();
+                    let quick = move || own.upgrade().into_iter().for_each(|own| own.quick.set(true));
+                    // Else waiting workers go on making it quick.
+                    let _ = after(QUICK_TIME, quick);
                     self.tell(id, boot, event);
                 }
                 // These say nothing of the machine's state.
