@@ -197,6 +197,9 @@ impl Machines {
             drop(ended);
             room::make().await;
             let Some(own) = own.upgrade() else { return };
+            if let Some(Some(event)) = own.with_run(&id, boot, |machine| machine.closing.take()) {
+                return own.tell(&id, boot, event);
+            }
             let started = MachineWorker::start(&own.engine).and_then(|worker| {
                 own.give(&worker, *spec)?;
                 own.with_run(&id, boot, |machine| machine.worker = Some(worker));
@@ -314,12 +317,12 @@ impl Machines {
     /// Lets the worker close its disk, ends it, and tells the event.
     fn close(&self, id: &InstanceId, boot: u32, event: MachineEvent) {
         let asked = self.with_run(id, boot, |machine| {
-            let worker = machine.worker.as_ref()?;
             if machine.closing.is_some() {
                 return None;
             }
             machine.closing = Some(event.clone());
-            Some(worker.send(&WorkerCommand::Close))
+            // None between two workers: the second one is not started then.
+            Some(machine.worker.as_ref()?.send(&WorkerCommand::Close))
         });
         let Some(Some(asked)) = asked else { return };
         let (own, of, at_last) = (self.own.clone(), id.clone(), event.clone());
