@@ -142,3 +142,34 @@ fn a_machine_that_takes_nothing_does_not_fill_the_switch() {
     assert!(batch::frames(&batch, vlan::frame::LONGEST).unwrap().count() > 10);
     assert!(world.lan.switch().waiting(port) > 0, "what was held back follows at once");
 }
+
+#[test]
+fn what_a_machine_has_lost_is_sent_again_at_once() {
+    let mut world = World::with_guests(1);
+    let client = world.guests[0].connect(PLAN.gateway(), 80, 40_000);
+    let mut conn = None;
+    world.until("accepted", |world| {
+        let accepted = |event: Event| match event {
+            Event::Tcp(TcpEvent::Accepted { conn, .. }) => Some(conn),
+            _ => None,
+        };
+        conn = std::mem::take(&mut world.events).into_iter().find_map(accepted);
+        conn.is_some()
+    });
+    // Behind the third come two only: too few for three answers that are the same.
+    let bytes = vec![7; 5 * 15_900];
+    assert_eq!(world.lan.gateway().send(conn.unwrap(), &bytes), bytes.len());
+    let begun = world.now;
+    let (mut lost, mut got) = (0, 0);
+    world.until("all has come", |world| {
+        let incoming = &mut world.guests[0].nic.incoming;
+        if lost == 0 && incoming.len() >= 3 {
+            incoming.remove(2);
+            lost += 1;
+        }
+        got += drain(world, client);
+        got == bytes.len()
+    });
+    assert_eq!(lost, 1);
+    assert!(world.now - begun < std::time::Duration::from_millis(200), "it took {:?}", world.now - begun);
+}

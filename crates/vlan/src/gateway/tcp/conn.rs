@@ -1,3 +1,4 @@
+use super::loss::Loss;
 use crate::switch::PortId;
 use smoltcp::iface::SocketHandle;
 use std::net::SocketAddrV4;
@@ -88,6 +89,7 @@ pub(super) struct Conn {
     pub(super) closing: bool,
     /// The embedding knows that it is over; only smoltcp still has something to say.
     pub(super) over: bool,
+    pub(super) loss: Loss,
 }
 
 impl Conn {
@@ -103,6 +105,7 @@ impl Conn {
             ended_told: false,
             closing: false,
             over: false,
+            loss: Loss::default(),
         }
     }
 }

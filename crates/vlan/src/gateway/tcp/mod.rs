@@ -4,6 +4,7 @@
 
 mod conn;
 mod device;
+mod loss;
 mod streams;
 
 pub(super) use conn::Purpose;
@@ -102,10 +103,23 @@ impl Stack {
         if syn && !self.prepare(ends, wanted(ends.local), now) {
             return;
         }
+        self.deliver(packet, now);
+        // It is told as often as it takes: to what is the same, smoltcp answers nothing else.
+        if self.shows_loss(ends, packet) {
+            (0..loss::DUPLICATES).for_each(|_| self.deliver(packet, now));
+        }
+    }
+
+    fn deliver(&mut self, packet: &Ipv4<'_>, now: Duration) {
         self.device.incoming = Some(packet.packet.to_vec());
         let at = instant(now);
         while self.iface.poll_ingress_single(at, &mut self.device, &mut self.sockets) != PollIngressSingleResult::None {
         }
+    }
+
+    fn shows_loss(&mut self, ends: Ends, packet: &Ipv4<'_>) -> bool {
+        let conn = self.ends.get(&ends).and_then(|number| self.conns.get_mut(number));
+        conn.is_some_and(|conn| segment(packet).is_some_and(|segment| conn.loss.shows(&segment)))
     }
 
     /// Makes a socket for a SYN. False if the SYN is to be ignored, so that the machine tries again later.
@@ -254,11 +268,15 @@ impl Conn {
     }
 }
 
+fn segment<'a>(packet: &Ipv4<'a>) -> Option<TcpPacket<&'a [u8]>> {
+    let inner = Ipv4Packet::new_checked(packet.packet).ok()?;
+    TcpPacket::new_checked(inner.payload()).ok()
+}
+
 /// The ends of a TCP packet and whether it asks for a connection; `None` if it is no good. The checksum of what belongs to a connection is
 /// left to the stack, so that it is computed once.
 fn ends(packet: &Ipv4<'_>) -> Option<(Ends, bool)> {
-    let inner = Ipv4Packet::new_checked(packet.packet).ok()?;
-    let segment = TcpPacket::new_checked(inner.payload()).ok()?;
+    let segment = segment(packet)?;
     let ends = Ends {
         local: SocketAddrV4::new(packet.destination, segment.dst_port()),
         remote: SocketAddrV4::new(packet.source, segment.src_port()),
