@@ -17,7 +17,7 @@ const BYTES: &str = "application/octet-stream";
 /// What guests download.
 pub const DOWNLOAD: &str = "/download";
 /// How many bytes that has.
-pub const DOWNLOAD_BYTES: usize = 4 << 20;
+pub const DOWNLOAD_BYTES: usize = 16 << 20;
 
 /// One file that is served.
 #[derive(Debug)]
