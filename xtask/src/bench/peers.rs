@@ -34,13 +34,13 @@ pub struct Quality {
 
 /// All, in the order of a round.
 pub const QUALITIES: [Quality; 9] = [
-    Quality { delay: 0, loss: 0, kib: 4096 },
+    Quality { delay: 0, loss: 0, kib: 16384 },
     Quality { delay: 20, loss: 0, kib: 4096 },
     Quality { delay: 100, loss: 0, kib: 4096 },
-    Quality { delay: 0, loss: 1, kib: 2048 },
+    Quality { delay: 0, loss: 1, kib: 8192 },
     Quality { delay: 20, loss: 1, kib: 1024 },
     Quality { delay: 100, loss: 1, kib: 256 },
-    Quality { delay: 0, loss: 3, kib: 1024 },
+    Quality { delay: 0, loss: 3, kib: 4096 },
     Quality { delay: 20, loss: 3, kib: 512 },
     Quality { delay: 100, loss: 3, kib: 128 },
 ];
@@ -70,8 +70,35 @@ impl Display for Side {
     }
 }
 
-/// The times of one round, by [`QUALITIES`] and [`Side::ALL`].
-pub type Round = [[Duration; Side::ALL.len()]; QUALITIES.len()];
+/// One transfer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Transfer {
+    took: Duration,
+    /// Which share of the computer's processors was busy meanwhile, with whatever.
+    busy: f64,
+}
+
+/// The transfers of one round, by [`QUALITIES`] and [`Side::ALL`].
+pub type Round = [[Transfer; Side::ALL.len()]; QUALITIES.len()];
+
+/// How long the processors have been idle, and how long they have been there at all, in ticks (proc(5), `/proc/stat`).
+fn ticks() -> Result<[u64; 2]> {
+    let text = std::fs::read_to_string("/proc/stat").context("/proc/stat can't be read")?;
+    ticks_of(&text).context("/proc/stat says nothing of the processors")
+}
+
+fn ticks_of(stat: &str) -> Option<[u64; 2]> {
+    let all: Vec<u64> =
+        stat.lines().next()?.strip_prefix("cpu ")?.split(' ').filter_map(|it| it.parse().ok()).collect();
+    // A guest's time is among the user's already.
+    Some([*all.get(3)?, all.iter().take(8).sum()])
+}
+
+/// Which share of the processors was busy between two times.
+fn busy([idle_before, before]: [u64; 2], [idle, now]: [u64; 2]) -> f64 {
+    let all = now.saturating_sub(before).max(1);
+    1.0 - idle.saturating_sub(idle_before).min(all) as f64 / all as f64
+}
 
 /// Makes a connection and its channel; gives the description once all addresses are in it.
 const OFFER: &str = "
@@ -182,8 +209,9 @@ pub async fn measure(options: [LaunchOptions; 2], rounds: u32) -> Result<(String
         let mut round = Round::default();
         for (Quality { delay, loss, kib }, times) in QUALITIES.iter().zip(&mut round) {
             network.set_cable(FAR, Duration::from_millis(*delay), f64::from(*loss))?;
-            for (side, took) in Side::ALL.iter().zip(times) {
-                *took = match side {
+            for (side, transfer) in Side::ALL.iter().zip(times) {
+                let before = ticks()?;
+                let took = match side {
                     Side::OneBrowser => time(&run(&mut sender, &send(*kib, &near)).await?)?,
                     Side::Peer => time(&run(&mut sender, &send(*kib, &far)).await?)?,
                     Side::Channel => {
@@ -191,7 +219,10 @@ pub async fn measure(options: [LaunchOptions; 2], rounds: u32) -> Result<(String
                         Duration::from_secs_f64(took.as_f64().context("no time")? / 1000.0)
                     }
                 };
-                eprintln!("round {number}: {delay:>3} ms, {loss} %: {side:<12} {:>6} ms", took.as_millis());
+                let busy = busy(before, ticks()?);
+                *transfer = Transfer { took, busy };
+                let (took, busy) = (took.as_millis(), 100.0 * busy);
+                eprintln!("round {number}: {delay:>3} ms, {loss} %: {side:<12} {took:>6} ms, {busy:.0} % busy");
             }
         }
         measured.push(round);
@@ -214,7 +245,13 @@ pub struct Report {
 impl Report {
     fn summary(&self, quality: usize, side: Side) -> Option<Summary> {
         let index = Side::ALL.iter().position(|other| *other == side)?;
-        Summary::of(&self.rounds.iter().map(|round| round[quality][index]).collect::<Vec<_>>())
+        Summary::of(&self.rounds.iter().map(|round| round[quality][index].took).collect::<Vec<_>>())
+    }
+
+    /// Which share of the processors was busy while machines of two browsers were at work: the rounds' mean, in percent.
+    fn busy(&self, quality: usize) -> f64 {
+        let last = Side::ALL.len() - 1;
+        100.0 * self.rounds.iter().map(|round| round[quality][last].busy).sum::<f64>() / self.rounds.len() as f64
     }
 
     /// How fast machines of two browsers are where the slower of the other two is 1.
@@ -241,12 +278,13 @@ impl Display for Report {
             "A machine sends to another one of its browser, and to one of another browser on another host (network namespaces; the cable between them \
              delays frames and loses some, each way). The data channel is a reliable one between the same two browsers, with nothing around it. \
              Everything is up all the time, and one side at a time is at work. {} rounds after one to warm up. Medians; the speed is that of two \
-             browsers where the slower of the other two is 1.\n",
+             browsers where the slower of the other two is 1. Two browsers have all to do that the other two sides have together: where the processors \
+             have nothing left (“busy”), the sum of both is what to expect.\n",
             self.rounds.len()
         )?;
         write!(f, "{}", self.circumstances)?;
-        writeln!(f, "| cable | sent | one browser | data channel | two browsers | KiB/s | speed | target |")?;
-        writeln!(f, "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
+        writeln!(f, "| cable | sent | one browser | data channel | two browsers | KiB/s | busy | speed | target |")?;
+        writeln!(f, "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
         for (index, Quality { delay, loss, kib }) in QUALITIES.iter().enumerate() {
             let medians = Side::ALL.map(|side| self.summary(index, side).map(|summary| summary.median));
             let [Some(one), Some(channel), Some(peer)] = medians else { continue };
@@ -255,7 +293,8 @@ impl Display for Report {
             let [one, channel, peer] = [one, channel, peer].map(|time| time.as_millis());
             writeln!(
                 f,
-                "| {delay} ms, {loss} % | {kib} KiB | {one} ms | {channel} ms | {peer} ms | {rate:.0} | {speed} | ≥ {TARGET} |"
+                "| {delay} ms, {loss} % | {kib} KiB | {one} ms | {channel} ms | {peer} ms | {rate:.0} | {:.0} % | {speed} | ≥ {TARGET} |",
+                self.busy(index)
             )?;
         }
         writeln!(f, "\nTargets: **{}**.", self.verdict())
@@ -269,7 +308,9 @@ mod tests {
     fn report(round: [u64; 3]) -> Report {
         Report {
             circumstances: Circumstances { browser: "A".into(), processors: 2, load: [0.0, 0.0], guest: "B".into() },
-            rounds: vec![[round.map(Duration::from_millis); QUALITIES.len()]],
+            rounds: vec![
+                [round.map(|took| Transfer { took: Duration::from_millis(took), busy: 0.75 }); QUALITIES.len()],
+            ],
         }
     }
 
@@ -284,9 +325,17 @@ mod tests {
     fn each_cable_has_a_line_with_all_times_and_the_rate() {
         let text = report([1000, 2000, 4000]).to_string();
         assert!(
-            text.contains("| 20 ms, 1 % | 1024 KiB | 1000 ms | 2000 ms | 4000 ms | 256 | 0.50 | ≥ 0.8 |"),
+            text.contains("| 20 ms, 1 % | 1024 KiB | 1000 ms | 2000 ms | 4000 ms | 256 | 75 % | 0.50 | ≥ 0.8 |"),
             "{text}"
         );
         assert_eq!(text.matches("≥ 0.8 |").count(), QUALITIES.len());
+    }
+
+    #[test]
+    fn processors_are_busy_when_they_are_neither_idle_nor_taken_for_a_guests_time_twice() {
+        let at = |user, idle| ticks_of(&format!("cpu  {user} 0 10 {idle} 5 0 5 0 99 0\ncpu0 1\n")).unwrap();
+        assert_eq!(at(100, 80), [80, 200]);
+        assert!((busy(at(100, 80), at(130, 90)) - 0.75).abs() < 1e-9);
+        assert!(ticks_of("intr 5").is_none());
     }
 }
