@@ -2,7 +2,7 @@ use crate::name::{objection, tidy};
 use protocol::{DiskReply, DiskRequest, Instance, PageRequest, Problem, State};
 use ui::{
     Button, Icon, Kind, MachineControls, MenuItem, Notice, Remark, SaveTemplate, StateGlyph, StoppingNote, Tone,
-    close_if_popup, leave_disks_note, memory, moment, uptime, use_asking, use_now, use_world,
+    close_if_popup, leave_disks_note, memory, moment, uptime, use_asking, use_now, use_past, use_world,
 };
 use web_sys::{HtmlElement, HtmlInputElement};
 use yew::prelude::*;
@@ -159,11 +159,16 @@ struct AboutProps {
 /// The line under the name.
 #[component]
 fn About(props: &AboutProps) -> Html {
-    let Instance { id, state, started, memory: size, .. } = &props.instance;
-    let now = use_now(started.is_some() && *state == State::Running);
+    let Instance { id, state, started, memory: size, boot, .. } = &props.instance;
+    let running = *state == State::Running;
+    let now = use_now(started.is_some() && running);
+    let past = use_past(id, running.then_some(*boot));
     let mut words = vec![props.instance.state_label().to_owned()];
     match (state, started) {
-        (State::Running, Some(started)) => words.push(uptime(*started, now)),
+        (State::Running, Some(started)) => {
+            words.push(uptime(*started, now));
+            words.extend(past.now().map(|rates| format!("{:.0} % CPU", 100.0 * rates.processor)));
+        }
         // There are two controls beside it then, and no room.
         _ if props.instance.way_back().is_some() => {}
         (State::Stopped | State::Suspended | State::Crashed, _) => words.extend(props.template.clone()),

@@ -10,6 +10,7 @@
 mod asking;
 mod browser;
 mod hand_over;
+mod health;
 mod latest;
 mod link;
 mod mount;
@@ -24,6 +25,7 @@ mod world;
 
 pub use asking::{Asking, use_asking};
 pub use browser::{close_if_popup, version};
+pub use health::{Past, Rates, SECONDS, use_past};
 pub use latest::{Latest, use_latest};
 pub use link::{Client, Link};
 pub use mount::{mount, mount_with};

@@ -1,4 +1,4 @@
-use super::rates::KEPT;
+use ui::SECONDS;
 use yew::prelude::*;
 
 /// The chart's size in its own units.
@@ -41,7 +41,7 @@ pub(super) fn Chart(props: &ChartProps) -> Html {
 /// Where the figures are, of which the newest is at the right edge.
 fn points(line: &[f64], top: f64) -> Vec<(f64, f64)> {
     let (width, height) = SIZE;
-    let step = width / (KEPT - 1) as f64;
+    let step = width / (SECONDS - 1) as f64;
     let start = width - step * (line.len().saturating_sub(1)) as f64;
     // A line at the very edge would be cut in half.
     let place = |(index, value): (usize, &f64)| {
@@ -60,6 +60,6 @@ mod tests {
         let found = points(&[0.0, 1.0], 1.0);
         assert_eq!(found[1], (SIZE.0, 1.0));
         assert_eq!(found[0].1, SIZE.1 - 1.0);
-        assert!(points(&[0.0; KEPT], 0.0)[0].0.abs() < 1e-9, "a full minute fills it");
+        assert!(points(&[0.0; SECONDS], 0.0)[0].0.abs() < 1e-9, "a full minute fills it");
     }
 }

@@ -1,10 +1,7 @@
-use super::{
-    chart::Chart,
-    rates::{Past, Rates},
-};
+use super::chart::Chart;
 use protocol::Instance;
 use std::rc::Rc;
-use ui::{bytes, memory, uptime, use_now};
+use ui::{Past, Rates, bytes, memory, uptime, use_now};
 use yew::prelude::*;
 
 /// What the chart of a rate shows at least as its full height, in bytes a second: a few bytes are no mountain.

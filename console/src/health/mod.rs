@@ -8,7 +8,5 @@ mod chart;
 mod figures;
 mod log;
 mod panel;
-mod rates;
-mod talk;
 
 pub(crate) use panel::HealthPanel;

@@ -1,7 +1,7 @@
-use super::{care::CareSection, figures::Figures, log::LogSection, talk::use_past};
+use super::{care::CareSection, figures::Figures, log::LogSection};
 use crate::stage::DeskHandle;
 use protocol::Instance;
-use ui::{Button, Icon, Kind};
+use ui::{Button, Icon, Kind, use_past};
 use web_sys::HtmlElement;
 use yew::prelude::*;
 

@@ -119,3 +119,32 @@ fn the_panel_says_how_the_machine_is_doing_in_chromium() {
 fn the_panel_says_how_the_machine_is_doing_in_firefox() {
     run(panel(Kind::Firefox));
 }
+
+async fn popup(kind: Kind) {
+    let browser = common::browser(kind).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let (id, _) = launched(&workbench).await;
+    browser.open("popup/index.html").await.unwrap();
+    let workbench = Workbench::here(&browser);
+    let mut console = workbench.console(&id).await.unwrap();
+    let share = async || {
+        let about = browser.eval("return document.querySelector('.machine-about')?.innerText ?? ''", vec![]).await?;
+        let share = about.as_str().unwrap_or_default().split(" · ").find_map(|word| word.strip_suffix(" CPU"));
+        driver::Result::Ok(share.and_then(percent))
+    };
+    let idle = async || Ok(share().await?.is_some_and(|share| share < 50));
+    browser.wait_until("a machine that has nothing to do", BOOT, idle).await.unwrap();
+    console.exec("sha256sum /dev/zero > /dev/null &", SOON).await.unwrap();
+    let busy = async || Ok(share().await?.is_some_and(|share| share > 60));
+    browser.wait_until("a machine that is at work", SOON, busy).await.unwrap();
+}
+
+#[test]
+fn the_popup_says_how_busy_a_machine_is_in_chromium() {
+    run(popup(Kind::Chromium));
+}
+
+#[test]
+fn the_popup_says_how_busy_a_machine_is_in_firefox() {
+    run(popup(Kind::Firefox));
+}

@@ -68,11 +68,14 @@ async fn fetches(kind: Kind) {
     let all = bytes(mib << 20);
     let got = text(&mut console, &format!("{PROXY} wget -q -O - {site}/bytes/{} | sha256sum", all.len())).await;
     assert_eq!(got.split(' ').next().unwrap(), sha256(&all));
+    // A file has to fit on the machine's disk.
+    let all = bytes(8 << 20);
     let rest = format!(
-        "{PROXY} cd /tmp; wget -q -O - {site}/bytes/{n} | head -c 1000000 > part; wget -q -c -O part {site}/bytes/{n}; sha256sum < part",
+        "{PROXY} cd /tmp; wget -q -O - {site}/bytes/{n} | head -c 1000000 > part; wget -q -c -O part {site}/bytes/{n}; sha256sum < part; rm part",
         n = all.len()
     );
-    assert_eq!(text(&mut console, &rest).await.split(' ').next().unwrap(), sha256(&all));
+    let resumed = text(&mut console, &rest).await;
+    assert!(resumed.starts_with(&sha256(&all)), "{resumed}");
 
     // A body, a status, a redirect.
     let length: usize = std::env::var("WEB_POST").map_or(3_000_000, |text| text.parse().unwrap());

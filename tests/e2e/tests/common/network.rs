@@ -11,7 +11,11 @@ pub fn until(command: &str) -> String {
 /// Waits until a command of the guest succeeds.
 pub async fn succeeds(console: &mut Console<'_>, command: &str) {
     let done = console.exec(&until(command), BOOT).await.unwrap();
-    assert_eq!(done.status, 0, "{command}: {}", done.text());
+    if done.status != 0 {
+        // What it was waited for is quiet about why it fails.
+        let said = console.exec(&format!("{} 2>&1", command.replace("> /dev/null", "")), BOOT).await.unwrap();
+        panic!("{command}: {}", said.text());
+    }
 }
 
 /// The address that the machine has been given.

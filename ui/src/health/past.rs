@@ -3,23 +3,23 @@
 use protocol::{GuestHealth, HealthSample};
 use std::collections::VecDeque;
 
-/// How many are kept: a minute's.
-pub(super) const KEPT: usize = 60;
+/// How many are kept, one a second: a minute's.
+pub const SECONDS: usize = 60;
 
 /// What went on between two samples.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Rates {
+pub struct Rates {
     /// The part of the time in which the processor was at work, from 0 to 1.
-    pub(super) processor: f64,
+    pub processor: f64,
     /// Bytes a second that the guest read from its disks, and wrote.
-    pub(super) disk: [f64; 2],
+    pub disk: [f64; 2],
     /// Bytes a second that its network card received, and sent.
-    pub(super) network: [f64; 2],
+    pub network: [f64; 2],
 }
 
 /// What was seen of one run while somebody looked.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Past {
+pub struct Past {
     last: Option<HealthSample>,
     rates: VecDeque<Rates>,
     loads: VecDeque<f64>,
@@ -27,7 +27,7 @@ pub(super) struct Past {
 
 impl Past {
     /// Takes in a sample. One that counts from anew is of another run.
-    pub(super) fn take(&mut self, sample: HealthSample) {
+    pub fn take(&mut self, sample: HealthSample) {
         let before = self.last.replace(sample);
         if let Some(guest) = sample.guest {
             push(&mut self.loads, guest.load);
@@ -50,29 +50,29 @@ impl Past {
     }
 
     /// What went on last.
-    pub(super) fn now(&self) -> Option<Rates> {
+    pub fn now(&self) -> Option<Rates> {
         self.rates.back().copied()
     }
 
     /// What the guest said last.
-    pub(super) fn guest(&self) -> Option<GuestHealth> {
+    pub fn guest(&self) -> Option<GuestHealth> {
         self.last.and_then(|last| last.guest)
     }
 
     /// One figure of all that is kept, oldest first.
-    pub(super) fn line(&self, figure: impl Fn(&Rates) -> f64) -> Vec<f64> {
+    pub fn line(&self, figure: impl Fn(&Rates) -> f64) -> Vec<f64> {
         self.rates.iter().map(figure).collect()
     }
 
     /// What the guest said of its load, oldest first.
-    pub(super) fn loads(&self) -> Vec<f64> {
+    pub fn loads(&self) -> Vec<f64> {
         self.loads.iter().copied().collect()
     }
 }
 
 fn push<T>(kept: &mut VecDeque<T>, new: T) {
     kept.push_back(new);
-    if kept.len() > KEPT {
+    if kept.len() > SECONDS {
         kept.pop_front();
     }
 }
@@ -111,6 +111,6 @@ mod tests {
     fn a_minute_is_kept() {
         let mut past = Past::default();
         (0..200).for_each(|second| past.take(sample(f64::from(second) * 1_000.0, 0.0)));
-        assert_eq!(past.line(|rates| rates.processor).len(), KEPT);
+        assert_eq!(past.line(|rates| rates.processor).len(), SECONDS);
     }
 }

@@ -1,6 +1,9 @@
-//! The channel to the machine's worker on which it is asked how the machine is doing.
+//! How a machine is doing: its worker is asked, on a channel of theirs, as long as somebody looks.
 
-use super::rates::Past;
+mod past;
+
+pub use past::{Past, Rates, SECONDS};
+
 use gloo_timers::callback::Interval;
 use protocol::{HealthAsk, HealthTold, InstanceId, health_channel};
 use std::{cell::RefCell, rc::Rc};
@@ -14,7 +17,7 @@ const LOOK_MS: u32 = 1_000;
 
 /// What is seen of the machine's run while this is used, and the page is shown.
 #[hook]
-pub(super) fn use_past(id: &InstanceId, run: Option<u32>) -> Rc<Past> {
+pub fn use_past(id: &InstanceId, run: Option<u32>) -> Rc<Past> {
     let shown = use_state(|| Rc::new(Past::default()));
     use_effect_with((id.clone(), run), {
         let shown = shown.setter();
