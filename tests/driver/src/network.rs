@@ -94,6 +94,23 @@ impl Network {
         ip(&[&["-n", &self.switch(), "link", "set", &port], master].concat())
     }
 
+    /// Keeps these hosts from each other, as routers that let nobody in do: they reach the other hosts only. Before any cable of theirs is set.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn part(&self, hosts: &[usize]) -> Result<()> {
+        for number in hosts {
+            let port = format!("port{number}");
+            ip(&["-n", &self.switch(), "link", "set", &port, "type", "bridge_slave", "isolated", "on"])?;
+        }
+        Ok(())
+    }
+
+    /// The command that runs another one on a host. Its process is the other one's.
+    pub fn on(&self, number: usize, command: &Command) -> Command {
+        inside(&self.host(number), command)
+    }
+
     /// Makes a host's cable take this time for each frame, each way, and lose so many of a hundred. What is on its way comes as it was sent.
     ///
     /// # Errors
