@@ -104,5 +104,24 @@ fn lint(root: &Path) -> Result<()> {
     for name in build::wasm_crates() {
         wasm.args(["--package", name]);
     }
-    succeed(wasm.args(["--target-dir", "target/wasm", "--", "-D", "warnings"]).current_dir(root))
+    succeed(wasm.args(["--target-dir", "target/wasm", "--", "-D", "warnings"]).current_dir(root))?;
+    fuzz_targets(root)
+}
+
+/// Whether the fuzz targets, workspaces of their own that only `cargo fuzz` builds, still fit what they call.
+fn fuzz_targets(root: &Path) -> Result<()> {
+    let mut manifests: Vec<_> = std::fs::read_dir(root.join("crates"))?
+        .map(|entry| Ok(entry?.path().join("fuzz/Cargo.toml")))
+        .collect::<Result<_>>()?;
+    manifests.retain(|manifest| manifest.exists());
+    manifests.sort();
+    for manifest in manifests {
+        let mut check = native_cargo();
+        check.args(["check", "--bins", "--target-dir", "target/fuzz", "--manifest-path"]).arg(manifest);
+        // Nothing is linked, so libFuzzer need not be compiled.
+        succeed(
+            check.env("CUSTOM_LIBFUZZER_PATH", "none/libfuzzer.a").env("RUSTFLAGS", "-D warnings").current_dir(root),
+        )?;
+    }
+    Ok(())
 }

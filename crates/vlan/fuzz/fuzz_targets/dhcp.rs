@@ -46,7 +46,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
                     addresses.len() <= 1 && addresses.iter().all(|it| plan.contains(*it) && *it != plan.gateway())
                 ),
                 Event::Leased(lease) => assert!(plan.contains(lease.address)),
-                Event::Tcp(_) => panic!("no TCP was spoken"),
+                Event::Tcp(_) | Event::NameRefused { .. } => panic!("nothing but DHCP was spoken"),
             }
         }
         assert!(lan.gateway().leases().count() <= 1);
