@@ -15,6 +15,7 @@ mod server;
 mod share;
 mod sides;
 mod statistics;
+mod ways;
 
 use crate::build::{self, Extras};
 use crate::run::{Name, dist};
@@ -233,7 +234,9 @@ async fn measure_lan(root: &Path, options: &Options, image: &GuestImage) -> Resu
         rounds.push(machines.round(number).await?);
     }
     rounds.remove(0);
-    Ok(lan::Report { circumstances: field.end().await?, rounds })
+    drop(machines);
+    let ways = ways::Ways::measure(&field.browser, &field.page, options.rounds).await?;
+    Ok(lan::Report { circumstances: field.end().await?, rounds, ways })
 }
 
 async fn measure_peers(root: &Path, options: &Options, image: &GuestImage) -> Result<peers::Report> {

@@ -25,6 +25,8 @@ struct Asset {
     url: &'static str,
     kind: &'static str,
     body: Body,
+    /// Whether it may share memory with its workers, as the extension's pages may.
+    isolated: bool,
 }
 
 #[derive(Debug)]
@@ -45,19 +47,27 @@ impl PlainPage {
     /// Serves the page of `benches/`, npm's v86, and the guest that the extension in `dist` has, with the same image as
     /// it was before it became a qcow2. `machine` says the machine's memory and command line.
     pub fn serve(root: &Path, dist: &Path, image: &Path, machine: &Value) -> Result<Self> {
-        let asset = |url, kind, path| Asset { url, kind, body: Body::File(path) };
+        let asset = |url, kind, path| Asset { url, kind, body: Body::File(path), isolated: false };
+        let isolated = |url, kind, path| Asset { isolated: true, ..asset(url, kind, path) };
         let (benches, v86, guest) = (root.join("benches"), root.join("node_modules/v86/build"), dist.join("images"));
         Self::with(vec![
             asset("/plain.html", HTML, benches.join("plain.html")),
             asset("/plain.js", SCRIPT, benches.join("plain.js")),
+            isolated("/ways.html", HTML, benches.join("ways.html")),
+            isolated("/ways.js", SCRIPT, benches.join("ways.js")),
             asset("/libv86.mjs", SCRIPT, v86.join("libv86.mjs")),
             asset("/v86.wasm", WASM, v86.join("v86.wasm")),
             asset("/bios.bin", BYTES, guest.join("bios.bin")),
             asset("/vgabios.bin", BYTES, guest.join("vgabios.bin")),
             asset("/kernel.bin", BYTES, guest.join("kernel.bin")),
             asset("/disk.img", BYTES, image.to_owned()),
-            Asset { url: "/machine.json", kind: "application/json", body: Body::Text(machine.to_string()) },
-            Asset { url: DOWNLOAD, kind: BYTES, body: Body::Bytes(vec![b'w'; DOWNLOAD_BYTES]) },
+            Asset {
+                url: "/machine.json",
+                kind: "application/json",
+                body: Body::Text(machine.to_string()),
+                isolated: false,
+            },
+            Asset { url: DOWNLOAD, kind: BYTES, body: Body::Bytes(vec![b'w'; DOWNLOAD_BYTES]), isolated: false },
         ])
     }
 
@@ -91,6 +101,11 @@ impl PlainPage {
         format!("{}?network={network}", self.url())
     }
 
+    /// The address of the page with ways between workers.
+    pub fn ways_url(&self) -> String {
+        format!("http://{}/ways.html", self.address)
+    }
+
     /// The port of its server on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.address.port()
@@ -108,7 +123,12 @@ fn answer(request: tiny_http::Request, asset: &Asset) -> Result<()> {
         Body::Bytes(bytes) => Response::from_data(bytes.clone()).with_chunked_threshold(usize::MAX).boxed(),
     };
     // The image would push all else out of the browser's cache.
-    for (name, value) in [("Content-Type", asset.kind), ("Cache-Control", "no-store")] {
+    let mut headers = vec![("Content-Type", asset.kind), ("Cache-Control", "no-store")];
+    if asset.isolated {
+        headers
+            .extend([("Cross-Origin-Opener-Policy", "same-origin"), ("Cross-Origin-Embedder-Policy", "require-corp")]);
+    }
+    for (name, value) in headers {
         let header = Header::from_bytes(name, value).map_err(|()| anyhow!("{name}: {value} is no header"))?;
         response.add_header(header);
     }
@@ -144,7 +164,8 @@ mod tests {
     fn only_what_the_page_needs_is_served_with_its_type_and_length() {
         let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
         let length = std::fs::metadata(&own).unwrap().len();
-        let page = PlainPage::with(vec![Asset { url: "/a.js", kind: SCRIPT, body: Body::File(own) }]).unwrap();
+        let page = PlainPage::with(vec![Asset { url: "/a.js", kind: SCRIPT, body: Body::File(own), isolated: false }])
+            .unwrap();
         let found = get(&page, "/a.js");
         assert!(found.starts_with("HTTP/1.1 200"), "{found}");
         assert!(found.contains(&format!("Content-Length: {length}")) && found.contains(SCRIPT), "{found}");
