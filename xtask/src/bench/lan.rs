@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// Around the part of `docs/benchmarks.md` that is written here.
 const MARKS: [&str; 2] = ["<!-- network: written by `cargo xtask bench --lan --write` -->", "<!-- end of network -->"];
+/// In so many rounds everything warms up: the fewer packets a side needs, the later the browser compiles what handles them.
+pub const WARM_UP: u32 = 3;
 /// How many bytes one guest sends to the other.
 const SENT: usize = 16 << 20;
 /// The most bytes of our LAN's packets, and of v86's.
@@ -24,8 +26,10 @@ const TCP_HEADERS: usize = 40;
 const PLAIN_ADDRESSES: [&str; 2] = ["10.9.9.1", "10.9.9.2"];
 /// Where v86's `fetch` takes requests as a proxy, and where our gateway does.
 const PROXIES: [&str; 2] = ["192.168.86.1:80", "gateway.lan:3128"];
-/// Says to whoever connects how many bytes it has sent.
-pub(super) const LISTEN: &str = "(nc -ll -p 7000 -e wc -c < /dev/null > /dev/null 2>&1 &)";
+/// Pieces of what is sent between guests, in KiB: so much is read at a time, since thousands of small reads would take longer than the network.
+const PIECE_KIB: usize = 64;
+/// Takes as many pieces as whoever connects says that it sends, and says when it has all.
+pub(super) const LISTEN: &str = "(nc -ll -p 7000 -e sh -c 'read -r n; dd bs=64k count=$n iflag=fullblock of=/dev/null 2> /dev/null && echo all' > /dev/null 2>&1 < /dev/null &)";
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,9 +114,12 @@ fn prepare() -> String {
     format!("{MEMORY}; yes workbench | head -c {SENT} > /tmp/m/s")
 }
 
-/// Sends that, and fails unless all has come.
-fn send(to: &str) -> String {
-    timed(&format!("[ \"$(nc {to} 7000 < /tmp/m/s)\" = {SENT} ]"))
+/// Sends so many KiB of a file, and fails unless all has come.
+pub(super) fn send(to: &str, file: &str, kib: usize) -> String {
+    let pieces = kib / PIECE_KIB;
+    let talk = format!("echo {pieces}; cat {file}; read -r said; echo $said > /tmp/m/said");
+    let sent = timed(&format!("nc {to} 7000 -e sh -c '{talk}'"));
+    format!("rm -f /tmp/m/said; {sent} && [ \"$(cat /tmp/m/said)\" = all ]")
 }
 
 /// Downloads into a file in the guest's memory, and fails unless all has come. A pipe in its place would take longer than the network.
@@ -194,8 +201,8 @@ impl<'a> Machines<'a> {
 
     async fn measure(&mut self, side: Side) -> Result<Duration> {
         let command = match side {
-            Side::InBrowser => send(PLAIN_ADDRESSES[1]),
-            Side::Lan | Side::SmallLan => send(&self.to),
+            Side::InBrowser => send(PLAIN_ADDRESSES[1], "/tmp/m/s", SENT >> 10),
+            Side::Lan | Side::SmallLan => send(&self.to, "/tmp/m/s", SENT >> 10),
             Side::Fetch => download(PROXIES[0], self.port),
             Side::Gateway => download(PROXIES[1], self.port),
         };
@@ -233,7 +240,7 @@ impl<'a> Machines<'a> {
 pub struct Report {
     /// Where and on what.
     pub circumstances: Circumstances,
-    /// All but the first, in which everything warms up.
+    /// All but the first ones, in which everything warms up.
     pub rounds: Vec<Round>,
     /// What frames could travel by instead.
     pub ways: Ways,
@@ -268,7 +275,7 @@ impl Display for Report {
             f,
             "The same guest, with the same network card (virtio), on v86’s own networks in plain pages and on ours in the extension. v86’s guests are \
              in a window each, ours in a worker each; v86’s packets have 1500 bytes, ours 16000, and once as many as v86’s for comparison. Downloads \
-             are from a server on the same computer, by each side’s own HTTP proxy, into a file in the guest’s memory. {} rounds after one to warm up, taking turns; all five machines are \
+             are from a server on the same computer, by each side’s own HTTP proxy, into a file in the guest’s memory. {} rounds after {WARM_UP} to warm up, taking turns; all five machines are \
              up all the time, and one side at a time is at work. Times are the sending or downloading guest’s own.\n",
             self.rounds.len()
         )?;

@@ -230,10 +230,10 @@ async fn measure_lan(root: &Path, options: &Options, image: &GuestImage) -> Resu
     let field = Field::prepare_with(root, options, image, copy.path(), None).await?;
     let mut machines = lan::Machines::start(&field.browser, &field.page).await?;
     let mut rounds = vec![];
-    for number in 0..=options.rounds {
+    for number in 0..lan::WARM_UP + options.rounds {
         rounds.push(machines.round(number).await?);
     }
-    rounds.remove(0);
+    rounds.drain(..lan::WARM_UP as usize);
     drop(machines);
     let ways = ways::Ways::measure(&field.browser, &field.page, options.rounds).await?;
     Ok(lan::Report { circumstances: field.end().await?, rounds, ways })

@@ -1,7 +1,7 @@
 //! How fast machines of two browsers reach each other, over cables of all qualities: against two machines of one browser, and
 //! against a WebRTC data channel with nothing around it between the same two browsers.
 
-use super::lan::{LISTEN, time, timed, until};
+use super::lan::{LISTEN, send, time, until};
 use super::report::{Circumstances, Section, Verdict};
 use super::statistics::{Summary, ratio};
 use anyhow::{Context, Result, ensure};
@@ -151,11 +151,6 @@ const SEND: &str = "
     await all;
     return performance.now() - begun;";
 
-/// Sends a file of the guest's memory, and fails unless all has come.
-fn send(kib: usize, to: &str) -> String {
-    timed(&format!("[ \"$(nc {to} 7000 < /tmp/m/{kib})\" = {} ]", kib << 10))
-}
-
 /// Makes them.
 fn prepare() -> String {
     let make: Vec<_> =
@@ -212,8 +207,8 @@ pub async fn measure(options: [LaunchOptions; 2], rounds: u32) -> Result<(String
             for (side, transfer) in Side::ALL.iter().zip(times) {
                 let before = ticks()?;
                 let took = match side {
-                    Side::OneBrowser => time(&run(&mut sender, &send(*kib, &near)).await?)?,
-                    Side::Peer => time(&run(&mut sender, &send(*kib, &far)).await?)?,
+                    Side::OneBrowser => time(&run(&mut sender, &send(&near, &format!("/tmp/m/{kib}"), *kib)).await?)?,
+                    Side::Peer => time(&run(&mut sender, &send(&far, &format!("/tmp/m/{kib}"), *kib)).await?)?,
                     Side::Channel => {
                         let took = ann.browser.eval_async(SEND, vec![json!(kib << 10)]).await?;
                         Duration::from_secs_f64(took.as_f64().context("no time")? / 1000.0)
