@@ -41,7 +41,6 @@ impl Loss {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "in a test, an error is a failure")]
 mod tests {
     use super::*;
     use smoltcp::phy::ChecksumCapabilities;
