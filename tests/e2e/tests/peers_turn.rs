@@ -63,15 +63,17 @@ fn is_relayed(code: &str) -> bool {
 /// The first two hosts reach the third, and not each other.
 fn are_apart(network: &Network) -> bool {
     let [here, other, both] = [1, 2, 3].map(|host| network.udp(host, 5000).unwrap());
-    let mut hear = [0; 8];
-    // What is sent first would have come first.
-    for to in ["10.99.0.2:5000", "10.99.0.3:5000"] {
-        here.send_to(b"anybody?", to).unwrap();
+    let mut heard = [0; 4];
+    here.send_to(b"here", "10.99.0.2:5000").unwrap();
+    here.send_to(b"here", "10.99.0.3:5000").unwrap();
+    for socket in [&both, &other] {
+        socket.set_read_timeout(Some(SOON)).unwrap();
     }
-    both.set_read_timeout(Some(SOON)).unwrap();
-    both.recv(&mut hear).unwrap();
-    other.set_nonblocking(true).unwrap();
-    other.recv(&mut hear).is_err()
+    both.recv(&mut heard).unwrap();
+    // Comes to the second behind whatever the first has sent it.
+    both.send_to(b"both", "10.99.0.2:5000").unwrap();
+    other.recv(&mut heard).unwrap();
+    heard == *b"both"
 }
 
 async fn relayed(kind: Kind) {
