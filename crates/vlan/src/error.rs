@@ -44,6 +44,22 @@ pub enum BatchError {
     TooLarge(usize),
 }
 
+/// Why what lies in a ring is no batch.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RingError {
+    /// The counters are so many bytes apart, which is too little for a batch or more than there is.
+    #[error("a ring's counters are {0} bytes apart, which can't be")]
+    Counters(usize),
+    /// A batch is longer than what was written.
+    #[error("a batch in a ring has {length} bytes, and {used} were written")]
+    Length {
+        /// What the batch says, in bytes.
+        length: usize,
+        /// What there is, in bytes.
+        used: usize,
+    },
+}
+
 /// Why a connection to a machine's service can't be made.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConnectError {

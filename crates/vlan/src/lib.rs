@@ -8,7 +8,8 @@
 //!              trace, faults
 //! ```
 //!
-//! - [`Lan`] is all of it together, what the lan worker drives. [`batch`] is how frames travel to it and from it.
+//! - [`Lan`] is all of it together, what the lan worker drives. [`batch`] is how frames travel to it and from it, [`ring`] how batches do where
+//!   workers share memory.
 //! - [`frame`] takes frames apart; [`switch`] forwards them and guards who may say what; [`stage`] watches or worsens a port.
 //! - [`gateway`] is the host at 10.a.b.1; [`plan`] has the addresses.
 //! - [`http`] reads proxy requests out of a stream and writes answers into it; [`policy`] decides where a machine may go.
@@ -27,13 +28,14 @@ mod limit;
 mod mac;
 pub mod plan;
 pub mod policy;
+pub mod ring;
 pub mod stage;
 pub mod switch;
 #[cfg(test)]
 mod testing;
 
 pub use counters::{Counters, DropReason};
-pub use error::{AttachError, BatchError, ConnectError, MacError};
+pub use error::{AttachError, BatchError, ConnectError, MacError, RingError};
 pub use lan::Lan;
 pub use limit::Rate;
 pub use mac::Mac;
