@@ -15,6 +15,7 @@ mod lan;
 mod machine;
 mod package;
 mod profiles;
+mod ring;
 mod share;
 mod storage;
 mod webext;

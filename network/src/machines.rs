@@ -94,9 +94,10 @@ fn counted(line: Option<&LanLine>) -> Html {
     let dropped: u64 = line.dropped.iter().map(|(_, count)| count).sum::<u64>() + line.missed;
     let missed = (line.missed > 0).then(|| format!("{} too fast for it", line.missed));
     let why: Vec<String> = why.into_iter().chain(missed).collect();
+    let way = if line.shares_memory { "through shared memory" } else { "by messages" };
     html! {
         <>
-            <td><code>{ line.addresses.join(" ") }</code><small><code>{ &line.mac }</code></small></td>
+            <td><code>{ line.addresses.join(" ") }</code><small><code>{ &line.mac }</code></small><small>{ way }</small></td>
             <td class="number">{ amount(line.sent) }</td>
             <td class="number">{ amount(line.received) }</td>
             <td class="number">{ dropped.to_string() }<small>{ why.join(", ") }</small></td>

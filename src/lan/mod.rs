@@ -14,7 +14,7 @@ mod web;
 use crate::bridge::{from_js, log, text_of, to_js};
 use js_sys::Function;
 use kept::Kept;
-use line::{Line, MACHINE_BATCH};
+use line::{FROM_MACHINE, Line, MACHINE_BATCH};
 use peers::Peers;
 use protocol::{Access, Confined, InstanceId, LanCommand, LanNotice};
 use std::cell::{Cell, RefCell};
@@ -172,7 +172,9 @@ impl Hub {
             Ok(at) => {
                 self.web.admit(self, at, &id, access);
                 let own = self.clone();
-                let line = Line::new(id, MACHINE_BATCH, port, move |event| own.hear(at, event));
+                let mut line = Line::new(id, MACHINE_BATCH, port, move |event| own.hear(at, event));
+                let own = self.clone();
+                line.share_memory(move || own.turn());
                 self.lines.borrow_mut().insert(at, line);
                 self.machines_changed();
                 self.turn();
@@ -266,15 +268,38 @@ impl Hub {
         self.turn();
     }
 
+    /// Takes what machines have put into shared memory; not more than was there before, so that no machine keeps the LAN busy for ever.
+    fn hear_shared(&self) {
+        let mut lines = self.lines.borrow_mut();
+        let mut lan = self.lan.borrow_mut();
+        for (at, line) in &mut *lines {
+            let mut taken = 0;
+            while taken < FROM_MACHINE
+                && let Some(batch) = line.take()
+            {
+                taken += batch.len();
+                if let Err(error) = lan.input_batch(*at, &batch, now()) {
+                    log(&format!("a machine’s worker sent nonsense: {error}"));
+                }
+            }
+        }
+    }
+
     /// Lets the LAN do what is due, and everything that waits for a machine go.
     fn turn(self: &Rc<Self>) {
+        self.hear_shared();
         loop {
             self.lan.borrow_mut().poll(now());
             let mut idle = !self.events();
             idle &= !self.serve_peers();
             for (at, line) in &mut *self.lines.borrow_mut() {
                 let room = line.room();
-                let batch = if room > 0 { self.lan.borrow_mut().take(*at, room, now()) } else { vec![] };
+                if room == 0 {
+                    let own = self.clone();
+                    line.await_room(move || own.turn());
+                    continue;
+                }
+                let batch = self.lan.borrow_mut().take(*at, room, now());
                 if !batch.is_empty() {
                     idle = false;
                     line.send(&batch);

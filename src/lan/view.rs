@@ -1,5 +1,6 @@
 //! What the pages that show the LAN are told.
 
+use super::line::Line;
 use super::{Hub, now};
 use crate::bridge::{from_js, log, text_of, to_js};
 use protocol::{Confined, InstanceId, LAN_CHANNEL, LanAsk, LanLine, LanTold, LanView};
@@ -96,5 +97,6 @@ fn shown(hub: &Hub, at: PortId, id: &InstanceId) -> LanLine {
             _ => Confined::Free,
         },
         captured,
+        shares_memory: hub.lines.borrow().get(&at).is_some_and(Line::shares_memory),
     }
 }

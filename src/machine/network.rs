@@ -1,4 +1,5 @@
-//! The machine's end of the LAN: its network card's frames, in batches, through a port to the lan worker.
+//! The machine's end of the LAN: its network card's frames, in batches, through a port to the lan worker, or through memory that it shares with
+//! this one, if it says so.
 //!
 //! The port comes when the guest first uses its card, and another one comes in its place if the lan worker has died. Frames that are sent in
 //! one turn of the emulator leave together. Frames that come wait until the guest has buffers for them; the lan worker is told how many bytes were
@@ -8,11 +9,13 @@ use super::agent::{GuestAgent, QUICK_MS};
 use super::v86::Emulator;
 use super::{after, tell};
 use crate::bridge::{log, text_of};
-use js_sys::{Array, Uint8Array};
+use crate::ring::SharedRing;
+use js_sys::{Array, SharedArrayBuffer, Uint8Array};
 use protocol::{InstanceId, Problem, WorkerNotice};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use vlan::ring::{End, Spans};
 use vlan::{Mac, batch};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -33,6 +36,22 @@ const SAID_MAX: u64 = 4096;
 struct Incoming {
     batch: Uint8Array,
     at: u32,
+    /// Where it lies in shared memory.
+    spans: Option<Spans>,
+}
+
+/// The memory that is shared with the lan worker.
+struct Rings {
+    to: SharedRing,
+    from: SharedRing,
+    /// Somebody waits for room in it.
+    waits: Cell<bool>,
+}
+
+/// The way to the LAN; dropping it closes it.
+struct Way {
+    port: MessagePort,
+    rings: Option<Rings>,
 }
 
 /// What the machine goes on from.
@@ -50,7 +69,7 @@ pub enum From {
 pub struct Network {
     mac: Mac,
     emulator: OnceCell<Emulator>,
-    port: RefCell<Option<MessagePort>>,
+    way: RefCell<Option<Way>>,
     restored: Cell<bool>,
     asked: Cell<bool>,
     outgoing: RefCell<Vec<u8>>,
@@ -69,7 +88,7 @@ impl Network {
         Rc::new(Self {
             mac: Mac::of_name(id.as_str()),
             emulator: OnceCell::new(),
-            port: RefCell::default(),
+            way: RefCell::default(),
             restored: Cell::new(false),
             asked: Cell::new(false),
             outgoing: RefCell::default(),
@@ -127,10 +146,7 @@ impl Network {
         let receive = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| own.receive(&event.data()));
         port.set_onmessage(Some(receive.into_js_value().unchecked_ref()));
         self.incoming.borrow_mut().clear();
-        if let Some(old) = self.port.replace(Some(port)) {
-            old.set_onmessage(None);
-            old.close();
-        }
+        self.way.replace(Some(Way { port, rings: None }));
         self.send();
     }
 
@@ -138,7 +154,7 @@ impl Network {
     pub fn frame(self: &Rc<Self>, frame: &Uint8Array) {
         self.count(0, frame.length());
         self.ask();
-        let most = if self.port.borrow().is_some() { BATCH_MAX } else { WAITING_MAX };
+        let most = if self.way.borrow().is_some() { BATCH_MAX } else { WAITING_MAX };
         if self.outgoing.borrow().len() + frame.length() as usize > most {
             self.send();
         }
@@ -157,38 +173,82 @@ impl Network {
         }
     }
 
-    fn send(&self) {
-        let port = self.port.borrow();
-        let Some(port) = &*port else {
+    fn send(self: &Rc<Self>) {
+        let way = self.way.borrow();
+        let Some(way) = &*way else {
             if self.outgoing.borrow().len() > WAITING_MAX {
                 self.outgoing.borrow_mut().clear();
             }
             return;
         };
+        if let Some(rings) = &way.rings {
+            self.put(rings);
+            return;
+        }
         let outgoing = self.outgoing.take();
         if outgoing.is_empty() {
             return;
         }
         let bytes = Uint8Array::from(&outgoing[..]);
-        if let Err(error) = port.post_message_with_transferable(&bytes, &Array::of1(&bytes.buffer())) {
+        if let Err(error) = way.port.post_message_with_transferable(&bytes, &Array::of1(&bytes.buffer())) {
             log(&format!("frames could not be sent: {}", text_of(&error)));
         }
     }
 
+    /// Puts what is to be sent into shared memory, at once or as soon as there is room for it.
+    fn put(self: &Rc<Self>, rings: &Rings) {
+        let seen = rings.to.seen(End::Read);
+        if rings.to.ring().put(&self.outgoing.borrow()) {
+            self.outgoing.borrow_mut().clear();
+        } else if !rings.waits.replace(true) {
+            let own = self.clone();
+            rings.to.once(End::Read, seen, move || {
+                if let Some(rings) = own.way.borrow().as_ref().and_then(|way| way.rings.as_ref()) {
+                    rings.waits.set(false);
+                    own.put(rings);
+                }
+            });
+        }
+    }
+
     fn receive(self: &Rc<Self>, message: &JsValue) {
-        let Some(bytes) = message.dyn_ref::<Uint8Array>() else { return };
-        self.incoming.borrow_mut().push_back(Incoming { batch: bytes.clone(), at: 0 });
-        self.give();
+        if let Some(bytes) = message.dyn_ref::<Uint8Array>() {
+            self.incoming.borrow_mut().push_back(Incoming { batch: bytes.clone(), at: 0, spans: None });
+            self.give();
+        } else if let Some(memory) = message.dyn_ref::<Array>() {
+            self.share_memory(memory);
+        }
+    }
+
+    /// The lan worker has made memory for frames in both directions. What it has sent by messages came before.
+    fn share_memory(self: &Rc<Self>, memory: &Array) {
+        let memory = |index| memory.get(index).dyn_into::<SharedArrayBuffer>().map(|memory| SharedRing::new(&memory));
+        let (Ok(to), Ok(from)) = (memory(0), memory(1)) else { return };
+        let own = self.clone();
+        from.watch(End::Written, move || own.give());
+        if let Some(way) = &mut *self.way.borrow_mut() {
+            way.rings = Some(Rings { to, from, waits: Cell::default() });
+        }
+        self.send();
     }
 
     /// Gives the guest what it has buffers for. While it stands still its memory must not change.
     fn give(self: &Rc<Self>) {
         let Some(emulator) = self.emulator.get().filter(|emulator| emulator.is_running()) else { return };
+        let way = self.way.borrow();
+        let Some(way) = &*way else { return };
         let mut dealt_with = 0;
         let mut incoming = self.incoming.borrow_mut();
-        while let Some(first) = incoming.front_mut() {
+        loop {
+            if incoming.is_empty() {
+                incoming.extend(way.rings.as_ref().and_then(Rings::next));
+            }
+            let Some(first) = incoming.front_mut() else { break };
             let Some(frame) = first.next() else {
-                dealt_with += first.batch.length();
+                match (&first.spans, &way.rings) {
+                    (Some(spans), Some(rings)) => rings.from.ring().done(spans),
+                    _ => dealt_with += first.batch.length(),
+                }
                 incoming.pop_front();
                 continue;
             };
@@ -202,8 +262,7 @@ impl Network {
         let waits = !incoming.is_empty();
         drop(incoming);
         if dealt_with > 0
-            && let Some(port) = &*self.port.borrow()
-            && let Err(error) = port.post_message(&JsValue::from(dealt_with))
+            && let Err(error) = way.port.post_message(&JsValue::from(dealt_with))
         {
             log(&format!("the LAN could not be told: {}", text_of(&error)));
         }
@@ -231,6 +290,35 @@ impl Network {
                 Err(error) => log(&format!("the guest did not take its new address: {error}")),
             }
         });
+    }
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        self.port.set_onmessage(None);
+        self.port.close();
+    }
+}
+
+impl Rings {
+    /// The next batch, which stays in shared memory unless it goes round its end.
+    fn next(&self) -> Option<Incoming> {
+        let ring = self.from.ring();
+        let spans = ring.next().unwrap_or_else(|error| {
+            // The lan worker and this one are the same program.
+            log(&format!("the LAN sent nonsense: {error}"));
+            None
+        })?;
+        let [first, second] = spans.0.clone().map(|span| ring.shared().view(span));
+        let batch = if second.length() == 0 {
+            first
+        } else {
+            let whole = Uint8Array::new_with_length(spans.length() as u32);
+            whole.set(&first, 0);
+            whole.set(&second, first.length());
+            whole
+        };
+        Some(Incoming { batch, at: 0, spans: Some(spans) })
     }
 }
 

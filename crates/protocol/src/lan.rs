@@ -195,6 +195,8 @@ pub struct LanLine {
     pub confined: Confined,
     /// How many frames are kept, while they are kept.
     pub captured: Option<u64>,
+    /// Its frames come through memory that its worker shares with the LAN's, and not in messages.
+    pub shares_memory: bool,
 }
 
 /// A request of a machine on the web.

@@ -283,6 +283,12 @@ async fn page(kind: Kind) {
     online(&mut console).await;
     browser.by_role("listitem", "alpine-1").await.unwrap();
     shows(&browser, "Packages only").await;
+    // The pages of the one browser are cross-origin isolated, those of the other are not.
+    let way = match kind {
+        Kind::Chromium => "through shared memory",
+        Kind::Firefox => "by messages",
+    };
+    shows(&browser, way).await;
 
     // What it may reach is changed here, and the browser is asked for leave.
     browser.click("button", "Change… what alpine-1 may reach").await.unwrap();
