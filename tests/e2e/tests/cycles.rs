@@ -1,10 +1,10 @@
 //! A machine that is started and stopped, or suspended and resumed, again and again leaves nothing behind: no memory, worker or lock.
 //!
 //! The popup is open all the time, so that the host page, which would else be closed with the last machine, is the same from the first cycle to
-//! the last. Memory is what the kernel says of all the browser's processes (proportional set size without files, which they share with other
-//! browsers), after the browser was told to collect its garbage. It is looked at for a while, because processes give back in their own time,
-//! and after more than one cycle, because it differs from one to the next by some MiB: what is left behind stays. `CYCLES` and `LID_CYCLES` say
-//! how many cycles.
+//! the last. Memory is what the kernel says of the processes that have the extension's pages and workers (proportional set size without files,
+//! which they share with other browsers), after the browser was told to collect its garbage; what all of the browser's processes have is printed
+//! beside it, since some of them grow by themselves. It is looked at for a while, because processes give back in their own time, and after more
+//! than one cycle, because it differs from one to the next by some MiB: what is left behind stays. `CYCLES` and `LID_CYCLES` say how many cycles.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure fails the test")]
 
@@ -47,8 +47,8 @@ async fn left(browser: &Browser) -> Left {
     }
 }
 
-/// The memory of all the browser's processes, in KiB.
-fn memory(browser: &Browser) -> u64 {
+/// The memory of the extension's processes, which have its pages and workers, in KiB, and that of all the browser's processes.
+fn memory(browser: &Browser) -> (u64, u64) {
     let of = |id: u32| {
         // A process may end at any moment.
         let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
@@ -56,7 +56,14 @@ fn memory(browser: &Browser) -> u64 {
             text.lines().filter_map(|line| line.strip_prefix("Pss_Anon:").or_else(|| line.strip_prefix("Pss_Shmem:")));
         own.map(|size| size.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or_default()).sum::<u64>()
     };
-    browser.processes().into_iter().map(of).sum()
+    let is_own = |id: u32| {
+        let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        // The browser writes its processes' arguments anew, with spaces between them.
+        line.split(|&byte| byte == 0 || byte == b' ').any(|argument| argument == b"--extension-process")
+    };
+    let all = browser.processes();
+    let sum = |ids: &mut dyn Iterator<Item = u32>| ids.map(of).sum();
+    (sum(&mut all.iter().copied().filter(|&id| is_own(id))), sum(&mut all.iter().copied()))
 }
 
 /// The least memory that is seen until it does not get less any more for some looks, or is as little as wanted.
@@ -65,7 +72,7 @@ async fn settled(browser: &Browser, wanted: u64) -> u64 {
     let mut steady = 0;
     let looked = async || {
         browser.collect_garbage().await?;
-        let now = memory(browser);
+        let (now, _) = memory(browser);
         steady = if now < least { 0 } else { steady + 1 };
         least = least.min(now);
         Ok(least <= wanted || (wanted == 0 && steady > 20))
@@ -122,7 +129,8 @@ async fn cycles(kind: Kind, (variable, usual): (&str, u32), cycle: impl AsyncFn(
     for number in 1..=count {
         cycle(&workbench, &id).await;
         if number.is_multiple_of(10) {
-            println!("{kind}: {number} cycles, {} KiB", memory(&browser));
+            let (own, all) = memory(&browser);
+            println!("{kind}: {number} cycles, {own} of {all} KiB");
         }
     }
     let most = (before as f64 * (1.0 + MORE_MAX)) as u64;
