@@ -15,13 +15,11 @@ use std::time::Duration;
 /// Around the part of `docs/benchmarks.md` that is written here.
 const MARKS: [&str; 2] = ["<!-- network: written by `cargo xtask bench --lan --write` -->", "<!-- end of network -->"];
 /// In so many rounds everything warms up: the fewer packets a side needs, the later the browser compiles what handles them.
-pub const WARM_UP: u32 = 3;
+pub const WARM_UP: u32 = 6;
 /// How many bytes one guest sends to the other.
 const SENT: usize = 16 << 20;
 /// The most bytes of our LAN's packets, and of v86's.
 const MTUS: [usize; 2] = [16_000, 1_500];
-/// The headers of IPv4 and TCP, without options.
-const TCP_HEADERS: usize = 40;
 /// The addresses of v86's two guests: nobody gives them any there.
 const PLAIN_ADDRESSES: [&str; 2] = ["10.9.9.1", "10.9.9.2"];
 /// Where v86's `fetch` takes requests as a proxy, and where our gateway does.
@@ -38,23 +36,35 @@ pub enum Side {
     InBrowser,
     /// The same on our LAN.
     Lan,
+    /// The same with frames in messages, as where pages are not cross-origin isolated.
+    MessageLan,
     /// The same with packets as long as v86's.
     SmallLan,
     /// A download through v86's `fetch`.
     Fetch,
     /// The same through our gateway.
     Gateway,
+    /// The same with frames in messages.
+    MessageGateway,
 }
 
 impl Side {
     /// All, in the order of a round.
-    pub const ALL: [Self; 5] = [Self::InBrowser, Self::Lan, Self::SmallLan, Self::Fetch, Self::Gateway];
+    pub const ALL: [Self; 7] = [
+        Self::InBrowser,
+        Self::Lan,
+        Self::MessageLan,
+        Self::SmallLan,
+        Self::Fetch,
+        Self::Gateway,
+        Self::MessageGateway,
+    ];
 
     /// Which side of v86's it is measured against.
     fn against(self) -> Self {
         match self {
-            Self::InBrowser | Self::Lan | Self::SmallLan => Self::InBrowser,
-            Self::Fetch | Self::Gateway => Self::Fetch,
+            Self::InBrowser | Self::Lan | Self::MessageLan | Self::SmallLan => Self::InBrowser,
+            Self::Fetch | Self::Gateway | Self::MessageGateway => Self::Fetch,
         }
     }
 
@@ -63,7 +73,7 @@ impl Side {
         match self {
             Self::Lan => Some(1.5),
             Self::Gateway => Some(2.0),
-            Self::InBrowser | Self::SmallLan | Self::Fetch => None,
+            Self::InBrowser | Self::MessageLan | Self::SmallLan | Self::Fetch | Self::MessageGateway => None,
         }
     }
 
@@ -82,9 +92,11 @@ impl Display for Side {
         f.pad(match self {
             Self::InBrowser => "v86’s `inbrowser`",
             Self::Lan => "our LAN",
+            Self::MessageLan => "our LAN, by messages",
             Self::SmallLan => "our LAN, MTU 1500",
             Self::Fetch => "v86’s `fetch`",
             Self::Gateway => "our gateway",
+            Self::MessageGateway => "our gateway, by messages",
         })
     }
 }
@@ -154,26 +166,22 @@ async fn run(console: &mut Console<'_>, command: &str) -> Result<String> {
     Ok(done.text())
 }
 
-/// All machines, which stay up for all rounds.
-pub struct Machines<'a> {
+/// Two machines on our LAN, of which the first sends and downloads.
+struct Guests<'a> {
     browser: &'a Browser,
-    port: u16,
-    /// A page of the extension, and in it the consoles of the two machines on our LAN, of which the first sends and downloads.
-    own: Tab,
+    /// A page of the extension, with the consoles of both.
+    page: Tab,
     consoles: [Console<'a>; 2],
     /// The second one's name.
     to: String,
-    /// The window of v86's guest that sends to another one, and of the one that downloads.
-    windows: [Tab; 2],
 }
 
-impl<'a> Machines<'a> {
-    /// Boots them and waits until those of a network reach each other.
-    pub async fn start(browser: &'a Browser, page: &PlainPage) -> Result<Self> {
+impl<'a> Guests<'a> {
+    async fn start(browser: &'a Browser, port: u16) -> Result<Self> {
         let workbench = Workbench::open(browser).await?;
-        let own = browser.tab().await?;
+        let page = browser.tab().await?;
         let (from, to) = (workbench.launch().await?, workbench.launch().await?);
-        let access = Access { hosts: vec![format!("127.0.0.1:{}", page.port())], ..Access::default() };
+        let access = Access { hosts: vec![format!("127.0.0.1:{port}")], ..Access::default() };
         workbench.call(&PageRequest::SetAccess(from.clone(), access)).await?;
         let name = format!("{}.lan", workbench.instance(&to).await?.name);
         let mut consoles = [workbench.console(&from).await?, workbench.console(&to).await?];
@@ -184,7 +192,37 @@ impl<'a> Machines<'a> {
         run(listener, LISTEN).await?;
         run(sender, &prepare()).await?;
         run(sender, &until(&format!("ping -c 1 -W 5 {name}"))).await?;
+        Ok(Self { browser, page, consoles, to: name })
+    }
 
+    async fn measure(&mut self, mtu: usize, command: &str) -> Result<Duration> {
+        self.browser.switch_to(&self.page).await?;
+        for console in &mut self.consoles {
+            run(console, &format!("ip link set dev eth0 mtu {mtu}")).await?;
+        }
+        time(&run(&mut self.consoles[0], command).await?)
+    }
+}
+
+/// All machines, which stay up for all rounds.
+pub struct Machines<'a> {
+    browser: &'a Browser,
+    port: u16,
+    /// Ours, and in another browser those whose frames travel in messages.
+    own: [Guests<'a>; 2],
+    /// The window of v86's guest that sends to another one, and of the one that downloads.
+    windows: [Tab; 2],
+}
+
+impl<'a> Machines<'a> {
+    /// Boots them and waits until those of a network reach each other. The second browser's pages are not cross-origin isolated.
+    pub async fn start(browser: &'a Browser, other: &'a Browser, page: &PlainPage) -> Result<Self> {
+        let own = [Guests::start(browser, page.port()).await?, Guests::start(other, page.port()).await?];
+        for (Guests { browser, page, .. }, isolated) in own.iter().zip([true, false]) {
+            browser.switch_to(page).await?;
+            let is = browser.eval("return crossOriginIsolated", vec![]).await?;
+            ensure!(is == isolated, "pages are cross-origin isolated: {is}; expected: {isolated}");
+        }
         let [from, to] = PLAIN_ADDRESSES;
         plain_window(browser, page, "inbrowser").await?;
         plain_line(browser, &static_address(to)).await?;
@@ -196,32 +234,32 @@ impl<'a> Machines<'a> {
         let downloader = plain_window(browser, page, "fetch").await?;
         plain_line(browser, &until("ip route | grep default")).await?;
         plain_line(browser, MEMORY).await?;
-        Ok(Self { browser, port: page.port(), own, consoles, to: name, windows: [sender, downloader] })
+        Ok(Self { browser, port: page.port(), own, windows: [sender, downloader] })
     }
 
     async fn measure(&mut self, side: Side) -> Result<Duration> {
-        let command = match side {
-            Side::InBrowser => send(PLAIN_ADDRESSES[1], "/tmp/m/s", SENT >> 10),
-            Side::Lan | Side::SmallLan => send(&self.to, "/tmp/m/s", SENT >> 10),
-            Side::Fetch => download(PROXIES[0], self.port),
-            Side::Gateway => download(PROXIES[1], self.port),
-        };
+        let [ring, message] = &mut self.own;
         let [sender, downloader] = &self.windows;
-        let plain = match side {
-            Side::InBrowser => Some(sender),
-            Side::Fetch => Some(downloader),
-            Side::Lan | Side::SmallLan | Side::Gateway => None,
+        let (guests, mtu) = match side {
+            Side::InBrowser | Side::Fetch => {
+                let (window, command) = if side == Side::InBrowser {
+                    (sender, send(PLAIN_ADDRESSES[1], "/tmp/m/s", SENT >> 10))
+                } else {
+                    (downloader, download(PROXIES[0], self.port))
+                };
+                self.browser.switch_to(window).await?;
+                return time(&plain_line(self.browser, &command).await?);
+            }
+            Side::Lan | Side::Gateway => (ring, MTUS[0]),
+            Side::SmallLan => (ring, MTUS[1]),
+            Side::MessageLan | Side::MessageGateway => (message, MTUS[0]),
         };
-        if let Some(window) = plain {
-            self.browser.switch_to(window).await?;
-            return time(&plain_line(self.browser, &command).await?);
-        }
-        self.browser.switch_to(&self.own).await?;
-        let mtu = MTUS[usize::from(side == Side::SmallLan)];
-        for console in &mut self.consoles {
-            run(console, &format!("ip link set dev eth0 mtu {mtu}")).await?;
-        }
-        time(&run(&mut self.consoles[0], &command).await?)
+        let command = if side.against() == Side::InBrowser {
+            send(&guests.to, "/tmp/m/s", SENT >> 10)
+        } else {
+            download(PROXIES[1], self.port)
+        };
+        guests.measure(mtu, &command).await
     }
 
     /// Each side once.
@@ -229,7 +267,7 @@ impl<'a> Machines<'a> {
         let mut round = Round::default();
         for (side, took) in Side::ALL.into_iter().zip(&mut round) {
             *took = self.measure(side).await?;
-            eprintln!("round {number}: {:<24} {side:<20} {:>6} ms", side.work(), took.as_millis());
+            eprintln!("round {number}: {:<24} {side:<24} {:>6} ms", side.work(), took.as_millis());
         }
         Ok(round)
     }
@@ -242,7 +280,7 @@ pub struct Report {
     pub circumstances: Circumstances,
     /// All but the first ones, in which everything warms up.
     pub rounds: Vec<Round>,
-    /// What frames could travel by instead.
+    /// The ways frames can travel by, and nothing else.
     pub ways: Ways,
 }
 
@@ -275,7 +313,8 @@ impl Display for Report {
             f,
             "The same guest, with the same network card (virtio), on v86’s own networks in plain pages and on ours in the extension. v86’s guests are \
              in a window each, ours in a worker each; v86’s packets have 1500 bytes, ours 16000, and once as many as v86’s for comparison. Downloads \
-             are from a server on the same computer, by each side’s own HTTP proxy, into a file in the guest’s memory. {} rounds after {WARM_UP} to warm up, taking turns; all five machines are \
+             are from a server on the same computer, by each side’s own HTTP proxy, into a file in the guest’s memory. Our frames travel through shared memory, and in another browser, where the \
+             pages are not cross-origin isolated, by messages. {} rounds after {WARM_UP} to warm up, taking turns; all seven machines are \
              up all the time, and one side at a time is at work. Times are the sending or downloading guest’s own.\n",
             self.rounds.len()
         )?;
@@ -293,19 +332,19 @@ impl Display for Report {
                 "| {work}, {mib} MiB | {side} | {median} ms | {min} ms | {max} ms | {rate:.1} | {speed} | {target} |"
             )?;
         }
-        writeln!(f, "\nTargets: **{}**.\n\n{}", self.verdict(), self.ways)?;
-        let (Some([short, long]), Some(lan)) = (self.ways.message(), self.summary(Side::Lan)) else { return Ok(()) };
-        // Each of them from a machine to the LAN, and from there to the other machine.
-        let frames = SENT.div_ceil(MTUS[0] - TCP_HEADERS) as u32;
-        let most = long * 2 * frames + short * frames;
-        let share = 100.0 * ratio(most, lan.median).unwrap_or_default();
-        writeln!(
-            f,
-            "A transfer between two guests is {frames} long frames and half as many acknowledgements. Were each of them a message of its own, they \
-             would take {} ms of our LAN’s {} ms: {share:.0} %. What a ring saves of a transfer was not measured.",
-            most.as_millis(),
-            lan.median.as_millis()
-        )
+        let gain = |by_messages, by_rings| {
+            let [by_messages, by_rings] = [by_messages, by_rings].map(|side| self.summary(side));
+            Some(format!("{:.2}", ratio(by_messages?.median, by_rings?.median)?))
+        };
+        if let (Some(lan), Some(gateway)) =
+            (gain(Side::MessageLan, Side::Lan), gain(Side::MessageGateway, Side::Gateway))
+        {
+            writeln!(
+                f,
+                "\nThrough shared memory it is {lan} times as fast between guests as by messages, and {gateway} times for a download."
+            )?;
+        }
+        write!(f, "\nTargets: **{}**.\n\n{}", self.verdict(), self.ways)
     }
 }
 
@@ -319,7 +358,7 @@ mod tests {
         assert!(time("wget: server returned error: HTTP/1.1 403 Forbidden\r\n").is_err());
     }
 
-    fn report(round: [u64; 5]) -> Report {
+    fn report(round: [u64; 7]) -> Report {
         Report {
             circumstances: Circumstances { browser: "A".into(), processors: 2, load: [0.0, 0.0], guest: "B".into() },
             rounds: vec![round.map(Duration::from_millis)],
@@ -329,19 +368,21 @@ mod tests {
 
     #[test]
     fn both_targets_have_to_be_met_and_the_same_packets_are_only_shown() {
-        assert_eq!(report([3000, 2000, 9000, 2000, 1000]).verdict(), Verdict::Met);
-        assert_eq!(report([3000, 2001, 1, 2000, 1000]).verdict(), Verdict::Missed, "the LAN is too slow");
-        assert_eq!(report([3000, 2000, 1, 2000, 1001]).verdict(), Verdict::Missed, "the gateway is too slow");
+        assert_eq!(report([3000, 2000, 9000, 9000, 2000, 1000, 9000]).verdict(), Verdict::Met);
+        assert_eq!(report([3000, 2001, 1, 1, 2000, 1000, 1]).verdict(), Verdict::Missed, "the LAN is too slow");
+        assert_eq!(report([3000, 2000, 1, 1, 2000, 1001, 1]).verdict(), Verdict::Missed, "the gateway is too slow");
     }
 
     #[test]
     fn each_side_is_told_with_its_rate_and_its_speed_against_v86s_of_the_same_work() {
-        let text = report([4000, 1000, 2000, 8000, 500]).to_string();
+        let text = report([4000, 1000, 1500, 2000, 8000, 500, 600]).to_string();
         for wanted in [
             "v86’s `inbrowser` | 4000 ms | 4000 ms | 4000 ms | 4.0 | 1.00 |  |",
             "our LAN | 1000 ms | 1000 ms | 1000 ms | 16.0 | 4.00 | ≥ 1.5 |",
+            "our LAN, by messages | 1500 ms | 1500 ms | 1500 ms | 10.7 | 2.67 |  |",
             "our LAN, MTU 1500 | 2000 ms | 2000 ms | 2000 ms | 8.0 | 2.00 |  |",
             "our gateway | 500 ms | 500 ms | 500 ms | 32.0 | 16.00 | ≥ 2 |",
+            "it is 1.50 times as fast between guests as by messages, and 1.20 times for a download",
         ] {
             assert!(text.contains(wanted), "{wanted}: {text}");
         }

@@ -25,7 +25,7 @@ use driver::{Browser, Kind, LaunchOptions};
 use e2e::Workbench;
 use guest_build::image::GuestImage;
 use report::{Circumstances, Report, Round, Section, Verdict};
-use serde_json::json;
+use serde_json::{Value, json};
 use server::PlainPage;
 use sides::Side;
 use std::fs;
@@ -219,22 +219,38 @@ async fn measure_share(root: &Path, options: &Options, image: &GuestImage) -> Re
     Ok(share::Report { circumstances: field.end().await?, rounds })
 }
 
-async fn measure_lan(root: &Path, options: &Options, image: &GuestImage) -> Result<lan::Report> {
-    // Nobody is there to answer the browser's question for leave: this copy of the extension has it for this computer.
+/// A copy of the extension that is allowed to reach this computer: nobody is there to answer the browser's question for leave.
+fn allowed(
+    root: &Path,
+    options: &Options,
+    change: impl FnOnce(&mut serde_json::Map<String, Value>),
+) -> Result<TempDir> {
     let copy = copied(root, options)?;
-    let manifest = copy.path().join("manifest.json");
-    let mut changed: serde_json::Value = serde_json::from_str(&fs::read_to_string(&manifest)?)?;
-    let hosts = changed["host_permissions"].as_array_mut().context("the manifest names no hosts")?;
+    let path = copy.path().join("manifest.json");
+    let mut manifest: Value = serde_json::from_str(&fs::read_to_string(&path)?)?;
+    let hosts = manifest["host_permissions"].as_array_mut().context("the manifest names no hosts")?;
     hosts.push(json!("*://127.0.0.1/*"));
-    fs::write(manifest, changed.to_string())?;
+    change(manifest.as_object_mut().context("the manifest is no object")?);
+    fs::write(path, manifest.to_string())?;
+    Ok(copy)
+}
+
+async fn measure_lan(root: &Path, options: &Options, image: &GuestImage) -> Result<lan::Report> {
+    let copy = allowed(root, options, |_| {})?;
+    // Without these, workers share no memory, and frames travel in messages.
+    let apart = allowed(root, options, |manifest| {
+        manifest.retain(|name, _| !name.starts_with("cross_origin_"));
+    })?;
     let field = Field::prepare_with(root, options, image, copy.path(), None).await?;
-    let mut machines = lan::Machines::start(&field.browser, &field.page).await?;
+    let other = Browser::launch(LaunchOptions::new(Kind::from(options.browser), apart.path())).await?;
+    let mut machines = lan::Machines::start(&field.browser, &other, &field.page).await?;
     let mut rounds = vec![];
     for number in 0..lan::WARM_UP + options.rounds {
         rounds.push(machines.round(number).await?);
     }
     rounds.drain(..lan::WARM_UP as usize);
     drop(machines);
+    other.close().await?;
     let ways = ways::Ways::measure(&field.browser, &field.page, options.rounds).await?;
     Ok(lan::Report { circumstances: field.end().await?, rounds, ways })
 }

@@ -1,5 +1,5 @@
-//! How fast batches of frames get from one worker to another: by messages, as in the extension, and through a ring in shared memory. `benches/ways.js`
-//! has both.
+//! How fast batches of frames get from one worker to another, and nothing else: by messages, and through a ring in shared memory, as the extension
+//! sends them in one browser and in the other. `benches/ways.js` has both.
 
 use super::server::PlainPage;
 use super::statistics::{Summary, ratio};
@@ -48,12 +48,6 @@ impl Ways {
         Ok(Self(measured))
     }
 
-    /// How long a short frame and a long one take as messages, if each is one.
-    pub fn message(&self) -> Option<[Duration; 2]> {
-        let each = |batch: usize| Some(self.median(batch, 0)? / BATCHES[batch].1 as u32);
-        Some([each(0)?, each(1)?])
-    }
-
     fn median(&self, batch: usize, way: usize) -> Option<Duration> {
         let times: Vec<_> = self.0.iter().map(|round| round[batch][way]).collect();
         Some(Summary::of(&times)?.median)
@@ -64,8 +58,7 @@ impl Display for Ways {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "Between two workers with nothing else to do, at most 512 KiB ahead: by messages whose bytes are handed over, as the extension sends \
-             frames, and through a ring in shared memory (medians; the speed is the ring’s where that of messages is 1).\n"
+            "Between two workers with nothing else to do, at most 512 KiB ahead: by messages whose bytes are handed over, and through a ring in shared memory (medians; the speed is the ring’s where that of messages is 1).\n"
         )?;
         writeln!(f, "| batches of | messages, MiB/s | ring, MiB/s | speed | a batch takes |")?;
         writeln!(f, "| ---: | ---: | ---: | ---: | ---: |")?;
@@ -94,13 +87,5 @@ mod tests {
         let [fast, slow] = [100, 200].map(Duration::from_millis);
         let text = Ways(vec![[[slow, fast]; BATCHES.len()]]).to_string();
         assert!(text.contains("| 16384 bytes | 625 | 1250 | 2.00 | 25 µs, 12 µs |"), "{text}");
-    }
-
-    #[test]
-    fn a_message_is_a_rounds_time_by_its_batches() {
-        let [fast, slow] = [100, 200].map(Duration::from_millis);
-        let ways = Ways(vec![[[slow, fast]; BATCHES.len()]]);
-        assert_eq!(ways.message(), Some([4, 25].map(Duration::from_micros)));
-        assert_eq!(Ways::default().message(), None);
     }
 }
