@@ -12,7 +12,7 @@ function overMessages(port, batch, count) {
   let ahead = 0, sent = 0, acknowledged = 0;
   return new Promise((done) => {
     const pump = () => {
-      while (sent < count && ahead + batch <= Math.max(AHEAD, batch)) {
+      while (sent < count && ahead + batch <= AHEAD) {
         const bytes = own.slice();
         port.postMessage(bytes, [bytes.buffer]);
         ahead += batch;
@@ -83,7 +83,7 @@ if (globalThis.document) {
   globalThis.measure = async (way, batch, count) => {
     const [sender, receiver] = [0, 1].map(() => new Worker(import.meta.url, { type: "module" }));
     const { port1, port2 } = new MessageChannel();
-    const memory = way === "ring" ? new SharedArrayBuffer(8 + Math.max(AHEAD, batch)) : undefined;
+    const memory = way === "ring" ? new SharedArrayBuffer(8 + AHEAD) : undefined;
     await Promise.all([sender, receiver].map(message));
     const took = message(sender);
     receiver.postMessage({ sends: false, way, batch, port: port2, memory }, [port2]);

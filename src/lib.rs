@@ -16,6 +16,7 @@ mod machine;
 mod package;
 mod profiles;
 mod ring;
+mod rtc;
 mod share;
 mod storage;
 mod webext;

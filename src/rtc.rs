@@ -1,6 +1,7 @@
 //! The browser's connections to other browsers (WebRTC 1.0), as far as they are used here.
 //!
 //! A binding of our own, as for the WebExtension APIs: it has what both browsers have, with their states as the texts that the standard names.
+//! A connection lives in the host page; a channel may be handed over to a worker, in the task that makes it, where the browser can (Chromium).
 
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -71,16 +72,19 @@ extern "C" {
     fn ready_state(this: &RtcDataChannel) -> String;
 
     #[wasm_bindgen(method, getter, js_name = bufferedAmount)]
-    pub fn buffered_amount(this: &RtcDataChannel) -> u32;
+    fn buffered_amount(this: &RtcDataChannel) -> u32;
 
     #[wasm_bindgen(method, setter, js_name = bufferedAmountLowThreshold)]
-    pub fn set_buffered_amount_low_threshold(this: &RtcDataChannel, bytes: u32);
+    fn set_buffered_amount_low_threshold(this: &RtcDataChannel, bytes: u32);
 
     #[wasm_bindgen(method, setter, js_name = binaryType)]
     pub fn set_binary_type(this: &RtcDataChannel, kind: &str);
 
     #[wasm_bindgen(method, catch)]
     pub fn send(this: &RtcDataChannel, bytes: &Uint8Array) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method)]
+    pub fn close(this: &RtcDataChannel);
 
     #[wasm_bindgen(method, setter)]
     pub fn set_onopen(this: &RtcDataChannel, listener: Option<&js_sys::Function>);
@@ -92,10 +96,27 @@ extern "C" {
     pub fn set_onmessage(this: &RtcDataChannel, listener: Option<&js_sys::Function>);
 
     #[wasm_bindgen(method, setter)]
-    pub fn set_onbufferedamountlow(this: &RtcDataChannel, listener: Option<&js_sys::Function>);
+    fn set_onbufferedamountlow(this: &RtcDataChannel, listener: Option<&js_sys::Function>);
 }
 
+/// So much may wait in a channel, in bytes: enough that it never runs dry, little enough that a ping is not behind seconds of bulk.
+const HIGH_WATER: u32 = 256 * 1024;
+/// The channel tells when it has less than this.
+const LOW_WATER: u32 = 64 * 1024;
+
 impl RtcDataChannel {
+    /// Whether it may be given more now.
+    pub fn has_room(&self) -> bool {
+        self.buffered_amount() < HIGH_WATER
+    }
+
+    /// Calls `low` when little waits in it any more, and `hear` with what comes; with nothing it does neither.
+    pub fn listen(&self, hear: Option<&js_sys::Function>, low: Option<&js_sys::Function>) {
+        self.set_buffered_amount_low_threshold(LOW_WATER);
+        self.set_onmessage(hear);
+        self.set_onbufferedamountlow(low);
+    }
+
     /// Whether it takes and gives messages.
     pub fn is_open(&self) -> bool {
         self.ready_state() == "open"

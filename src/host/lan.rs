@@ -6,6 +6,7 @@
 use super::notices;
 use super::worker::{FromWorker, LanWorker};
 use crate::bridge::{log, problem};
+use crate::rtc::RtcDataChannel;
 use futures_channel::oneshot;
 use peering::Numbers;
 use protocol::{
@@ -26,8 +27,10 @@ const SILENT_LOOKS_MAX: u32 = 15;
 pub enum LanNews {
     /// Machines have come, gone, or got addresses.
     Machines,
-    /// What a peer sent was no batch of frames.
-    Malformed(PeerId),
+    /// A peer has to be cut off, for this reason.
+    Misconduct(PeerId, String),
+    /// So many batches have gone to a peer, and come from it.
+    Count(PeerId, Option<u32>, [u64; 2]),
     /// What went over the peers' lines.
     Traffic(Vec<(PeerId, LanTraffic)>),
     /// The worker was ended: peers have to be attached anew.
@@ -89,6 +92,20 @@ impl Lan {
     pub fn attach_peer(&self, id: &PeerId, numbers: Numbers, rule: &PeerRule) -> Result<MessagePort, Problem> {
         let numbers = (numbers.a, numbers.b);
         self.line(&LanCommand::AttachPeer { id: id.clone(), numbers, rule: rule.clone() })
+    }
+
+    /// Gives the worker a peer's channel, where the browser can; says whether it has it.
+    pub fn hand_over(&self, id: &PeerId, channel: &RtcDataChannel) -> bool {
+        // Firefox can't, which is nothing to tell.
+        self.with_worker(|worker| worker.hand_over(&LanCommand::PeerChannel(id.clone()), channel)).is_ok()
+    }
+
+    /// Asks how many batches have gone to a peer and come from it, which is told with the same number.
+    pub fn count_peer(&self, id: &PeerId, ping: Option<u32>) {
+        let asked = self.with_worker(|worker| worker.send(&LanCommand::CountPeer(id.clone(), ping)));
+        if let Err(problem) = asked {
+            log(&problem.message);
+        }
     }
 
     /// Sends a command with one end of a new line; returns the other.
@@ -165,7 +182,10 @@ impl Lan {
                 known.tell(LanNews::Machines);
             }
             FromWorker::Notice(LanNotice::Stranded(ids)) => known.stranded.borrow_mut().extend(ids),
-            FromWorker::Notice(LanNotice::Malformed(id)) => known.tell(LanNews::Malformed(id)),
+            FromWorker::Notice(LanNotice::Misconduct(id, why)) => known.tell(LanNews::Misconduct(id, why)),
+            FromWorker::Notice(LanNotice::PeerCount(id, ping, counts)) => {
+                known.tell(LanNews::Count(id, ping, counts));
+            }
             FromWorker::Notice(LanNotice::Traffic(traffic)) => known.tell(LanNews::Traffic(traffic)),
             FromWorker::Notice(LanNotice::Uplink(log)) => spawn_local(async move {
                 notices::tell(Notice::Uplink(log)).await;

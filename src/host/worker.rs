@@ -2,7 +2,9 @@
 
 use super::engine::Engine;
 use crate::bridge::{from_js, problem, text_of, to_js};
+use crate::rtc::RtcDataChannel;
 use crate::webext::get_url;
+use js_sys::Array;
 use protocol::{
     CatalogCommand, CatalogNotice, LanCommand, LanNotice, Problem, ProblemCode, StorageCommand, StorageNotice,
     WorkerCommand, WorkerNotice,
@@ -72,6 +74,12 @@ impl LanWorker {
     pub fn send_with(&self, command: &LanCommand, port: &MessagePort) -> Result<(), Problem> {
         self.post(&to_js(command)?, Some(port))
     }
+
+    /// Hands a channel over, with the command that says what it is. Fails where the browser can't do that.
+    pub fn hand_over(&self, command: &LanCommand, channel: &RtcDataChannel) -> Result<(), Problem> {
+        let message = Array::of2(&to_js(command)?, channel);
+        self.post(&message, Some(channel))
+    }
 }
 
 impl StorageWorker {
@@ -138,8 +146,8 @@ impl<Command: Serialize, Notice: DeserializeOwned + 'static> Worker<Command, Not
         self.post(&to_js(command)?, None)
     }
 
-    fn post(&self, message: &JsValue, port: Option<&MessagePort>) -> Result<(), Problem> {
-        let transfer: js_sys::Array = port.into_iter().collect();
+    fn post(&self, message: &JsValue, handed_over: Option<&JsValue>) -> Result<(), Problem> {
+        let transfer: Array = handed_over.into_iter().collect();
         self.worker
             .post_message_with_transfer(message, &transfer)
             .map_err(|error| problem(ProblemCode::WorkerDied, "A worker can’t be reached", &error))

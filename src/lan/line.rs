@@ -27,6 +27,8 @@ pub enum Heard {
     Frames(Vec<u8>),
     /// It has dealt with so many bytes of what was sent to it.
     DealtWith(usize),
+    /// What is neither.
+    Nonsense,
 }
 
 /// The memory that is shared with a machine's worker.
@@ -59,6 +61,8 @@ impl<Id> Line<Id> {
                 hear(Heard::Frames(bytes.to_vec()));
             } else if let Some(bytes) = message.as_f64() {
                 hear(Heard::DealtWith(bytes as usize));
+            } else {
+                hear(Heard::Nonsense);
             }
         });
         port.set_onmessage(Some(receive.as_ref().unchecked_ref()));

@@ -3,6 +3,7 @@
 //! The host page says which machines are on the LAN and gives a port for each; frames come and go through these ports, in batches. What the LAN
 //! does with them is decided in `crates/vlan`. The worker may die at any time: the next one has the same addresses, and the machines get new ports.
 
+mod direct;
 mod kept;
 mod line;
 mod peers;
@@ -12,7 +13,8 @@ mod visit;
 mod web;
 
 use crate::bridge::{from_js, log, text_of, to_js};
-use js_sys::Function;
+use crate::rtc::RtcDataChannel;
+use js_sys::{Array, Function};
 use kept::Kept;
 use line::{FROM_MACHINE, Line, MACHINE_BATCH};
 use peers::Peers;
@@ -35,8 +37,14 @@ use web_sys::{DedicatedWorkerGlobalScope, MessagePort};
 /// How often the worker shows that it is alive, in milliseconds.
 const ALIVE_MS: i32 = 1_000;
 
-/// A command, and the port that came with it.
-type Told = (LanCommand, Option<MessagePort>);
+/// What a command may bring along.
+enum Brought {
+    Port(MessagePort),
+    Channel(RtcDataChannel),
+}
+
+/// A command, and what came with it.
+type Told = (LanCommand, Option<Brought>);
 
 /// The lan worker's end towards `extension/lan.js`.
 #[wasm_bindgen]
@@ -63,8 +71,8 @@ impl LanWorker {
         let own = worker.clone();
         spawn_local(async move {
             let hub = Hub::new(Kept::load().await, load_tls);
-            for (command, port) in own.early.take() {
-                hub.carry_out(command, port);
+            for (command, brought) in own.early.take() {
+                hub.carry_out(command, brought);
             }
             view::serve(&hub);
             *own.hub.borrow_mut() = Some(hub);
@@ -81,12 +89,16 @@ impl LanWorker {
         Ok(worker)
     }
 
-    /// Does what the host page says, with the port that came with it.
+    /// Does what the host page says, with the port that came with it. A channel comes in the message, behind the command.
     pub fn command(&self, message: JsValue, port: Option<MessagePort>) {
-        match from_js::<LanCommand>(message) {
+        let (command, brought) = match message.dyn_ref::<Array>() {
+            Some(both) => (both.get(0), both.get(1).dyn_into().ok().map(Brought::Channel)),
+            None => (message, port.map(Brought::Port)),
+        };
+        match from_js::<LanCommand>(command) {
             Ok(command) => match &*self.hub.borrow() {
-                Some(hub) => hub.carry_out(command, port),
-                None => self.early.borrow_mut().push((command, port)),
+                Some(hub) => hub.carry_out(command, brought),
+                None => self.early.borrow_mut().push((command, brought)),
             },
             Err(problem) => log(&problem.message),
         }
@@ -137,9 +149,9 @@ impl Hub {
         hub
     }
 
-    fn carry_out(self: &Rc<Self>, command: LanCommand, port: Option<MessagePort>) {
-        match (command, port) {
-            (LanCommand::Attach { id, name, access, confined, settled }, Some(port)) => {
+    fn carry_out(self: &Rc<Self>, command: LanCommand, brought: Option<Brought>) {
+        match (command, brought) {
+            (LanCommand::Attach { id, name, access, confined, settled }, Some(Brought::Port(port))) => {
                 self.attach(id.clone(), &name, &access, port);
                 self.confine(&id, confined);
                 if settled {
@@ -152,13 +164,18 @@ impl Hub {
                 }
             }
             (LanCommand::Detach(id), _) => self.detach(&id),
-            (LanCommand::AttachPeer { id, numbers, rule }, Some(port)) => self.attach_peer(id, numbers, rule, port),
+            (LanCommand::AttachPeer { id, numbers, rule }, Some(Brought::Port(port))) => {
+                self.attach_peer(id, numbers, rule, port);
+            }
+            (LanCommand::PeerChannel(id), Some(Brought::Channel(channel))) => self.keep_channel(id, channel),
+            (LanCommand::DropChannel(id), _) => self.drop_channel(&id),
+            (LanCommand::CountPeer(id, ping), _) => self.count_peer(id, ping),
             (LanCommand::PeerRule(id, rule), _) => self.rule_peer(&id, rule),
             (LanCommand::PeerMachines(id, name, machines), _) => self.name_peer(&id, &name, &machines),
             (LanCommand::DetachPeer(id), _) => self.detach_peer(&id),
             (LanCommand::Renumber(a, b), _) => self.renumber(Plan { a, b }),
-            (LanCommand::Attach { .. } | LanCommand::AttachPeer { .. }, None) => {
-                log("a line was to be made without a port")
+            (LanCommand::Attach { .. } | LanCommand::AttachPeer { .. } | LanCommand::PeerChannel(_), _) => {
+                log("a line was to be made, and what it is made of did not come");
             }
         }
     }
@@ -259,6 +276,7 @@ impl Hub {
                     log(&format!("a machine’s worker sent nonsense: {error}"));
                 }
             }
+            line::Heard::Nonsense => log("a machine’s worker sent nonsense"),
             line::Heard::DealtWith(bytes) => {
                 if let Some(line) = self.lines.borrow_mut().get_mut(&at) {
                     line.dealt_with(bytes);

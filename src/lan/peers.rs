@@ -1,8 +1,12 @@
-//! Peers on the LAN: a port of the switch for each, guarded as what comes from outside, and a line to the host page, which has the connection.
+//! Peers on the LAN: a port of the switch for each, guarded as what comes from outside, a line to the host page, which has the connection, and a
+//! channel of that connection, where the browser can hand it over. What comes by either passes the peer's [`Conduct`] first.
 
+use super::direct::Direct;
 use super::line::{Heard, Line, PEER_BATCH};
 use super::{Hub, now, tell};
 use crate::bridge::log;
+use crate::rtc::RtcDataChannel;
+use peering::conduct::{Conduct, Verdict};
 use protocol::{LanMachine, LanNotice, LanTraffic, PeerId, PeerMachine, PeerRule};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,29 +21,74 @@ use web_sys::MessagePort;
 /// A peer that is joined.
 struct Peer {
     line: Line<PeerId>,
+    direct: Option<Direct>,
+    /// `None` once it has to be cut off: nothing more comes from it.
+    conduct: Option<Conduct>,
+    /// Batches that have gone to it, and come from it.
+    batches: [u64; 2],
     plan: Plan,
     rule: PeerRule,
     /// The name of its LAN, and its machines.
     names: (String, Vec<(String, Ipv4Addr)>),
 }
 
+impl Peer {
+    fn room(&self) -> usize {
+        self.direct.as_ref().and_then(Direct::room).unwrap_or_else(|| self.line.room())
+    }
+
+    fn is_direct(&self) -> bool {
+        self.direct.as_ref().is_some_and(|direct| direct.room().is_some())
+    }
+
+    fn send(&mut self, batch: &[u8]) {
+        self.batches[0] += 1;
+        match &self.direct {
+            Some(direct) if direct.room().is_some() => direct.send(batch),
+            _ => self.line.send(batch),
+        }
+    }
+
+    /// What its conduct says of this; the rest is thrown away.
+    fn judge(&mut self, judge: impl FnOnce(&mut Conduct) -> Verdict) -> bool {
+        match self.conduct.as_mut().map(judge) {
+            Some(Verdict::Pass) => true,
+            Some(Verdict::Cut(why)) => {
+                self.conduct = None;
+                tell(&LanNotice::Misconduct(self.line.id.clone(), why.to_string()));
+                false
+            }
+            Some(Verdict::Drop) | None => false,
+        }
+    }
+}
+
+/// How much a peer may send by its rule, in bytes a second.
+fn limit(rule: &PeerRule) -> Option<u64> {
+    rule.limit_kib.map(|kib| u64::from(kib) * 1024)
+}
+
 /// All peers.
 #[derive(Default)]
-pub struct Peers(RefCell<BTreeMap<PortId, Peer>>);
+pub struct Peers {
+    joined: RefCell<BTreeMap<PortId, Peer>>,
+    /// The channels of those that are not joined yet.
+    channels: RefCell<BTreeMap<PeerId, Direct>>,
+}
 
 impl Peers {
     fn place(&self, id: &PeerId) -> Option<PortId> {
-        self.0.borrow().iter().find(|(_, peer)| peer.line.id == *id).map(|(at, _)| *at)
+        self.joined.borrow().iter().find(|(_, peer)| peer.line.id == *id).map(|(at, _)| *at)
     }
 
     /// The peers' LANs.
     pub(super) fn plans(&self) -> impl Iterator<Item = Plan> {
-        self.0.borrow().values().map(|peer| peer.plan).collect::<Vec<_>>().into_iter()
+        self.joined.borrow().values().map(|peer| peer.plan).collect::<Vec<_>>().into_iter()
     }
 
     /// Says what the peers' LANs are called.
     pub(super) fn want(&self, names: &mut LanNames) {
-        for peer in self.0.borrow().values().filter(|peer| !peer.names.0.is_empty()) {
+        for peer in self.joined.borrow().values().filter(|peer| !peer.names.0.is_empty()) {
             names.want(&peer.names.0, peer.plan);
         }
     }
@@ -50,12 +99,13 @@ impl Peers {
             let (lan, machines) = peer.names.clone();
             machines.into_iter().map(move |(name, address)| (format!("{name}.{lan}"), address))
         };
-        self.0.borrow().values().flat_map(of).collect()
+        self.joined.borrow().values().flat_map(of).collect()
     }
 }
 
 impl Hub {
     pub(super) fn attach_peer(self: &Rc<Self>, id: PeerId, numbers: (u8, u8), rule: PeerRule, port: MessagePort) {
+        let mut direct = self.peers.channels.borrow_mut().remove(&id);
         self.detach_peer(&id);
         let attached = self.lan.borrow_mut().attach_outside();
         match attached {
@@ -66,17 +116,47 @@ impl Hub {
                 self.lan.borrow_mut().switch().set_network(at, plan);
                 let own = self.clone();
                 let line = Line::new(id.clone(), PEER_BATCH, port, move |event| own.hear_peer(at, event));
+                if let Some(direct) = &mut direct {
+                    let (own, again) = (self.clone(), self.clone());
+                    direct.begin(move |event| own.hear_peer(at, event), move || again.turn());
+                }
+                let conduct = Some(Conduct::new(limit(&rule), now()));
                 // Nothing goes to it or comes from it before its rule is known to the switch.
-                let peer = Peer { line, plan, rule: PeerRule::default(), names: Default::default() };
-                self.peers.0.borrow_mut().insert(at, peer);
+                let (none, names) = (PeerRule::default(), Default::default());
+                let peer = Peer { line, direct, conduct, batches: [0; 2], plan, rule: none, names };
+                self.peers.joined.borrow_mut().insert(at, peer);
                 self.rule_peer(&id, rule);
             }
         }
     }
 
+    /// Keeps the channel of a pairing until it is joined, or over.
+    pub(super) fn keep_channel(&self, id: PeerId, channel: RtcDataChannel) {
+        self.peers.channels.borrow_mut().insert(id, Direct::new(channel));
+    }
+
+    /// Has frames to a peer go by its line from now on.
+    pub(super) fn drop_channel(self: &Rc<Self>, id: &PeerId) {
+        self.peers.channels.borrow_mut().remove(id);
+        if let Some(at) = self.peers.place(id)
+            && let Some(peer) = self.peers.joined.borrow_mut().get_mut(&at)
+        {
+            peer.direct = None;
+        }
+        self.turn();
+    }
+
+    /// Says how many batches have gone to a peer and come from it.
+    pub(super) fn count_peer(&self, id: PeerId, ping: Option<u32>) {
+        let at = self.peers.place(&id);
+        let counts = at.and_then(|at| self.peers.joined.borrow().get(&at).map(|peer| peer.batches));
+        tell(&LanNotice::PeerCount(id, ping, counts.unwrap_or_default()));
+    }
+
     pub(super) fn detach_peer(self: &Rc<Self>, id: &PeerId) {
+        self.peers.channels.borrow_mut().remove(id);
         if let Some(at) = self.peers.place(id) {
-            self.peers.0.borrow_mut().remove(&at);
+            self.peers.joined.borrow_mut().remove(&at);
             self.lan.borrow_mut().detach(at);
             self.name_others();
             self.turn();
@@ -85,7 +165,10 @@ impl Hub {
 
     pub(super) fn rule_peer(self: &Rc<Self>, id: &PeerId, rule: PeerRule) {
         if let Some(at) = self.peers.place(id) {
-            if let Some(peer) = self.peers.0.borrow_mut().get_mut(&at) {
+            if let Some(peer) = self.peers.joined.borrow_mut().get_mut(&at) {
+                if let Some(conduct) = &mut peer.conduct {
+                    conduct.set_limit(limit(&rule), now());
+                }
                 peer.rule = rule;
             }
             self.enforce();
@@ -97,7 +180,7 @@ impl Hub {
         let Some(at) = self.peers.place(id) else { return };
         let parsed = |machine: &PeerMachine| Some((machine.name.clone(), machine.address.parse().ok()?));
         let machines: Vec<(String, Ipv4Addr)> = machines.iter().filter_map(parsed).collect();
-        if let Some(peer) = self.peers.0.borrow_mut().get_mut(&at) {
+        if let Some(peer) = self.peers.joined.borrow_mut().get_mut(&at) {
             peer.names = (name.to_owned(), machines);
         }
         self.name_others();
@@ -107,7 +190,7 @@ impl Hub {
     fn enforce(&self) {
         let lines = self.lines.borrow();
         let mut lan = self.lan.borrow_mut();
-        for (at, peer) in &*self.peers.0.borrow() {
+        for (at, peer) in &*self.peers.joined.borrow() {
             let allowed = |id| peer.rule.machines.contains(id);
             let reach: BTreeSet<PortId> =
                 lines.iter().filter(|(_, line)| allowed(&line.id)).map(|(at, _)| *at).collect();
@@ -133,33 +216,35 @@ impl Hub {
     }
 
     fn hear_peer(self: &Rc<Self>, at: PortId, event: Heard) {
+        let mut peers = self.peers.joined.borrow_mut();
+        let Some(peer) = peers.get_mut(&at) else { return };
         match event {
             Heard::Frames(batch) => {
-                let taken = self.lan.borrow_mut().input_batch(at, &batch, now());
-                if taken.is_err()
-                    && let Some(peer) = self.peers.0.borrow().get(&at)
+                peer.batches[1] += 1;
+                if peer.judge(|conduct| conduct.admit(batch.len(), now()))
+                    && self.lan.borrow_mut().input_batch(at, &batch, now()).is_err()
                 {
-                    tell(&LanNotice::Malformed(peer.line.id.clone()));
+                    peer.judge(|conduct| conduct.malformed(now()));
                 }
             }
-            Heard::DealtWith(bytes) => {
-                if let Some(peer) = self.peers.0.borrow_mut().get_mut(&at) {
-                    peer.line.dealt_with(bytes);
-                }
+            Heard::Nonsense => {
+                peer.judge(|conduct| conduct.malformed(now()));
             }
+            Heard::DealtWith(bytes) => peer.line.dealt_with(bytes),
         }
+        drop(peers);
         self.turn();
     }
 
     /// Lets what waits for peers go; says whether it was anything.
     pub(super) fn serve_peers(&self) -> bool {
         let mut some = false;
-        for (at, peer) in &mut *self.peers.0.borrow_mut() {
-            let room = peer.line.room();
+        for (at, peer) in &mut *self.peers.joined.borrow_mut() {
+            let room = peer.room();
             let batch = if room > 0 { self.lan.borrow_mut().take(*at, room, now()) } else { vec![] };
             if !batch.is_empty() {
                 some = true;
-                peer.line.send(&batch);
+                peer.send(&batch);
             }
         }
         some
@@ -167,7 +252,7 @@ impl Hub {
 
     /// Tells what went over the peers' lines.
     pub(super) fn tell_traffic(&self) {
-        let peers = self.peers.0.borrow();
+        let peers = self.peers.joined.borrow();
         if peers.is_empty() {
             return;
         }
@@ -178,6 +263,7 @@ impl Hub {
                 sent: (counters.frames_out, counters.bytes_out),
                 received: (counters.frames_in, counters.bytes_in),
                 dropped: counters.drops().map(|(why, count)| (super::view::reason(why), count)).collect(),
+                direct: peer.is_direct(),
             };
             (peer.line.id.clone(), traffic)
         };

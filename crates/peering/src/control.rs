@@ -69,6 +69,8 @@ pub enum Message {
         /// Whether it answers one that the other has begun.
         answer: bool,
     },
+    /// What comes by the channel `direct` is not heard any more: whoever had it has died.
+    Relayed,
     /// It is over.
     Bye {
         /// Why, for people.
@@ -178,6 +180,7 @@ mod tests {
             any::<(u32, u64)>().prop_map(|(number, sent)| Message::Ping { number, sent }),
             any::<(u32, u64)>().prop_map(|(number, received)| Message::Pong { number, received }),
             (essentials(), any::<bool>()).prop_map(|(essentials, answer)| Message::Restart { essentials, answer }),
+            Just(Message::Relayed),
             "[a-z ]{0,50}".prop_map(|reason| Message::Bye { reason }),
         ]
     }

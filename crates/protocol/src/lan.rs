@@ -77,6 +77,12 @@ pub enum LanCommand {
     Access(InstanceId, Access),
     /// A machine is no longer on the LAN.
     Detach(InstanceId),
+    /// A pairing has begun, whose channel for frames comes with this command. Nothing goes through it before the peer is joined.
+    PeerChannel(PeerId),
+    /// The other side does not hear this peer's channel any more: frames go by its line from now on.
+    DropChannel(PeerId),
+    /// How many batches have gone to a peer and come from it? Answered by [`LanNotice::PeerCount`] with the same number.
+    CountPeer(PeerId, Option<u32>),
     /// A peer is joined, at the port that comes with this command. It takes the place of an earlier one of the same pairing.
     AttachPeer {
         /// The pairing.
@@ -105,8 +111,10 @@ pub enum LanNotice {
     Machines(u8, u8, Vec<LanMachine>),
     /// These machines have an address that is not of this LAN, and have to ask for one.
     Stranded(Vec<InstanceId>),
-    /// What a peer sent was no batch of frames.
-    Malformed(PeerId),
+    /// A peer has to be cut off, for this reason.
+    Misconduct(PeerId, String),
+    /// So many batches have gone to a peer, and come from it.
+    PeerCount(PeerId, Option<u32>, [u64; 2]),
     /// What went over each peer's line, once a second.
     Traffic(Vec<(PeerId, LanTraffic)>),
     /// What has become of an uplink, for the history.

@@ -187,6 +187,9 @@ pub struct LanTraffic {
     pub received: (u64, u64),
     /// Frames from it that were dropped, by reason.
     pub dropped: Vec<(String, u64)>,
+    /// Frames to it go from the LAN's worker into the connection, and not by the host page.
+    #[serde(default)]
+    pub direct: bool,
 }
 
 #[cfg(test)]

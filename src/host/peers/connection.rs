@@ -1,10 +1,11 @@
-//! One connection to another browser: an `RTCPeerConnection` with a reliable channel for control and an unreliable one for frames.
+//! One connection to another browser: an `RTCPeerConnection` with a reliable channel for control and two unreliable ones for frames.
 //!
-//! Both channels are agreed on beforehand, so they need no word in the descriptions. Frames are lost after a few tries, as on Wi-Fi: a guest's TCP
+//! One of these is the lan worker's own, where the browser can hand it over; the other one goes by this page, and is there in case that worker dies.
+//! All channels are agreed on beforehand, so they need no word in the descriptions. Frames are lost after a few tries, as on Wi-Fi: a guest's TCP
 //! counts on that, and waits less than for a channel that never gives up.
 
-use super::rtc::{RtcDataChannel, RtcPeerConnection};
 use crate::bridge::{log, problem, text_of, to_js};
+use crate::rtc::{RtcDataChannel, RtcPeerConnection};
 use js_sys::{ArrayBuffer, Promise, Reflect, Uint8Array};
 use peering::sdp::{self, Role};
 use peering::{Address, Candidate, CandidateKind, Essentials};
@@ -44,8 +45,8 @@ type Listener = Closure<dyn Fn(JsValue)>;
 pub struct Connection {
     pc: RtcPeerConnection,
     control: RtcDataChannel,
-    /// The channel for frames.
-    pub frames: RtcDataChannel,
+    /// The channels for frames that this page has, the better one first.
+    pub frames: Vec<RtcDataChannel>,
     _listeners: Vec<Listener>,
 }
 
@@ -67,8 +68,11 @@ fn configuration() -> Value {
 }
 
 impl Connection {
-    /// One that is connected to nobody yet.
-    pub fn new(hear: impl Fn(Heard) + 'static) -> Result<Self, Problem> {
+    /// One that is connected to nobody yet. `hand_over` gives a channel to the lan worker, and says whether that worked.
+    pub fn new(
+        hear: impl Fn(Heard) + 'static,
+        hand_over: impl FnOnce(&RtcDataChannel) -> bool,
+    ) -> Result<Self, Problem> {
         let pc = RtcPeerConnection::new(&to_js(&configuration())?).map_err(failed)?;
         let channel = |label: &str, options: &Value| {
             let channel = pc.create_data_channel(label, &to_js(options)?).map_err(failed)?;
@@ -76,8 +80,14 @@ impl Connection {
             Ok::<_, Problem>(channel)
         };
         let control = channel("control", &json!({ "negotiated": true, "id": 0 }))?;
-        let unreliable = json!({ "negotiated": true, "id": 1, "ordered": false, "maxRetransmits": RETRANSMITS });
-        let frames = channel("frames", &unreliable)?;
+        let unreliable =
+            |id: u16| json!({ "negotiated": true, "id": id, "ordered": false, "maxRetransmits": RETRANSMITS });
+        let mut frames = vec![channel("frames", &unreliable(1))?];
+        // A browser hands over no channel that is older than this task.
+        let direct = channel("direct", &unreliable(2))?;
+        if !hand_over(&direct) {
+            frames.insert(0, direct);
+        }
         let hear = Rc::new(hear);
         let on_open = {
             let hear = hear.clone();
@@ -205,6 +215,11 @@ impl Connection {
         let added = self.pc.add_ice_candidate(&init);
         // What it says of it is of no use: it either waits or does not.
         wasm_bindgen_futures::spawn_local(async move { drop(JsFuture::from(added).await) });
+    }
+
+    /// Whether the lan worker was given a channel.
+    pub fn has_handed_over(&self) -> bool {
+        self.frames.len() == 1
     }
 
     /// Says something on the control channel.

@@ -4,7 +4,7 @@ use super::Peers;
 use super::peer::{Peer, Stage};
 use crate::host::lan::LanNews;
 use peering::Numbers;
-use protocol::{LanCommand, PeerId, Problem};
+use protocol::{LanCommand, Problem};
 use wasm_bindgen_futures::spawn_local;
 
 impl Peers {
@@ -24,12 +24,7 @@ impl Peers {
 
     fn attach(&self, peer: &Peer) -> Result<(), Problem> {
         let port = self.lan.attach_peer(&peer.id, peer.numbers().unwrap_or(Numbers { a: 0, b: 0 }), &peer.rule())?;
-        let (own, of) = (self.own.clone(), peer.id.clone());
-        let before = peer.relay(port, move |why| {
-            if let Some(own) = own.upgrade() {
-                own.cut(&of, &why.to_string());
-            }
-        })?;
+        let before = peer.relay(port)?;
         self.buried.borrow_mut().extend(before);
         self.name(peer);
         Ok(())
@@ -49,13 +44,6 @@ impl Peers {
         self.lan.tell(&LanCommand::PeerMachines(peer.id.clone(), name, peer.machines()));
     }
 
-    fn cut(&self, id: &PeerId, why: &str) {
-        if let Ok(peer) = self.get(id) {
-            self.end(&peer, &format!("Cut off: {why}."), true);
-            self.show();
-        }
-    }
-
     pub(super) fn hear_lan(&self, news: LanNews) {
         match news {
             LanNews::Machines => {
@@ -63,10 +51,17 @@ impl Peers {
                 self.all().iter().for_each(|peer| peer.share(&machines));
                 self.show();
             }
-            LanNews::Malformed(id) => {
-                let Ok(peer) = self.get(&id) else { return };
-                if let Some(why) = peer.malformed() {
+            LanNews::Misconduct(id, why) => {
+                if let Ok(peer) = self.get(&id) {
                     self.end(&peer, &format!("Cut off: {why}."), true);
+                    self.show();
+                }
+            }
+            LanNews::Count(id, ping, [sent, received]) => {
+                let Ok(peer) = self.get(&id) else { return };
+                match ping {
+                    Some(number) => peer.pong(number, received),
+                    None => peer.ping(sent),
                 }
             }
             LanNews::Traffic(traffic) => {
@@ -81,6 +76,7 @@ impl Peers {
                 let own = self.own.clone();
                 spawn_local(async move {
                     let Some(own) = own.upgrade() else { return };
+                    own.all().iter().for_each(|peer| peer.lose_direct());
                     for peer in own.all().iter().filter(|peer| peer.is_joined()) {
                         if let Err(problem) = own.attach(peer) {
                             own.end(peer, &problem.message, true);

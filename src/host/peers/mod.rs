@@ -7,14 +7,13 @@ mod connection;
 mod joined;
 mod peer;
 mod relay;
-mod rtc;
 mod view;
 
 use super::lan::Lan;
 use super::notices;
 use super::worker::every;
 use crate::bridge::log;
-use connection::Heard;
+use connection::{Connection, Heard};
 use peer::{Peer, Stage};
 use peering::Numbers;
 use peering::code::{Code, CodeError, name_is_fine};
@@ -215,11 +214,13 @@ impl Peers {
         self.make_room()?;
         let id = PeerId::from_random(u64::from_le_bytes(secret()?));
         let (own, of) = (self.own.clone(), id.clone());
-        let peer = Rc::new(Peer::new(id.clone(), session, move |heard| {
+        let hear = move |heard| {
             if let Some(own) = own.upgrade() {
                 own.hear(&of, heard);
             }
-        })?);
+        };
+        let connection = Connection::new(hear, |channel| self.lan.hand_over(&id, channel))?;
+        let peer = Rc::new(Peer::new(id.clone(), session, connection));
         self.peers.borrow_mut().insert(id, peer.clone());
         self.tell_background(None);
         Ok(peer)
@@ -290,6 +291,8 @@ impl Peers {
             Heard::Message(bytes) => match peer.receive(&bytes) {
                 Err(error) => self.end(&peer, &format!("Cut off: {error}."), true),
                 Ok(peer::Change::Nothing) => return,
+                Ok(peer::Change::Relayed) => return self.lan.tell(&LanCommand::DropChannel(id.clone())),
+                Ok(peer::Change::Asked(ping)) => return self.lan.count_peer(id, Some(ping)),
                 Ok(peer::Change::Shown) => self.join_if_both(&peer),
                 Ok(peer::Change::Machines) => self.name(&peer),
                 Ok(peer::Change::Ended(reason)) => self.end(&peer, &reason, false),
@@ -312,6 +315,9 @@ impl Peers {
         for peer in self.all() {
             if let Some(reason) = peer.tick(unix()) {
                 self.end(&peer, reason, true);
+            }
+            if peer.is_in_touch() {
+                self.lan.count_peer(&peer.id, None);
             }
             if peer.wants_another_way() {
                 spawn_local(async move {

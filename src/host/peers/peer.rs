@@ -2,12 +2,11 @@
 
 mod shown;
 
-use super::connection::{Connection, Heard};
+use super::connection::Connection;
 use super::refused;
 use super::relay::{Relay, now};
 use peering::Essentials;
 use peering::code::Code;
-use peering::conduct::Misconduct;
 use peering::control::{ControlError, Machine, Message};
 use peering::qr::Picture;
 use peering::session::{Event, PairingError, Session};
@@ -47,6 +46,10 @@ pub enum Stage {
 pub enum Change {
     /// Nothing that is shown.
     Nothing,
+    /// The other side has lost the better channel for frames.
+    Relayed,
+    /// It is asked with this number whether it is there, and how much has come.
+    Asked(u32),
     /// Something that is shown.
     Shown,
     /// Which of its machines can be reached.
@@ -84,15 +87,19 @@ pub struct Peer {
     seconds: Cell<u32>,
     silent: Cell<u32>,
     tried: Cell<u16>,
+    /// The other side hears the last of the channels for frames only.
+    is_relayed: Cell<bool>,
+    /// This side has lost the one that the lan worker had.
+    has_lost: Cell<bool>,
 }
 
 impl Peer {
-    /// Begins; `hear` hears of the connection.
-    pub fn new(id: PeerId, session: Session, hear: impl Fn(Heard) + 'static) -> Result<Self, Problem> {
-        Ok(Self {
+    /// Begins.
+    pub fn new(id: PeerId, session: Session, connection: Connection) -> Self {
+        Self {
             id,
             session: RefCell::new(session),
-            connection: RefCell::new(Some(Rc::new(Connection::new(hear)?))),
+            connection: RefCell::new(Some(Rc::new(connection))),
             relay: RefCell::default(),
             stage: RefCell::new(Stage::Beginning),
             rule: RefCell::default(),
@@ -103,7 +110,9 @@ impl Peer {
             seconds: Cell::new(0),
             silent: Cell::new(0),
             tried: Cell::new(0),
-        })
+            is_relayed: Cell::new(false),
+            has_lost: Cell::new(false),
+        }
     }
 
     /// Its connection, unless it is over.
@@ -145,6 +154,9 @@ impl Peer {
         let hello = self.session.borrow().hello();
         if let Ok(connection) = self.connection() {
             connection.say(&hello);
+            if self.has_lost.get() {
+                connection.say(&Message::Relayed);
+            }
         }
         self.set_stage(Stage::Connecting);
     }
@@ -192,12 +204,13 @@ impl Peer {
             }
             Some(Event::Joined) => Change::Shown,
             Some(Event::Machines) => Change::Machines,
-            Some(Event::Ping(number)) => {
-                let received = self.relay.borrow().as_ref().map_or(0, Relay::received);
-                if let Ok(connection) = self.connection() {
-                    connection.say(&Message::Pong { number, received });
+            Some(Event::Ping(number)) => Change::Asked(number),
+            Some(Event::Relayed) => {
+                self.is_relayed.set(true);
+                if let Some(relay) = &*self.relay.borrow() {
+                    relay.keep_last();
                 }
-                Change::Nothing
+                Change::Relayed
             }
             Some(Event::Pong { number, received }) => {
                 self.link.borrow_mut().pong(number, received, now());
@@ -209,12 +222,30 @@ impl Peer {
         })
     }
 
-    /// Joins the peer's channel and the LAN's port; returns what was joined before.
-    pub fn relay(&self, port: MessagePort, cut: impl Fn(Misconduct) + 'static) -> Result<Option<Remains>, Problem> {
+    /// Joins this page's channels and the LAN's port; returns what was joined before.
+    pub fn relay(&self, port: MessagePort) -> Result<Option<Remains>, Problem> {
         let frames = self.connection()?.frames.clone();
-        let before = self.relay.borrow_mut().take().map(Remains::Relay);
-        *self.relay.borrow_mut() = Some(Relay::new(port, frames, self.limit(), cut));
-        Ok(before)
+        let before = self.relay.borrow_mut().take();
+        if let Some(before) = &before {
+            // Its listeners would take the place of the next one's.
+            before.end();
+        }
+        let relay = Relay::new(port, frames);
+        if self.is_relayed.get() {
+            relay.keep_last();
+        }
+        *self.relay.borrow_mut() = Some(relay);
+        Ok(before.map(Remains::Relay))
+    }
+
+    /// The lan worker has died: with it the channel that it had, if it had one, which the other side can't see by itself.
+    pub fn lose_direct(&self) {
+        if let Ok(connection) = self.connection()
+            && connection.has_handed_over()
+        {
+            self.has_lost.set(true);
+            connection.say(&Message::Relayed);
+        }
     }
 
     /// The browser says whether the way works. It says so seconds late, so it only tells that it is worth asking.
@@ -263,10 +294,7 @@ impl Peer {
                 let late = self.seconds.get() > CONNECT_SECONDS;
                 late.then_some("The two browsers found no way to each other. Both have to be in one network, which lets them speak to each other.")
             }
-            Stage::Asking | Stage::Joined => {
-                self.ping();
-                self.gone()
-            }
+            Stage::Asking | Stage::Joined => self.gone(),
         }
     }
 
@@ -286,11 +314,18 @@ impl Peer {
         }
     }
 
-    fn ping(&self) {
-        let sent = self.relay.borrow().as_ref().map_or(0, Relay::sent);
+    /// Asks the other side whether it is there, if it is time to. So many batches were sent.
+    pub fn ping(&self, sent: u64) {
         let number = self.link.borrow_mut().ping(sent, now());
         if let (Some(number), Ok(connection)) = (number, self.connection()) {
             connection.say(&Message::Ping { number, sent });
+        }
+    }
+
+    /// Says that this side is there, and how many batches have come.
+    pub fn pong(&self, number: u32, received: u64) {
+        if let Ok(connection) = self.connection() {
+            connection.say(&Message::Pong { number, received });
         }
     }
 
@@ -319,23 +354,11 @@ impl Peer {
     /// What it may do from now on.
     pub fn set_rule(&self, rule: PeerRule) {
         *self.rule.borrow_mut() = rule;
-        if let Some(relay) = &*self.relay.borrow() {
-            relay.set_limit(self.limit());
-        }
-    }
-
-    fn limit(&self) -> Option<u64> {
-        self.rule.borrow().limit_kib.map(|kib| u64::from(kib) * 1024)
     }
 
     /// What went over its line.
     pub fn set_traffic(&self, traffic: LanTraffic) {
         *self.traffic.borrow_mut() = traffic;
-    }
-
-    /// What came was no batch; says whether it has to be cut off.
-    pub fn malformed(&self) -> Option<Misconduct> {
-        self.relay.borrow().as_ref().and_then(Relay::malformed)
     }
 
     /// What it may do.
@@ -361,6 +384,11 @@ impl Peer {
     /// Whether frames may flow.
     pub fn is_joined(&self) -> bool {
         *self.stage.borrow() == Stage::Joined
+    }
+
+    /// Whether the other side is asked now and then how it is.
+    pub fn is_in_touch(&self) -> bool {
+        matches!(*self.stage.borrow(), Stage::Asking | Stage::Joined)
     }
 
     /// Whether nothing more comes of it.

@@ -8,8 +8,8 @@ mod common;
 mod peers;
 
 use common::network::{address, pings, succeeds, transfer};
-use common::{SOON, is_wanted, run, text};
-use driver::{Kind, Network};
+use common::{SOON, Variant, is_wanted, run, text};
+use driver::{Kind, LaunchOptions, Network};
 use e2e::peers::{Side, accepted, pair};
 use e2e::{Console, Workbench};
 use peers::{machine, side};
@@ -18,6 +18,12 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+/// Waits until frames go straight from the LAN's worker into the connection, or not.
+async fn is_direct(side: &Side, wanted: bool) {
+    let is = async || Ok(side.view().await.unwrap()["traffic"]["direct"] == wanted);
+    side.browser.wait_until("the way that frames go", SOON, is).await.unwrap();
+}
 
 async fn paired(one: Kind, two: Kind) {
     let network = Network::new(2).unwrap();
@@ -57,6 +63,11 @@ async fn paired(one: Kind, two: Kind) {
     transfer(&mut ann_console, &mut bob_console, "alpine-1.bob.lan", 2).await;
     transfer(&mut bob_console, &mut ann_console, "alpine-1.ann.lan", 2).await;
 
+    // Where the browser lets it, the LAN's worker has the channel.
+    for (side, kind) in [(&ann, one), (&bob, two)] {
+        is_direct(side, kind == Kind::Chromium).await;
+    }
+
     // Neither the other's gateway nor its name server answers.
     let gateway = bob.view().await.unwrap()["network"].as_str().unwrap().replace(".0/24", ".1");
     let crossing = bob_console.exec(&format!("ping -c 2 -W 1 {gateway}"), SOON).await.unwrap();
@@ -90,6 +101,74 @@ async fn paired(one: Kind, two: Kind) {
     assert_eq!(ann_page.rows(session).await.unwrap(), [["peer", "bob", "alpine-1", "true", "true"]]);
     ann.browser.close().await.unwrap();
     bob.browser.close().await.unwrap();
+}
+
+/// The LAN's worker ends, or sends what is no frames, when a page says so.
+const BAD: &str = "
+new BroadcastChannel('test-end').onmessage = () => self.close();
+new BroadcastChannel('test-garbage').onmessage = () => {
+  const { send } = RTCDataChannel.prototype;
+  RTCDataChannel.prototype.send = function () { send.call(this, new Uint8Array(20)); };
+};
+";
+
+/// Two sides that are joined, with a machine each; the LAN's worker of the first one, which has this extension, obeys.
+async fn badly_joined(network: &Network, variant: &Variant) -> [(Side, InstanceId); 2] {
+    variant.append("lan.js", BAD);
+    let bad = LaunchOptions::new(Kind::Chromium, variant.path(""));
+    let ann = Side::new(bad, network, 1, "ann", "network/index.html").await.unwrap();
+    let bob = side(Kind::Chromium, network, 2, "bob", "network/index.html").await;
+    let machines = [machine(&ann).await.0, machine(&bob).await.0];
+    pair(&ann, &bob).await.unwrap();
+    let [of_ann, of_bob] = machines;
+    pings(&mut Workbench::here(&ann.browser).console(&of_ann).await.unwrap(), "alpine-1.bob.lan").await;
+    is_direct(&ann, true).await;
+    is_direct(&bob, true).await;
+    [(ann, of_ann), (bob, of_bob)]
+}
+
+async fn outlives() {
+    let network = Network::new(2).unwrap();
+    let variant = Variant::of(Kind::Chromium);
+    let [(ann, ann_machine), (bob, bob_machine)] = badly_joined(&network, &variant).await;
+    let (ann_page, bob_page) = (Workbench::here(&ann.browser), Workbench::here(&bob.browser));
+    let mut ann_console = ann_page.console(&ann_machine).await.unwrap();
+    let mut bob_console = bob_page.console(&bob_machine).await.unwrap();
+    // With the worker its channel is gone: both sides go by the host page from now on, and nothing else has changed.
+    ann.browser.eval("new BroadcastChannel('test-end').postMessage(0)", vec![]).await.unwrap();
+    is_direct(&ann, false).await;
+    pings(&mut ann_console, "alpine-1.bob.lan").await;
+    pings(&mut bob_console, "alpine-1.ann.lan").await;
+    transfer(&mut bob_console, &mut ann_console, "alpine-1.ann.lan", 1).await;
+    is_direct(&bob, false).await;
+    ann.browser.close().await.unwrap();
+    bob.browser.close().await.unwrap();
+}
+
+#[test]
+fn a_link_outlives_the_worker_that_had_its_channel() {
+    run(outlives());
+}
+
+async fn cut_off() {
+    let network = Network::new(2).unwrap();
+    let variant = Variant::of(Kind::Chromium);
+    let [(ann, ann_machine), (bob, _)] = badly_joined(&network, &variant).await;
+    let mut console = Workbench::here(&ann.browser).console(&ann_machine).await.unwrap();
+    ann.browser.eval("new BroadcastChannel('test-garbage').postMessage(0)", vec![]).await.unwrap();
+    let refused = console.exec("ping -c 20 -W 1 alpine-1.bob.lan", SOON).await.unwrap();
+    assert_ne!(refused.status, 0, "{}", refused.text());
+    bob.wait_for_stage("Over").await.unwrap();
+    let why = bob.view().await.unwrap()["stage"]["Over"].to_string();
+    assert!(why.contains("it sent what is no frames"), "{why}");
+    ann.wait_for_stage("Over").await.unwrap();
+    ann.browser.close().await.unwrap();
+    bob.browser.close().await.unwrap();
+}
+
+#[test]
+fn a_peer_that_sends_what_is_no_frames_is_cut_off() {
+    run(cut_off());
 }
 
 /// A machine of a side of the mesh.

@@ -269,6 +269,8 @@ fn Joined(props: &JoinedProps) -> Html {
                         <span class="peer-machine"><code>{ format!("{}.{name}.lan", machine.name) }</code><small>{ &machine.address }</small></span>
                     }) }
                 </dd>
+                <dt>{ "Frames go" }</dt>
+                <dd>{ if peer.traffic.direct { "From the LAN’s worker into the connection" } else { "By the extension’s host page" } }</dd>
                 <dt>{ "May reach" }</dt>
                 <dd>{ if allowed.is_empty() { "None of your machines".to_owned() } else { allowed.join(", ") } }</dd>
             </dl>

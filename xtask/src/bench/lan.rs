@@ -27,6 +27,7 @@ const PROXIES: [&str; 2] = ["192.168.86.1:80", "gateway.lan:3128"];
 /// Pieces of what is sent between guests, in KiB: so much is read at a time, since thousands of small reads would take longer than the network.
 const PIECE_KIB: usize = 64;
 /// Takes as many pieces as whoever connects says that it sends, and says when it has all.
+/// Each has [`PIECE_KIB`].
 pub(super) const LISTEN: &str = "(nc -ll -p 7000 -e sh -c 'read -r n; dd bs=64k count=$n iflag=fullblock of=/dev/null 2> /dev/null && echo all' > /dev/null 2>&1 < /dev/null &)";
 
 /// What is measured.

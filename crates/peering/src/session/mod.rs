@@ -85,6 +85,8 @@ pub enum Event {
         /// Whether it answers a restart of this side's.
         answer: bool,
     },
+    /// The other side hears frames by the channel that is relayed only.
+    Relayed,
     /// The other side has ended it.
     Bye(String),
 }
@@ -245,6 +247,7 @@ impl Session {
                 }
                 Event::Restart { essentials, answer }
             }
+            Message::Relayed => Event::Relayed,
             Message::Bye { reason } => Event::Bye(reason),
             Message::Unknown => return Ok(None),
         }))
