@@ -47,6 +47,8 @@ pub(crate) struct Desk {
     /// What is searched for, while the search is open.
     search: RefCell<Option<String>>,
     settling: RefCell<Option<Timeout>>,
+    /// The terminals have the size that the guest's shell has, whatever place there is.
+    follows: Cell<bool>,
     listener: Callback<Signal>,
 }
 
@@ -83,6 +85,7 @@ impl Desk {
                 dark: Cell::new(dark),
                 search: RefCell::default(),
                 settling: RefCell::default(),
+                follows: Cell::new(false),
                 listener: listener.clone(),
             }
         });
@@ -167,8 +170,16 @@ impl Desk {
         self.settling.replace(Some(Timeout::new(SETTLE_MS, move || with(&desk, Self::fit))));
     }
 
+    /// From now on the terminals have the size that the guest's shell has.
+    pub(crate) fn follow(&self) {
+        self.follows.set(true);
+    }
+
     /// Gives both terminals the size that the shown one's place has.
     pub(crate) fn fit(&self) {
+        if self.follows.get() {
+            return;
+        }
         let Some(size) = self.screen(self.tab()).fitting() else { return };
         self.screens().for_each(|screen| screen.resize(size));
         self.listener.emit(Signal::Size(size));
@@ -261,7 +272,12 @@ impl Desk {
             Effect::Feed(stream, Feed::Write { bytes, replay }) => self.screen(stream).write(&bytes, replay),
             Effect::Printed(stream) => self.listener.emit(Signal::Printed(stream)),
             Effect::NewRun => self.listener.emit(Signal::NewRun),
-            Effect::GuestSize(size) => self.listener.emit(Signal::GuestSize(size)),
+            Effect::GuestSize(size) => {
+                if self.follows.get() {
+                    self.screens().for_each(|screen| screen.resize(size));
+                }
+                self.listener.emit(Signal::GuestSize(size));
+            }
         }
     }
 

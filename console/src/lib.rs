@@ -29,6 +29,7 @@ mod stage;
 mod store;
 mod toolbar;
 mod view;
+mod watch;
 mod xterm;
 
 use wasm_bindgen::prelude::wasm_bindgen;

@@ -9,6 +9,7 @@ use crate::{
     store,
     toolbar::{Tabs, Tools},
     view::{FONTS, Signal, View},
+    watch::Watch,
 };
 use gloo_timers::callback::Timeout;
 use protocol::{Instance, InstanceId, PageRequest, State};
@@ -24,7 +25,10 @@ const HINT_MS: u32 = 4000;
 /// The console of the machine that the address names.
 #[component]
 pub(crate) fn Page() -> Html {
-    match machine_in_address() {
+    if let (Some(id), Some(name)) = (machine_in_address("watch"), in_address("name")) {
+        return html! { <Watch {id} {name} /> };
+    }
+    match machine_in_address("id") {
         Some(id) => html! {
             <WorldProvider greeting={PageRequest::ShowsConsole(id.clone())}><Console {id} /></WorldProvider>
         },
@@ -32,10 +36,13 @@ pub(crate) fn Page() -> Html {
     }
 }
 
-fn machine_in_address() -> Option<InstanceId> {
+fn in_address(key: &str) -> Option<String> {
     let search = web_sys::window()?.location().search().ok()?;
-    let id = web_sys::UrlSearchParams::new_with_str(&search).ok()?.get("id")?;
-    InstanceId::try_from(id).ok()
+    web_sys::UrlSearchParams::new_with_str(&search).ok()?.get(key)
+}
+
+fn machine_in_address(key: &str) -> Option<InstanceId> {
+    InstanceId::try_from(in_address(key)?).ok()
 }
 
 #[component]

@@ -25,6 +25,9 @@ pub(crate) struct StageProps {
     pub(crate) dark: bool,
     /// The machine stands still.
     pub(crate) dim: bool,
+    /// Nothing is typed here.
+    #[prop_or_default]
+    pub(crate) watch: bool,
     pub(crate) signal: Callback<Signal>,
     /// The terminals are set up.
     pub(crate) ready: Callback<DeskHandle>,
@@ -83,13 +86,14 @@ pub(crate) fn Stage(props: &StageProps) -> Html {
     });
     let [serial, shell] = places;
     html! {
-        <div ref={stage} class={classes!("stage", props.dim.then_some("dim"))}>
+        <div ref={stage} class={classes!("stage", props.dim.then_some("dim"), props.watch.then_some("watch"))}>
             <div ref={shell} id="panel-shell" class="terminal" role="tabpanel" aria-labelledby="tab-shell"
                 hidden={tab != Stream::Shell} />
             <div ref={serial} id="panel-serial" class="terminal" role="tabpanel" aria-labelledby="tab-serial"
                 hidden={tab != Stream::Serial} />
             <p id="keys-hint" class="visually-hidden">
-                { "Keys go to the machine. Ctrl+Shift+Up moves to the toolbar." }
+                if props.watch { { "Keys go nowhere. " } } else { { "Keys go to the machine. " } }
+                { "Ctrl+Shift+Up moves to the toolbar." }
             </p>
         </div>
     }

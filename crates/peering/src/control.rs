@@ -14,6 +14,9 @@ pub const MACHINES_MAX: usize = 245;
 /// The longest reason for an end, in bytes.
 pub const REASON_MAX: usize = 200;
 
+/// The most output of a console in one message, in bytes.
+pub const SCREEN_MAX: usize = 16 * 1024;
+
 /// A machine that the peer may reach.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
@@ -21,6 +24,45 @@ pub struct Machine {
     pub name: String,
     /// Its address.
     pub address: Ipv4Addr,
+    /// The peer may look at its console.
+    #[serde(default)]
+    pub watch: bool,
+}
+
+/// What is new on a machine's console.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Screen {
+    /// The machine's name.
+    pub machine: String,
+    /// What was shown before is nothing to it: it begins, or has begun anew.
+    #[serde(default)]
+    pub begins: bool,
+    /// There was more than could be said, just before these bytes.
+    #[serde(default)]
+    pub left_out: bool,
+    /// The size of the shell, in columns and lines, if it has another one.
+    #[serde(default)]
+    pub size: Option<(u16, u16)>,
+    /// It is the shell's, and not the serial port's.
+    pub shell: bool,
+    /// What was put out, in base 64 (RFC 4648, section 4).
+    #[serde(with = "as_base64")]
+    pub bytes: Vec<u8>,
+}
+
+mod as_base64 {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        BASE64_STANDARD.encode(bytes).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        BASE64_STANDARD.decode(String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
 }
 
 /// A message.
@@ -69,6 +111,15 @@ pub enum Message {
         /// Whether it answers one that the other has begun.
         answer: bool,
     },
+    /// Show the console of a machine, or stop that.
+    Watch {
+        /// The machine's name.
+        machine: String,
+        /// Whether to show it.
+        on: bool,
+    },
+    /// What is new on a console that is to be shown.
+    Screen(Screen),
     /// What comes by the channel `direct` is not heard any more: whoever had it has died.
     Relayed,
     /// It is over.
@@ -126,6 +177,12 @@ impl Message {
             Message::Restart { essentials, .. } if essentials.check().is_err() => {
                 return Err(ControlError::Nonsense("addresses"));
             }
+            Message::Watch { machine, .. } | Message::Screen(Screen { machine, .. }) if !is_machine_name(machine) => {
+                return Err(ControlError::Nonsense("a machine’s name"));
+            }
+            Message::Screen(Screen { bytes, .. }) if bytes.len() > SCREEN_MAX => {
+                return Err(ControlError::Nonsense("too much output"));
+            }
             Message::Bye { reason } if reason.len() > REASON_MAX => return Err(ControlError::Nonsense("a reason")),
             _ => {}
         }
@@ -133,11 +190,15 @@ impl Message {
     }
 }
 
+fn is_machine_name(name: &str) -> bool {
+    name.len() <= NAME_MAX && name_is_fine(name)
+}
+
 fn check_machines(machines: &[Machine]) -> Result<(), ControlError> {
     if machines.len() > MACHINES_MAX {
         return Err(ControlError::Nonsense("too many machines"));
     }
-    if machines.iter().any(|machine| machine.name.len() > NAME_MAX || !name_is_fine(&machine.name)) {
+    if machines.iter().any(|machine| !is_machine_name(&machine.name)) {
         return Err(ControlError::Nonsense("a machine’s name"));
     }
     if machines.iter().any(|machine| machine.address.octets()[0] != 10) {
@@ -162,8 +223,25 @@ mod tests {
     use proptest::prelude::*;
 
     fn machine() -> impl Strategy<Value = Machine> {
-        ("[a-z0-9]{1,32}", any::<[u8; 3]>())
-            .prop_map(|(name, [a, b, c])| Machine { name, address: Ipv4Addr::new(10, a, b, c) })
+        ("[a-z0-9]{1,32}", any::<[u8; 3]>(), any::<bool>()).prop_map(|(name, [a, b, c], watch)| Machine {
+            name,
+            address: Ipv4Addr::new(10, a, b, c),
+            watch,
+        })
+    }
+
+    fn screen() -> impl Strategy<Value = Screen> {
+        let bytes = prop::collection::vec(any::<u8>(), 0..100);
+        ("[a-z0-9]{1,32}", any::<[bool; 3]>(), any::<Option<(u16, u16)>>(), bytes).prop_map(
+            |(machine, [begins, left_out, shell], size, bytes)| Screen {
+                machine,
+                begins,
+                left_out,
+                size,
+                shell,
+                bytes,
+            },
+        )
     }
 
     fn message() -> impl Strategy<Value = Message> {
@@ -181,6 +259,8 @@ mod tests {
             any::<(u32, u64)>().prop_map(|(number, received)| Message::Pong { number, received }),
             (essentials(), any::<bool>()).prop_map(|(essentials, answer)| Message::Restart { essentials, answer }),
             Just(Message::Relayed),
+            ("[a-z0-9]{1,32}", any::<bool>()).prop_map(|(machine, on)| Message::Watch { machine, on }),
+            screen().prop_map(Message::Screen),
             "[a-z ]{0,50}".prop_map(|reason| Message::Bye { reason }),
         ]
     }
@@ -211,11 +291,23 @@ mod tests {
         assert_eq!(refused(address), ControlError::Nonsense("a machine’s address"));
         assert_eq!(Message::from_bytes(&vec![b' '; MESSAGE_MAX + 1]), Err(ControlError::TooLong(MESSAGE_MAX + 1)));
         assert_eq!(Message::from_bytes(br#"{"say":"sing"}"#), Ok(Message::Unknown));
+        assert_eq!(refused(r#"{"say":"watch","machine":"a/b","on":true}"#), ControlError::Nonsense("a machine’s name"));
+        assert_eq!(refused(r#"{"say":"screen","machine":"a","shell":true,"bytes":"?"}"#), ControlError::NoMessage);
+        let long = Screen {
+            machine: "a".into(),
+            begins: false,
+            left_out: false,
+            size: None,
+            shell: true,
+            bytes: vec![0; SCREEN_MAX + 1],
+        };
+        let long = Message::Screen(long).to_bytes();
+        assert_eq!(Message::from_bytes(&long), Err(ControlError::Nonsense("too much output")));
     }
 
     #[test]
     fn only_a_peers_own_addresses_are_its_machines() {
-        let machine = |address: [u8; 4]| Machine { name: "a".to_owned(), address: address.into() };
+        let machine = |address: [u8; 4]| Machine { name: "a".to_owned(), address: address.into(), watch: false };
         let said = [[10, 1, 2, 3], [10, 1, 3, 3], [10, 1, 2, 1], [10, 1, 2, 255]].map(machine).to_vec();
         assert_eq!(within(said, Numbers { a: 1, b: 2 }), [machine([10, 1, 2, 3])]);
     }

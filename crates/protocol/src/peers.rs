@@ -60,6 +60,9 @@ pub struct PeerRule {
     /// Nothing goes to it or comes from it, though it stays connected.
     #[serde(default)]
     pub muted: bool,
+    /// It may look at the consoles of these machines, and not type.
+    #[serde(default)]
+    pub watch: bool,
 }
 
 /// What a page asks the host page.
@@ -106,6 +109,8 @@ pub struct PeerView {
     pub machines: Vec<PeerMachine>,
     /// What the other side may do here.
     pub rule: PeerRule,
+    /// The machines, by their names, whose consoles it looks at now.
+    pub looks_at: Vec<String>,
     /// Since when it is as `stage` says, in milliseconds since 1970.
     pub since: u64,
     /// How long a message takes there and back, in microseconds.
@@ -165,6 +170,9 @@ pub struct PeerMachine {
     pub name: String,
     /// Its address.
     pub address: String,
+    /// As which pages find its console, if they may look at it.
+    #[serde(default)]
+    pub watch: Option<InstanceId>,
 }
 
 /// A machine of this browser that is on its LAN.

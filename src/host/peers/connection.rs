@@ -217,6 +217,11 @@ impl Connection {
         wasm_bindgen_futures::spawn_local(async move { drop(JsFuture::from(added).await) });
     }
 
+    /// Whether more may be said that can wait.
+    pub fn has_room(&self) -> bool {
+        self.control.is_open() && self.control.has_room()
+    }
+
     /// Whether the lan worker was given a channel.
     pub fn has_handed_over(&self) -> bool {
         self.frames.len() == 1

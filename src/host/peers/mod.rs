@@ -8,6 +8,7 @@ mod joined;
 mod peer;
 mod relay;
 mod view;
+mod watch;
 
 use super::lan::Lan;
 use super::notices;
@@ -294,7 +295,11 @@ impl Peers {
                 Ok(peer::Change::Relayed) => return self.lan.tell(&LanCommand::DropChannel(id.clone())),
                 Ok(peer::Change::Asked(ping)) => return self.lan.count_peer(id, Some(ping)),
                 Ok(peer::Change::Shown) => self.join_if_both(&peer),
-                Ok(peer::Change::Machines) => self.name(&peer),
+                Ok(peer::Change::Machines) => {
+                    self.name(&peer);
+                    peer.watch();
+                }
+                Ok(peer::Change::Watch(machine, on)) => return peer.show(&machine, on, &self.lan.machines()),
                 Ok(peer::Change::Ended(reason)) => self.end(&peer, &reason, false),
                 Ok(peer::Change::Restart(essentials, answer)) => {
                     spawn_local(async move {
@@ -315,6 +320,9 @@ impl Peers {
         for peer in self.all() {
             if let Some(reason) = peer.tick(unix()) {
                 self.end(&peer, reason, true);
+            }
+            if peer.is_joined() {
+                peer.watch();
             }
             if peer.is_in_touch() {
                 self.lan.count_peer(&peer.id, None);

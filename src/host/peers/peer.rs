@@ -1,10 +1,12 @@
 //! One pairing: its session, its connection, and what it may do.
 
+mod consoles;
 mod shown;
 
 use super::connection::Connection;
 use super::refused;
 use super::relay::{Relay, now};
+use super::watch::{Show, Watched};
 use peering::Essentials;
 use peering::code::Code;
 use peering::control::{ControlError, Machine, Message};
@@ -13,6 +15,7 @@ use peering::session::{Event, PairingError, Session};
 use peering::stats::Link;
 use protocol::{LanMachine, LanTraffic, PeerCode, PeerId, PeerRule, Problem, ProblemCode};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use web_sys::MessagePort;
 
@@ -54,6 +57,8 @@ pub enum Change {
     Shown,
     /// Which of its machines can be reached.
     Machines,
+    /// It wants to see a machine's console, or not any more.
+    Watch(String, bool),
     /// The other side has ended it.
     Ended(String),
     /// A new way is to be made.
@@ -91,6 +96,13 @@ pub struct Peer {
     is_relayed: Cell<bool>,
     /// This side has lost the one that the lan worker had.
     has_lost: Cell<bool>,
+    /// The consoles that are shown to it, by the machine's name.
+    shows: RefCell<BTreeMap<String, Show>>,
+    /// What is new on them is gathered, and which of them is next.
+    gathers: Cell<bool>,
+    turn: Cell<usize>,
+    /// The consoles of its machines that pages may look at.
+    watched: RefCell<BTreeMap<String, Watched>>,
 }
 
 impl Peer {
@@ -112,6 +124,10 @@ impl Peer {
             tried: Cell::new(0),
             is_relayed: Cell::new(false),
             has_lost: Cell::new(false),
+            shows: RefCell::default(),
+            gathers: Cell::new(false),
+            turn: Cell::new(0),
+            watched: RefCell::default(),
         }
     }
 
@@ -175,6 +191,7 @@ impl Peer {
 
     /// Tells the peer which machines it may reach, if that has changed.
     pub fn share(&self, machines: &[LanMachine]) {
+        self.hide(machines);
         let message = self.session.borrow_mut().share(self.shared(machines));
         if let (Some(message), Ok(connection)) = (message, self.connection()) {
             connection.say(&message);
@@ -186,7 +203,7 @@ impl Peer {
         let allowed = machines.iter().filter(|machine| rule.machines.contains(&machine.id));
         let shown = allowed.filter_map(|machine| {
             let address = machine.address.parse().ok()?;
-            Some(Machine { name: machine.name.clone(), address })
+            Some(Machine { name: machine.name.clone(), address, watch: rule.watch && !rule.muted })
         });
         shown.collect()
     }
@@ -204,6 +221,11 @@ impl Peer {
             }
             Some(Event::Joined) => Change::Shown,
             Some(Event::Machines) => Change::Machines,
+            Some(Event::Watch { machine, on }) => Change::Watch(machine, on),
+            Some(Event::Screen(screen)) => {
+                self.see(&screen);
+                Change::Nothing
+            }
             Some(Event::Ping(number)) => Change::Asked(number),
             Some(Event::Relayed) => {
                 self.is_relayed.set(true);
@@ -333,6 +355,8 @@ impl Peer {
     pub fn end(&self, reason: &str, say: bool) -> Vec<Remains> {
         let connection = self.connection.borrow_mut().take();
         let relay = self.relay.borrow_mut().take();
+        self.shows.borrow_mut().clear();
+        self.watched.borrow_mut().clear();
         if let (true, Some(connection)) = (say, &connection) {
             connection.say(&Message::Bye { reason: String::new() });
         }

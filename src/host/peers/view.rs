@@ -57,6 +57,7 @@ fn shown(peer: &Peer) -> PeerView {
         inviter: peer.is_inviter(),
         machines: peer.machines(),
         rule: peer.rule(),
+        looks_at: peer.looks_at(),
         since: peer.since(),
         rtt_us: rtt.map(|rtt| u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX)),
         loss_permille: loss.map(|loss| (loss * 1000.0) as u32),

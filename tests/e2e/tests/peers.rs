@@ -8,7 +8,7 @@ mod common;
 mod peers;
 
 use common::network::{address, pings, succeeds, transfer};
-use common::{SOON, Variant, is_wanted, run, text};
+use common::{ConsolePage, SOON, Variant, is_wanted, run, text};
 use driver::{Kind, LaunchOptions, Network};
 use e2e::peers::{Side, accepted, pair};
 use e2e::{Console, Workbench};
@@ -169,6 +169,72 @@ async fn cut_off() {
 #[test]
 fn a_peer_that_sends_what_is_no_frames_is_cut_off() {
     run(cut_off());
+}
+
+/// Lets bob look at the consoles, or not any more.
+async fn change_looking(ann: &Side) {
+    ann.browser.click("button", "Change… what bob may do").await.unwrap();
+    ann.browser.click("checkbox", "May look at their consoles").await.unwrap();
+    ann.browser.click("button", "Change").await.unwrap();
+}
+
+async fn watched(kind: Kind) {
+    let network = Network::new(2).unwrap();
+    let ann = side(kind, &network, 1, "ann", "network/index.html").await;
+    let bob = side(kind, &network, 2, "bob", "network/index.html").await;
+    let (ann_machine, _) = machine(&ann).await;
+    pair(&ann, &bob).await.unwrap();
+    let ann_page = Workbench::here(&ann.browser);
+    let mut console = ann_page.console(&ann_machine).await.unwrap();
+    text(&mut console, "echo said be''fore").await;
+    let machine = bob.view().await.unwrap()["machines"][0].clone();
+    assert!(machine["name"] == "alpine-1" && machine["watch"].is_null(), "{machine}");
+
+    change_looking(&ann).await;
+    let link = "Watch the console of alpine-1.ann";
+    bob.browser.by_role("link", link).await.unwrap();
+    // It would open a tab, which the driver does not see on another host.
+    let to = format!("return document.querySelector(`[aria-label='{link}']`).getAttribute('href')");
+    let to = bob.browser.eval(&to, vec![]).await.unwrap();
+    bob.browser.open(to.as_str().unwrap().trim_start_matches("../")).await.unwrap();
+    let shown = ConsolePage(&bob.browser);
+    shown.wait_for("said before", SOON).await;
+    text(&mut console, "echo said af''ter").await;
+    shown.wait_for("said after", SOON).await;
+    assert_eq!(ann.view().await.unwrap()["looks_at"], json!(["alpine-1"]));
+
+    // What is typed there goes nowhere.
+    shown.enter("echo typed by bob").await;
+    text(&mut console, "echo still he''re").await;
+    shown.wait_for("still here", SOON).await;
+    assert!(!shown.text().await.contains("typed by bob"));
+    // Of more than can be said in time, the newest is there.
+    text(&mut console, "seq 100000; echo all of it wa''s").await;
+    shown.wait_for_newest("all of it was", SOON).await;
+
+    change_looking(&ann).await;
+    let told = async || {
+        let text = bob.browser.eval("return document.body.innerText", vec![]).await?;
+        Ok(text.as_str().is_some_and(|text| text.contains("not shown any more")))
+    };
+    bob.browser.wait_until("the word that it is over", SOON, told).await.unwrap();
+    text(&mut console, "echo se''cret").await;
+    pings(&mut console, "gateway.lan").await;
+    assert!(!shown.text().await.contains("secret"));
+    ann.browser.close().await.unwrap();
+    bob.browser.close().await.unwrap();
+}
+
+#[test]
+fn a_peer_watches_a_console_if_it_may_and_types_nothing_in_chromium() {
+    run(watched(Kind::Chromium));
+}
+
+#[test]
+fn a_peer_watches_a_console_if_it_may_and_types_nothing_in_firefox() {
+    if is_wanted("PEERS_FIREFOX") {
+        run(watched(Kind::Firefox));
+    }
 }
 
 /// A machine of a side of the mesh.

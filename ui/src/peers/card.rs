@@ -266,13 +266,26 @@ fn Joined(props: &JoinedProps) -> Html {
                 <dd>
                     if peer.machines.is_empty() { { "No machine that may be reached is up" } }
                     { for peer.machines.iter().map(|machine| html! {
-                        <span class="peer-machine"><code>{ format!("{}.{name}.lan", machine.name) }</code><small>{ &machine.address }</small></span>
+                        <span class="peer-machine">
+                            <code>{ format!("{}.{name}.lan", machine.name) }</code><small>{ &machine.address }</small>
+                            if let Some(id) = &machine.watch {
+                                <a target="_blank" href={format!("../console/index.html?watch={id}&name={}.{name}", machine.name)}
+                                    aria-label={format!("Watch the console of {}.{name}", machine.name)}>{ "Watch" }</a>
+                            }
+                        </span>
                     }) }
                 </dd>
                 <dt>{ "Frames go" }</dt>
                 <dd>{ if peer.traffic.direct { "From the LAN’s worker into the connection" } else { "By the extension’s host page" } }</dd>
                 <dt>{ "May reach" }</dt>
                 <dd>{ if allowed.is_empty() { "None of your machines".to_owned() } else { allowed.join(", ") } }</dd>
+                if peer.rule.watch {
+                    <dt>{ "Looks at" }</dt>
+                    <dd>{ match peer.looks_at.join(", ") {
+                        none if none.is_empty() => "No console at the moment, and may".to_owned(),
+                        some => format!("The console of {some}"),
+                    } }</dd>
+                }
             </dl>
             <div class="peer-row">
                 <Button label="Change…" name={format!("Change… what {name} may do")} class="small" onclick={set(true).reform(|_| ())} />

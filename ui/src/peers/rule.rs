@@ -61,12 +61,18 @@ pub(super) fn RuleDialog(props: &RuleDialogProps) -> Html {
     let chosen = use_state(|| rule.machines.clone());
     let text = use_state(|| rule.limit_kib.map(|kib| kib.to_string()).unwrap_or_default());
     let muted = use_state(|| rule.muted);
+    let watch = use_state(|| rule.watch);
     let (busy, problem) = (use_state(|| false), use_state(|| None::<Problem>));
     let wanted = limit(&text);
     let objection = wanted.is_err().then(|| AttrValue::from(format!("A number from {LIMIT_LEAST}, or nothing")));
     let name = props.peer.name.clone().unwrap_or_default();
     let on_confirm = {
-        let rule = PeerRule { machines: (*chosen).clone(), limit_kib: wanted.unwrap_or_default(), muted: *muted };
+        let rule = PeerRule {
+            machines: (*chosen).clone(),
+            limit_kib: wanted.unwrap_or_default(),
+            muted: *muted,
+            watch: *watch,
+        };
         let (id, close, busy, problem) =
             (props.peer.id.clone(), props.on_close.clone(), busy.setter(), problem.setter());
         Callback::from(move |()| {
@@ -82,12 +88,16 @@ pub(super) fn RuleDialog(props: &RuleDialogProps) -> Html {
         })
     };
     let (set_chosen, set_text, set_muted) = (chosen.setter(), text.setter(), muted.setter());
+    let set_watch = watch.setter();
     html! {
         <FormDialog title={format!("What may {name} do?")} confirm="Change" blocked={objection.is_some()} busy={*busy}
             problem={(*problem).clone()} {on_confirm} on_cancel={props.on_close.clone()}
             text="It never reaches the gateway, the web, this computer’s network or other peers.">
             <MachinesField legend="Machines that it may reach" world={props.world.clone()} chosen={(*chosen).clone()}
                 onchange={Callback::from(move |now| set_chosen.set(now))} />
+            <CheckField label="May look at their consoles" checked={*watch}
+                hint="All that is shown and typed there, from before too. It can type nothing itself."
+                onchange={Callback::from(move |now| set_watch.set(now))} />
             <TextField id="peer-limit" label="At most so many KiB a second from it" value={(*text).clone()} max={9} number=true {objection}
                 hint="Leave it empty for no limit" oninput={Callback::from(move |now| set_text.set(now))} />
             <CheckField label="Mute" checked={*muted} hint="It stays connected, and nothing goes to it or comes from it"

@@ -12,7 +12,7 @@
 mod tests;
 
 use crate::code::{Code, CodeError, Kind, LIFETIME};
-use crate::control::{self, ControlError, Machine, Message};
+use crate::control::{self, ControlError, Machine, Message, Screen};
 use crate::words::{self, Nonce, Part};
 use crate::{Essentials, Numbers};
 use std::time::Duration;
@@ -85,6 +85,15 @@ pub enum Event {
         /// Whether it answers a restart of this side's.
         answer: bool,
     },
+    /// The other side wants to see a machine's console, or not any more.
+    Watch {
+        /// The machine's name.
+        machine: String,
+        /// Whether it wants to.
+        on: bool,
+    },
+    /// What the other side shows of a console.
+    Screen(Screen),
     /// The other side hears frames by the channel that is relayed only.
     Relayed,
     /// The other side has ended it.
@@ -248,6 +257,9 @@ impl Session {
                 Event::Restart { essentials, answer }
             }
             Message::Relayed => Event::Relayed,
+            Message::Watch { .. } | Message::Screen(_) if !self.is_joined() => return Err(ControlError::Order),
+            Message::Watch { machine, on } => Event::Watch { machine, on },
+            Message::Screen(screen) => Event::Screen(screen),
             Message::Bye { reason } => Event::Bye(reason),
             Message::Unknown => return Ok(None),
         }))

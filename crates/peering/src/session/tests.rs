@@ -20,7 +20,7 @@ fn essentials(fingerprint: u8) -> Essentials {
 }
 
 fn machines(b: u8) -> Vec<Machine> {
-    vec![Machine { name: "alpine-1".to_owned(), address: [10, 20, b, 10].into() }]
+    vec![Machine { name: "alpine-1".to_owned(), address: [10, 20, b, 10].into(), watch: false }]
 }
 
 fn read(code: &Code) -> Code {
@@ -134,6 +134,8 @@ fn a_peer_that_does_not_keep_the_order_is_not_believed() {
     assert_eq!(say(&Message::Machines { machines: vec![] }, &mut ann), Err(ControlError::Order));
     say(&Message::Accept { machines: machines(2) }, &mut ann).unwrap();
     assert!(!ann.is_joined(), "one side alone joins nothing");
+    let watch = Message::Watch { machine: "alpine-1".to_owned(), on: true };
+    assert_eq!(say(&watch, &mut ann.clone()), Err(ControlError::Order), "nobody looks before both have accepted");
     assert_eq!(say(&Message::Accept { machines: machines(2) }, &mut ann), Err(ControlError::Order));
     // Somebody else can't take over by a restart.
     let restart = |fingerprint| Message::Restart { essentials: essentials(fingerprint), answer: false };
@@ -148,7 +150,7 @@ fn a_peer_names_machines_of_its_own_addresses_only() {
     let (mut ann, mut bob) = paired();
     say(&ann.hello(), &mut bob).unwrap();
     say(&bob.hello(), &mut ann).unwrap();
-    let foreign = Machine { name: "bank".to_owned(), address: [10, 20, 1, 10].into() };
+    let foreign = Machine { name: "bank".to_owned(), address: [10, 20, 1, 10].into(), watch: false };
     let said = [machines(2), vec![foreign]].concat();
     say(&Message::Accept { machines: said }, &mut ann).unwrap();
     assert_eq!(ann.machines(), machines(2));

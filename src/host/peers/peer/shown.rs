@@ -38,8 +38,12 @@ impl Peer {
     /// Its machines that can be reached.
     pub fn machines(&self) -> Vec<PeerMachine> {
         let session = self.session.borrow();
-        let shown =
-            |machine: &Machine| PeerMachine { name: machine.name.clone(), address: machine.address.to_string() };
+        let mut watchable = self.watchable();
+        let shown = |machine: &Machine| PeerMachine {
+            name: machine.name.clone(),
+            address: machine.address.to_string(),
+            watch: watchable.remove(&machine.name),
+        };
         session.machines().iter().map(shown).collect()
     }
 
