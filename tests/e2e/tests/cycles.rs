@@ -10,6 +10,7 @@
 
 mod common;
 
+use common::network::address;
 use common::{BOOT, at_prompt, new_tab_besides, run};
 use driver::{Browser, Kind};
 use e2e::Workbench;
@@ -89,7 +90,8 @@ async fn started(workbench: &Workbench<'_>, id: &InstanceId) {
 
 async fn start_and_stop(workbench: &Workbench<'_>, id: &InstanceId) {
     started(workbench, id).await;
-    at_prompt(workbench, id).await;
+    // It has been on the LAN before it is stopped.
+    address(&mut at_prompt(workbench, id).await).await;
     workbench.call(&PageRequest::Stop(id.clone())).await.unwrap();
     workbench.wait_for_state(id, &[State::Stopped], BOOT).await.unwrap();
 }
@@ -111,10 +113,10 @@ async fn cycles(kind: Kind, (variable, usual): (&str, u32), cycle: impl AsyncFn(
     browser.switch_to(&console).await.unwrap();
     browser.close_tab().await.unwrap();
     browser.switch_to(&own).await.unwrap();
-    at_prompt(&workbench, &id).await;
+    // The LAN's worker is there as long as the host page, from when a machine first needs it; and so is the one that answers for disks.
+    address(&mut at_prompt(&workbench, &id).await).await;
     workbench.call(&PageRequest::Stop(id.clone())).await.unwrap();
     workbench.wait_for_state(&id, &[State::Stopped], BOOT).await.unwrap();
-    // The worker that answers this is there as long as the host page, whenever it is first needed.
     workbench.show_disks(&id).await.unwrap();
     for _ in 0..WARM_UP {
         cycle(&workbench, &id).await;
