@@ -65,6 +65,13 @@ pub struct PeerRule {
     pub watch: bool,
 }
 
+impl PeerRule {
+    /// Whether it may look at the consoles of its machines: to one that is muted nothing goes.
+    pub fn may_watch(&self) -> bool {
+        self.watch && !self.muted
+    }
+}
+
 /// What a page asks the host page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PeersAsk {
@@ -203,6 +210,12 @@ pub struct LanTraffic {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_that_is_muted_watches_nothing() {
+        let rule = |watch, muted| PeerRule { watch, muted, ..PeerRule::default() }.may_watch();
+        assert!(rule(true, false) && !rule(true, true) && !rule(false, false));
+    }
 
     #[test]
     fn only_what_begins_a_pairing_is_about_none() {

@@ -203,7 +203,7 @@ impl Peer {
         let allowed = machines.iter().filter(|machine| rule.machines.contains(&machine.id));
         let shown = allowed.filter_map(|machine| {
             let address = machine.address.parse().ok()?;
-            Some(Machine { name: machine.name.clone(), address, watch: rule.watch && !rule.muted })
+            Some(Machine { name: machine.name.clone(), address, watch: rule.may_watch() })
         });
         shown.collect()
     }

@@ -93,6 +93,8 @@ impl Waiting {
 
 /// A console of this browser that is shown to a peer, until it is dropped.
 pub struct Show {
+    /// Whose it is.
+    pub id: InstanceId,
     channel: Rc<RefCell<Option<Channel>>>,
     viewer: ViewerId,
     waiting: Rc<RefCell<Waiting>>,
@@ -145,7 +147,7 @@ impl Show {
         let opened = Channel::open(id, hear)?;
         opened.say(&ConsoleRequest::Attach { viewer });
         *channel.borrow_mut() = Some(opened);
-        Ok(Self { channel, viewer, waiting })
+        Ok(Self { id: id.clone(), channel, viewer, waiting })
     }
 
     /// The next that is to be said of the machine, which is called so.

@@ -19,12 +19,16 @@ const SCREENS: usize = 2;
 impl Peer {
     /// The other side wants to see a machine's console, or not any more. What it may not see is not shown to it.
     pub fn show(self: &Rc<Self>, machine: &str, on: bool, machines: &[LanMachine]) {
-        if on && self.shows.borrow().contains_key(machine) {
+        if !on {
+            self.shows.borrow_mut().remove(machine);
+        }
+        if !on || self.shows.borrow().contains_key(machine) {
             return;
         }
-        self.shows.borrow_mut().remove(machine);
-        let may = self.shared(machines).iter().any(|shared| shared.watch && shared.name == machine);
-        let Some(LanMachine { id, .. }) = machines.iter().find(|own| on && may && own.name == machine) else { return };
+        let Some(LanMachine { id, .. }) = machines.iter().find(|own| own.name == machine && self.may_see(&own.id))
+        else {
+            return;
+        };
         let own = Rc::downgrade(self);
         let wake = move || {
             if let Some(own) = own.upgrade() {
@@ -35,6 +39,11 @@ impl Peer {
             Ok(show) => drop(self.shows.borrow_mut().insert(machine.to_owned(), show)),
             Err(error) => log(&format!("a console can’t be shown: {}", text_of(&error))),
         }
+    }
+
+    fn may_see(&self, id: &InstanceId) -> bool {
+        let rule = self.rule.borrow();
+        rule.may_watch() && rule.machines.contains(id)
     }
 
     fn say_soon(self: &Rc<Self>) {
@@ -81,9 +90,9 @@ impl Peer {
 
     /// Shows no console any more that may not be seen now.
     pub(super) fn hide(&self, machines: &[LanMachine]) {
-        let shared = self.shared(machines);
-        let may = |name: &String| shared.iter().any(|machine| machine.watch && machine.name == *name);
-        self.shows.borrow_mut().retain(|name, _| may(name));
+        // A name may have gone over to another machine.
+        let is = |name: &String, id: &InstanceId| machines.iter().any(|own| own.name == *name && own.id == *id);
+        self.shows.borrow_mut().retain(|name, show| self.may_see(&show.id) && is(name, &show.id));
     }
 
     /// The other side shows what is new on a console.
