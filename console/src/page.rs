@@ -26,7 +26,7 @@ const HINT_MS: u32 = 4000;
 #[component]
 pub(crate) fn Page() -> Html {
     if let (Some(id), Some(name)) = (machine_in_address("watch"), in_address("name")) {
-        return html! { <Watch {id} {name} /> };
+        return html! { <WorldProvider><Watch {id} {name} /></WorldProvider> };
     }
     match machine_in_address("id") {
         Some(id) => html! {

@@ -7,7 +7,7 @@ use crate::{
     view::{FONTS, View},
 };
 use protocol::{InstanceId, PeerMachine};
-use ui::{Logo, use_dark, use_peers};
+use ui::{Logo, use_dark, use_peers, use_world};
 use yew::prelude::*;
 
 #[derive(Properties, PartialEq)]
@@ -23,7 +23,8 @@ pub(crate) fn Watch(props: &WatchProps) -> Html {
     let peers = use_peers();
     let view = use_reducer(|| View::new(store::font().unwrap_or(FONTS[1]), store::spoken()));
     let desk = use_state(|| None);
-    let dark = use_dark(Default::default());
+    let workbench = use_world();
+    let dark = use_dark(workbench.world.as_ref().map(|world| world.settings.theme).unwrap_or_default());
     let signal = {
         let view = view.dispatcher();
         Callback::from(move |signal| view.dispatch(signal))
