@@ -82,6 +82,12 @@ impl Side {
         }
     }
 
+    /// Waits until frames go straight from the LAN's worker into the connection, or do not.
+    pub async fn wait_for_direct(&self, wanted: bool) -> Result<()> {
+        let is = async || Ok(self.view().await.is_ok_and(|view| view["traffic"]["direct"] == wanted));
+        Ok(self.browser.wait_until("the way that frames go", CONNECTED, is).await?)
+    }
+
     /// Presses the button to invite; returns the code that is shown.
     pub async fn invite(&self) -> Result<String> {
         self.open().await?;

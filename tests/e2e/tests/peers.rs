@@ -8,8 +8,8 @@ mod common;
 mod peers;
 
 use common::network::{address, pings, succeeds, transfer};
-use common::{ConsolePage, SOON, Variant, is_wanted, run, text};
-use driver::{Kind, LaunchOptions, Network};
+use common::{SOON, is_wanted, run, text};
+use driver::{Kind, Network};
 use e2e::peers::{Side, accepted, pair};
 use e2e::{Console, Workbench};
 use peers::{machine, side};
@@ -18,12 +18,6 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-
-/// Waits until frames go straight from the LAN's worker into the connection, or not.
-async fn is_direct(side: &Side, wanted: bool) {
-    let is = async || Ok(side.view().await.unwrap()["traffic"]["direct"] == wanted);
-    side.browser.wait_until("the way that frames go", SOON, is).await.unwrap();
-}
 
 async fn paired(one: Kind, two: Kind) {
     let network = Network::new(2).unwrap();
@@ -65,7 +59,7 @@ async fn paired(one: Kind, two: Kind) {
 
     // Where the browser lets it, the LAN's worker has the channel.
     for (side, kind) in [(&ann, one), (&bob, two)] {
-        is_direct(side, kind == Kind::Chromium).await;
+        side.wait_for_direct(kind == Kind::Chromium).await.unwrap();
     }
 
     // Neither the other's gateway nor its name server answers.
@@ -101,140 +95,6 @@ async fn paired(one: Kind, two: Kind) {
     assert_eq!(ann_page.rows(session).await.unwrap(), [["peer", "bob", "alpine-1", "true", "true"]]);
     ann.browser.close().await.unwrap();
     bob.browser.close().await.unwrap();
-}
-
-/// The LAN's worker ends, or sends what is no frames, when a page says so.
-const BAD: &str = "
-new BroadcastChannel('test-end').onmessage = () => self.close();
-new BroadcastChannel('test-garbage').onmessage = () => {
-  const { send } = RTCDataChannel.prototype;
-  RTCDataChannel.prototype.send = function () { send.call(this, new Uint8Array(20)); };
-};
-";
-
-/// Two sides that are joined, with a machine each; the LAN's worker of the first one, which has this extension, obeys.
-async fn badly_joined(network: &Network, variant: &Variant) -> [(Side, InstanceId); 2] {
-    variant.append("lan.js", BAD);
-    let bad = LaunchOptions::new(Kind::Chromium, variant.path(""));
-    let ann = Side::new(bad, network, 1, "ann", "network/index.html").await.unwrap();
-    let bob = side(Kind::Chromium, network, 2, "bob", "network/index.html").await;
-    let machines = [machine(&ann).await.0, machine(&bob).await.0];
-    pair(&ann, &bob).await.unwrap();
-    let [of_ann, of_bob] = machines;
-    pings(&mut Workbench::here(&ann.browser).console(&of_ann).await.unwrap(), "alpine-1.bob.lan").await;
-    is_direct(&ann, true).await;
-    is_direct(&bob, true).await;
-    [(ann, of_ann), (bob, of_bob)]
-}
-
-async fn outlives() {
-    let network = Network::new(2).unwrap();
-    let variant = Variant::of(Kind::Chromium);
-    let [(ann, ann_machine), (bob, bob_machine)] = badly_joined(&network, &variant).await;
-    let (ann_page, bob_page) = (Workbench::here(&ann.browser), Workbench::here(&bob.browser));
-    let mut ann_console = ann_page.console(&ann_machine).await.unwrap();
-    let mut bob_console = bob_page.console(&bob_machine).await.unwrap();
-    // With the worker its channel is gone: both sides go by the host page from now on, and nothing else has changed.
-    ann.browser.eval("new BroadcastChannel('test-end').postMessage(0)", vec![]).await.unwrap();
-    is_direct(&ann, false).await;
-    pings(&mut ann_console, "alpine-1.bob.lan").await;
-    pings(&mut bob_console, "alpine-1.ann.lan").await;
-    transfer(&mut bob_console, &mut ann_console, "alpine-1.ann.lan", 1).await;
-    is_direct(&bob, false).await;
-    ann.browser.close().await.unwrap();
-    bob.browser.close().await.unwrap();
-}
-
-#[test]
-fn a_link_outlives_the_worker_that_had_its_channel() {
-    run(outlives());
-}
-
-async fn cut_off() {
-    let network = Network::new(2).unwrap();
-    let variant = Variant::of(Kind::Chromium);
-    let [(ann, ann_machine), (bob, _)] = badly_joined(&network, &variant).await;
-    let mut console = Workbench::here(&ann.browser).console(&ann_machine).await.unwrap();
-    ann.browser.eval("new BroadcastChannel('test-garbage').postMessage(0)", vec![]).await.unwrap();
-    let refused = console.exec("ping -c 20 -W 1 alpine-1.bob.lan", SOON).await.unwrap();
-    assert_ne!(refused.status, 0, "{}", refused.text());
-    bob.wait_for_stage("Over").await.unwrap();
-    let why = bob.view().await.unwrap()["stage"]["Over"].to_string();
-    assert!(why.contains("it sent what is no frames"), "{why}");
-    ann.wait_for_stage("Over").await.unwrap();
-    ann.browser.close().await.unwrap();
-    bob.browser.close().await.unwrap();
-}
-
-#[test]
-fn a_peer_that_sends_what_is_no_frames_is_cut_off() {
-    run(cut_off());
-}
-
-/// Lets bob look at the consoles, or not any more.
-async fn change_looking(ann: &Side) {
-    ann.browser.click("button", "Change… what bob may do").await.unwrap();
-    ann.browser.click("checkbox", "May look at their consoles").await.unwrap();
-    ann.browser.click("button", "Change").await.unwrap();
-}
-
-async fn watched(kind: Kind) {
-    let network = Network::new(2).unwrap();
-    let ann = side(kind, &network, 1, "ann", "network/index.html").await;
-    let bob = side(kind, &network, 2, "bob", "network/index.html").await;
-    let (ann_machine, _) = machine(&ann).await;
-    pair(&ann, &bob).await.unwrap();
-    let ann_page = Workbench::here(&ann.browser);
-    let mut console = ann_page.console(&ann_machine).await.unwrap();
-    text(&mut console, "echo said be''fore").await;
-    let machine = bob.view().await.unwrap()["machines"][0].clone();
-    assert!(machine["name"] == "alpine-1" && machine["watch"].is_null(), "{machine}");
-
-    change_looking(&ann).await;
-    let link = "Watch the console of alpine-1.ann";
-    bob.browser.by_role("link", link).await.unwrap();
-    // It would open a tab, which the driver does not see on another host.
-    let to = format!("return document.querySelector(`[aria-label='{link}']`).getAttribute('href')");
-    let to = bob.browser.eval(&to, vec![]).await.unwrap();
-    bob.browser.open(to.as_str().unwrap().trim_start_matches("../")).await.unwrap();
-    let shown = ConsolePage(&bob.browser);
-    shown.wait_for("said before", SOON).await;
-    text(&mut console, "echo said af''ter").await;
-    shown.wait_for("said after", SOON).await;
-    assert_eq!(ann.view().await.unwrap()["looks_at"], json!(["alpine-1"]));
-
-    // What is typed there goes nowhere.
-    shown.enter("echo typed by bob").await;
-    text(&mut console, "echo still he''re").await;
-    shown.wait_for("still here", SOON).await;
-    assert!(!shown.text().await.contains("typed by bob"));
-    // Of more than can be said in time, the newest is there.
-    text(&mut console, "seq 100000; echo all of it wa''s").await;
-    shown.wait_for_newest("all of it was", SOON).await;
-
-    change_looking(&ann).await;
-    let told = async || {
-        let text = bob.browser.eval("return document.body.innerText", vec![]).await?;
-        Ok(text.as_str().is_some_and(|text| text.contains("not shown any more")))
-    };
-    bob.browser.wait_until("the word that it is over", SOON, told).await.unwrap();
-    text(&mut console, "echo se''cret").await;
-    pings(&mut console, "gateway.lan").await;
-    assert!(!shown.text().await.contains("secret"));
-    ann.browser.close().await.unwrap();
-    bob.browser.close().await.unwrap();
-}
-
-#[test]
-fn a_peer_watches_a_console_if_it_may_and_types_nothing_in_chromium() {
-    run(watched(Kind::Chromium));
-}
-
-#[test]
-fn a_peer_watches_a_console_if_it_may_and_types_nothing_in_firefox() {
-    if is_wanted("PEERS_FIREFOX") {
-        run(watched(Kind::Firefox));
-    }
 }
 
 /// A machine of a side of the mesh.
