@@ -9,6 +9,7 @@ use driver::{LaunchOptions, Network};
 use e2e::peers::{Side as Host, pair};
 use e2e::{Console, Workbench};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
@@ -36,15 +37,15 @@ pub struct Quality {
 
 /// All, in the order of a round.
 pub const QUALITIES: [Quality; 9] = [
-    Quality { delay: 0, loss: 0, kib: 16384 },
+    Quality { delay: 0, loss: 0, kib: 65536 },
     Quality { delay: 20, loss: 0, kib: 4096 },
     Quality { delay: 100, loss: 0, kib: 4096 },
-    Quality { delay: 0, loss: 1, kib: 8192 },
+    Quality { delay: 0, loss: 1, kib: 65536 },
     Quality { delay: 20, loss: 1, kib: 1024 },
-    Quality { delay: 100, loss: 1, kib: 256 },
-    Quality { delay: 0, loss: 3, kib: 4096 },
+    Quality { delay: 100, loss: 1, kib: 512 },
+    Quality { delay: 0, loss: 3, kib: 32768 },
     Quality { delay: 20, loss: 3, kib: 512 },
-    Quality { delay: 100, loss: 3, kib: 128 },
+    Quality { delay: 100, loss: 3, kib: 256 },
 ];
 
 /// What is measured.
@@ -153,10 +154,18 @@ const SEND: &str = "
     await all;
     return performance.now() - begun;";
 
+/// So much is in one file in a machine's memory, in KiB; what is longer is that file several times.
+const FILE_KIB: usize = 16384;
+
+/// The files that are so much together.
+fn files(kib: usize) -> String {
+    vec![format!("/tmp/m/{}", kib.min(FILE_KIB)); kib.div_ceil(FILE_KIB)].join(" ")
+}
+
 /// Makes them.
 fn prepare() -> String {
-    let make: Vec<_> =
-        QUALITIES.iter().map(|quality| format!("yes workbench | head -c {0}k > /tmp/m/{0}", quality.kib)).collect();
+    let sizes: BTreeSet<_> = QUALITIES.iter().map(|quality| quality.kib.min(FILE_KIB)).collect();
+    let make: Vec<_> = sizes.iter().map(|kib| format!("yes workbench | head -c {kib}k > /tmp/m/{kib}")).collect();
     format!("mkdir -p /tmp/m; mount -t tmpfs m /tmp/m; {}", make.join("; "))
 }
 
@@ -204,8 +213,8 @@ pub async fn measure(options: [LaunchOptions; 2], rounds: u32) -> Result<(String
     let mut transfer = async |number: u32, side: Side, Quality { delay, loss, kib }: Quality| {
         let before = ticks()?;
         let took = match side {
-            Side::OneBrowser => time(&run(&mut sender, &send(&near, &format!("/tmp/m/{kib}"), kib)).await?)?,
-            Side::Peer => time(&run(&mut sender, &send(&far, &format!("/tmp/m/{kib}"), kib)).await?)?,
+            Side::OneBrowser => time(&run(&mut sender, &send(&near, &files(kib), kib)).await?)?,
+            Side::Peer => time(&run(&mut sender, &send(&far, &files(kib), kib)).await?)?,
             Side::Channel => {
                 let took = ann.browser.eval_async(SEND, vec![json!(kib << 10)]).await?;
                 Duration::from_secs_f64(took.as_f64().context("no time")? / 1000.0)
