@@ -16,8 +16,10 @@ pub struct SwitchConfig {
     pub stations_outside: usize,
     /// How many stations are known in all.
     pub stations: usize,
-    /// How many bytes of one sender wait for a port.
+    /// How many bytes of one sender wait for a machine: as much as its TCP has on its way at most, so that a transfer inside the browser loses nothing.
     pub queue_flow: usize,
+    /// How many bytes of one sender wait for a peer or an uplink, which may be slow: what waits longer only makes all of it late.
+    pub queue_outside: usize,
     /// How many bytes of the gateway wait for a port: it sends for all of a machine's connections in one go.
     pub queue_gateway: usize,
     /// How many bytes wait for a port in all.
@@ -38,7 +40,8 @@ impl Default for SwitchConfig {
             stations_machine: 16,
             stations_outside: 1024,
             stations: 8192,
-            queue_flow: 1024 * 1024,
+            queue_flow: 4 * 1024 * 1024,
+            queue_outside: 1024 * 1024,
             queue_gateway: 4 * 1024 * 1024,
             queue_total: 8 * 1024 * 1024,
             floods_machine: Rate { per_second: 200, burst: 400 },

@@ -215,8 +215,12 @@ impl Switch {
 
     fn enqueue(&mut self, from: PortId, to: PortId, frame: Frame) -> bool {
         let gateway = self.ports.get(&from).is_some_and(Port::is_gateway);
-        let flow = if gateway { self.config.queue_gateway } else { self.config.queue_flow };
         let Some(port) = self.ports.get_mut(&to) else { return false };
+        let flow = match (gateway, port.is_outside()) {
+            (true, _) => self.config.queue_gateway,
+            (false, true) => self.config.queue_outside,
+            (false, false) => self.config.queue_flow,
+        };
         let losers = port.queue.push(from, frame, queue::Bounds { flow, total: self.config.queue_total });
         port.counters.missed += losers.len() as u64;
         let mut delivered = true;
