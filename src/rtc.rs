@@ -83,6 +83,10 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn send(this: &RtcDataChannel, bytes: &Uint8Array) -> Result<(), JsValue>;
 
+    /// The same; the browser copies them before it returns.
+    #[wasm_bindgen(method, catch, js_name = send)]
+    pub fn send_slice(this: &RtcDataChannel, bytes: &[u8]) -> Result<(), JsValue>;
+
     #[wasm_bindgen(method)]
     pub fn close(this: &RtcDataChannel);
 

@@ -45,7 +45,7 @@ impl Direct {
 
     /// Sends a batch.
     pub fn send(&self, batch: &[u8]) {
-        if let Err(error) = self.channel.send(&Uint8Array::from(batch)) {
+        if let Err(error) = self.channel.send_slice(batch) {
             log(&format!("frames could not be sent to a peer: {}", text_of(&error)));
         }
     }

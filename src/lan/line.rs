@@ -18,8 +18,8 @@ const WINDOW: usize = 512 * 1024;
 pub const FROM_MACHINE: usize = 1024 * 1024;
 /// The most bytes of one message to a machine.
 pub const MACHINE_BATCH: usize = 128 * 1024;
-/// The most bytes of one message to a peer, but for a longer frame: far below what a data channel takes, and little is lost with one.
-pub const PEER_BATCH: usize = 32 * 1024;
+/// The most bytes of one batch for a peer, but for a longer frame: far below what a data channel takes.
+pub const PEER_BATCH: usize = 64 * 1024;
 
 /// What came from the machine's worker.
 pub enum Heard {

@@ -306,19 +306,29 @@ impl Hub {
     /// Lets the LAN do what is due, and everything that waits for a machine go.
     fn turn(self: &Rc<Self>) {
         self.hear_shared();
+        let overdue = self.hear_overdue();
+        let mut held;
         loop {
+            held = None;
             self.lan.borrow_mut().poll(now());
             let mut idle = !self.events();
             idle &= !self.serve_peers();
             for (at, line) in &mut *self.lines.borrow_mut() {
-                let room = line.room();
-                if room == 0 {
+                if let Some(left) = self.lan.borrow().hold(*at, now()) {
+                    held = [held, Some(left)].into_iter().flatten().min();
+                    continue;
+                }
+                if line.room() == 0 {
                     let own = self.clone();
                     line.await_room(move || own.turn());
                     continue;
                 }
-                let batch = self.lan.borrow_mut().take(*at, room, now());
-                if !batch.is_empty() {
+                // All that there is room for: what stays behind would be held again.
+                while line.room() > 0 {
+                    let batch = self.lan.borrow_mut().take(*at, line.room(), now());
+                    if batch.is_empty() {
+                        break;
+                    }
                     idle = false;
                     line.send(&batch);
                 }
@@ -329,7 +339,8 @@ impl Hub {
         }
         self.uplinks.pump(self);
         let wake_at = self.lan.borrow_mut().wake_at(now());
-        if let Some(wake_at) = wake_at {
+        let held = held.map(|left| now() + left);
+        if let Some(wake_at) = [wake_at, held, overdue].into_iter().flatten().min() {
             self.wake(wake_at);
         }
     }

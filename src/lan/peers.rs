@@ -2,6 +2,7 @@
 //! channel of that connection, where the browser can hand it over. What comes by either passes the peer's [`Conduct`] first.
 
 use super::direct::Direct;
+use super::kept::random;
 use super::line::{Heard, Line, PEER_BATCH};
 use super::{Hub, now, tell};
 use crate::bridge::log;
@@ -12,8 +13,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::rc::Rc;
+use std::time::Duration;
 use vlan::gateway::dhcp::Lease;
 use vlan::gateway::{LanNames, label};
+use vlan::order::{Numbering, Order};
 use vlan::plan::Plan;
 use vlan::switch::{Confinement, PortId};
 use web_sys::MessagePort;
@@ -24,6 +27,8 @@ struct Peer {
     direct: Option<Direct>,
     /// `None` once it has to be cut off: nothing more comes from it.
     conduct: Option<Conduct>,
+    numbering: Numbering,
+    order: Order,
     /// Batches that have gone to it, and come from it.
     batches: [u64; 2],
     plan: Plan,
@@ -43,9 +48,10 @@ impl Peer {
 
     fn send(&mut self, batch: &[u8]) {
         self.batches[0] += 1;
+        let message = self.numbering.number(batch);
         match &self.direct {
-            Some(direct) if direct.room().is_some() => direct.send(batch),
-            _ => self.line.send(batch),
+            Some(direct) if direct.room().is_some() => direct.send(&message),
+            _ => self.line.send(&message),
         }
     }
 
@@ -123,7 +129,8 @@ impl Hub {
                 let conduct = Some(Conduct::new(limit(&rule), now()));
                 // Nothing goes to it or comes from it before its rule is known to the switch.
                 let (none, names) = (PeerRule::default(), Default::default());
-                let peer = Peer { line, direct, conduct, batches: [0; 2], plan, rule: none, names };
+                let (numbering, order) = (Numbering::new(random() as u32), Order::default());
+                let peer = Peer { line, direct, conduct, numbering, order, batches: [0; 2], plan, rule: none, names };
                 self.peers.joined.borrow_mut().insert(at, peer);
                 self.rule_peer(&id, rule);
             }
@@ -221,10 +228,13 @@ impl Hub {
         match event {
             Heard::Frames(batch) => {
                 peer.batches[1] += 1;
-                if peer.judge(|conduct| conduct.admit(batch.len(), now()))
-                    && self.lan.borrow_mut().input_batch(at, &batch, now()).is_err()
-                {
-                    peer.judge(|conduct| conduct.malformed(now()));
+                if peer.judge(|conduct| conduct.admit(batch.len(), now())) {
+                    match peer.order.input(&batch, now()) {
+                        Ok(batches) => self.hear_in_order(at, &batches),
+                        Err(_) => {
+                            peer.judge(|conduct| conduct.malformed(now()));
+                        }
+                    }
                 }
             }
             Heard::Nonsense => {
@@ -234,6 +244,27 @@ impl Hub {
         }
         drop(peers);
         self.turn();
+    }
+
+    fn hear_in_order(&self, at: PortId, batches: &[Vec<u8>]) {
+        for batch in batches {
+            // They were checked when they came.
+            if let Err(error) = self.lan.borrow_mut().input_batch(at, batch, now()) {
+                log(&format!("a peer’s frames were lost: {error}"));
+            }
+        }
+    }
+
+    /// Lets in what waited for other frames of its peer in vain; says when more of it will have.
+    pub(super) fn hear_overdue(&self) -> Option<Duration> {
+        let mut joined = self.peers.joined.borrow_mut();
+        let wake_at = |(at, peer): (&PortId, &mut Peer)| {
+            if peer.conduct.is_some() {
+                self.hear_in_order(*at, &peer.order.overdue(now()));
+            }
+            peer.order.wake_at().filter(|_| peer.conduct.is_some())
+        };
+        joined.iter_mut().filter_map(wake_at).min()
     }
 
     /// Lets what waits for peers go; says whether it was anything.

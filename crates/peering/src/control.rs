@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
 /// The version of what is said here.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The longest message, in bytes.
 pub const MESSAGE_MAX: usize = 32 * 1024;
 /// The most machines of a LAN: its addresses.

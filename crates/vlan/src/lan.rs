@@ -5,6 +5,7 @@ use crate::gateway::dhcp::Lease;
 use crate::gateway::tcp::LOW_WATER;
 use crate::gateway::{Event, Gateway, GatewayConfig};
 use crate::mac::Mac;
+use crate::moderation::Moderation;
 use crate::plan::Plan;
 use crate::stage::faults::{FaultConfig, Faults};
 use crate::stage::pcap::{Capture, CaptureConfig};
@@ -26,6 +27,8 @@ pub struct Lan {
     gateway: Gateway,
     gateway_port: PortId,
     stages: BTreeMap<PortId, Stages>,
+    /// Of machines' cards.
+    moderations: BTreeMap<PortId, Moderation>,
     unix_zero: Duration,
 }
 
@@ -35,7 +38,8 @@ impl Lan {
         let mut switch = Switch::new(gateway.plan, switch);
         let gateway_port = switch.attach(Kind::Gateway)?;
         let gateway = Gateway::new(gateway, leases);
-        Ok(Lan { switch, gateway, gateway_port, stages: BTreeMap::new(), unix_zero: Duration::ZERO })
+        let (stages, moderations) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Lan { switch, gateway, gateway_port, stages, moderations, unix_zero: Duration::ZERO })
     }
 
     /// Attaches a machine. `mac` is the hardware address that it was given; without one it may use any, and several.
@@ -48,6 +52,7 @@ impl Lan {
     ) -> Result<PortId, AttachError> {
         let port = self.switch.attach(Kind::Machine { mac, addresses })?;
         self.gateway.attach(port, mac, name, now);
+        self.moderations.insert(port, Moderation::default());
         self.learn_addresses();
         Ok(port)
     }
@@ -63,6 +68,7 @@ impl Lan {
             self.gateway.detach(port);
             self.switch.detach(port);
             self.stages.remove(&port);
+            self.moderations.remove(&port);
         }
     }
 
@@ -96,7 +102,18 @@ impl Lan {
         for frame in batch::frames(bytes, frame::LONGEST)? {
             self.input(port, frame, now);
         }
+        if let Some(moderation) = self.moderations.get_mut(&port) {
+            moderation.sent(bytes.len(), now);
+        }
         Ok(())
+    }
+
+    /// How long what waits for a machine is to be left there, if it is: see [`moderation`](crate::moderation).
+    pub fn hold(&self, port: PortId, now: Duration) -> Option<Duration> {
+        match self.switch.waiting(port) {
+            0 => None,
+            waiting => self.moderations.get(&port)?.hold(waiting, now),
+        }
     }
 
     /// The next frames for a port as a [`batch`] of at most `max_bytes`, but at least one frame if there is any. Empty when nothing waits.
@@ -109,6 +126,9 @@ impl Lan {
                 batch::fill(max_bytes, |room| stages.output(switch, port, room, moment).map(|(_, frame)| frame))
             }
         };
+        if let Some(moderation) = self.moderations.get_mut(&port) {
+            moderation.received(batch.len(), now);
+        }
         let queued = self.switch.waiting_from(port, self.gateway_port);
         if !batch.is_empty() && queued < LOW_WATER {
             // There is room for the gateway's next packets to this machine.

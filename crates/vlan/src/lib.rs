@@ -26,6 +26,8 @@ pub mod http;
 mod lan;
 mod limit;
 mod mac;
+pub mod moderation;
+pub mod order;
 pub mod plan;
 pub mod policy;
 pub mod ring;
