@@ -108,8 +108,12 @@ impl Lan {
         Ok(())
     }
 
-    /// How long what waits for a machine is to be left there, if it is: see [`moderation`](crate::moderation).
+    /// How long what waits for a machine is to be left there, if it is: see [`moderation`](crate::moderation). What the gateway sends is not: its
+    /// streams have so little on their way that they would stand still meanwhile.
     pub fn hold(&self, port: PortId, now: Duration) -> Option<Duration> {
+        if self.switch.waiting_from(port, self.gateway_port) > 0 {
+            return None;
+        }
         match self.switch.waiting(port) {
             0 => None,
             waiting => self.moderations.get(&port)?.hold(waiting, now),

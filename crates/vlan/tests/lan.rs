@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{PLAN, World, connected, transfer};
+use common::{PLAN, World, connected, forge, mac, transfer};
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::socket::icmp;
 use smoltcp::wire::{Icmpv4Packet, Icmpv4Repr, IpAddress};
@@ -381,4 +381,38 @@ fn a_lan_keeps_its_addresses_if_a_machine_has_the_hardware_address_of_the_new_ga
     let gateway = world.lan.attach_machine(Some(PLAN.gateway_mac()), "the gateway", Addresses::Leased, world.now);
     assert_eq!(gateway, Err(AttachError::MacTaken(PLAN.gateway_mac())));
     assert_eq!(world.lan.gateway().leases().count(), 1);
+}
+
+/// Gives a machine what waits for it, and says whether that was to be left there.
+fn give(world: &mut World, guest: usize) -> bool {
+    let (port, now) = (world.guests[guest].port, world.now);
+    let held = world.lan.hold(port, now).is_some();
+    world.lan.take(port, usize::MAX, now);
+    held
+}
+
+#[test]
+fn much_that_comes_from_a_machine_waits_for_more_of_it_and_nothing_from_the_gateway_does() {
+    let mut world = World::with_guests(2);
+    let [from, to] = [0, 1].map(|guest| world.guests[guest].address().unwrap());
+    let frame = forge::udp(mac(1).0, mac(2).0, (from, 9), (to, 9), &[0; 15_000]);
+    let mut held = vec![];
+    for _ in 0..200 {
+        world.inject(0, &frame);
+        held.push(give(&mut world, 1));
+        world.now += Duration::from_millis(1);
+    }
+    assert!(!held[..30].contains(&true), "not at once");
+    assert!(!held[150..].contains(&false), "but after some time");
+    let port = world.guests[1].port;
+    assert_eq!(world.lan.hold(port, world.now), None, "nothing waits");
+    world.inject(1, &forge::arp_request(mac(2).0, to, PLAN.gateway()));
+    world.inject(0, &frame);
+    assert!(world.lan.hold(port, world.now).is_some());
+    world.lan.poll(world.now);
+    assert_eq!(world.lan.hold(port, world.now), None, "the gateway's answer goes at once");
+    let later = world.now + Duration::from_secs(1);
+    world.lan.take(port, usize::MAX, later);
+    world.inject(0, &frame);
+    assert_eq!(world.lan.hold(port, later), None, "and so does what comes after a while");
 }
