@@ -41,7 +41,7 @@ impl Default for SwitchConfig {
             stations_outside: 1024,
             stations: 8192,
             queue_flow: 4 * 1024 * 1024,
-            queue_outside: 1024 * 1024,
+            queue_outside: 2 * 1024 * 1024,
             queue_gateway: 4 * 1024 * 1024,
             queue_total: 8 * 1024 * 1024,
             floods_machine: Rate { per_second: 200, burst: 400 },
