@@ -43,9 +43,9 @@ impl Direct {
         self.channel.is_open().then(|| if self.channel.has_room() { PEER_BATCH } else { 0 })
     }
 
-    /// Sends a batch.
-    pub fn send(&self, batch: &[u8]) {
-        if let Err(error) = self.channel.send_slice(batch) {
+    /// Sends a message.
+    pub fn send(&self, message: &[u8]) {
+        if let Err(error) = self.channel.send_slice(message) {
             log(&format!("frames could not be sent to a peer: {}", text_of(&error)));
         }
     }

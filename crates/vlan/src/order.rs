@@ -60,7 +60,7 @@ struct Kept {
 pub struct Order {
     /// The number that is due; `None` before the first one.
     due: Option<u32>,
-    /// What came early, by how far it is from [`base`](Self::base).
+    /// What came early, by how many numbers were due before its own.
     kept: BTreeMap<u64, Kept>,
     /// How many numbers were due before the one that is.
     base: u64,
