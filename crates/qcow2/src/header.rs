@@ -141,7 +141,7 @@ impl Header {
             version,
             geometry: Geometry { cluster_bits: be32(bytes, 20), refcount_order },
             size: be64(bytes, 24),
-            backing: backing_ref(bytes, extensions.backing_format)?,
+            backing: backing_ref(bytes, fixed, extensions.backing_format)?,
             l1_entries: be32(bytes, 36),
             l1_offset: be64(bytes, 40),
             refcount_table_offset: be64(bytes, 48),
@@ -251,16 +251,18 @@ fn put_extension(bytes: &mut Vec<u8>, kind: u32, data: &[u8]) {
     bytes.resize(bytes.len().next_multiple_of(8), 0);
 }
 
-fn backing_ref(bytes: &[u8], format: Option<BackingFormat>) -> Result<Option<BackingRef>, Error> {
+/// Reads the name of the layer below, which comes after the `fixed` bytes of fields: one that lay among them would become
+/// another name when a field changes.
+fn backing_ref(bytes: &[u8], fixed: usize, format: Option<BackingFormat>) -> Result<Option<BackingRef>, Error> {
     let (offset, len) = (be64(bytes, 8), be32(bytes, 16) as usize);
     if offset == 0 || len == 0 {
         return Ok(None);
     }
     let name = usize::try_from(offset)
         .ok()
-        .filter(|_| len <= MAX_BACKING_NAME)
+        .filter(|start| *start >= fixed && len <= MAX_BACKING_NAME)
         .and_then(|start| bytes.get(start..start.checked_add(len)?))
-        .ok_or_else(|| corrupt("the name of its backing file is not inside of the header"))?;
+        .ok_or_else(|| corrupt("the name of its backing file is not inside of the header, behind the fields"))?;
     let name = String::from_utf8(name.to_vec())
         .map_err(|_| Error::Unsupported("a backing file whose name is not UTF-8".into()))?;
     Ok(Some(BackingRef { name, format }))

@@ -96,8 +96,8 @@ fn a_huge_disk_in_a_tiny_file_takes_no_memory() {
 }
 
 #[test]
-fn a_name_of_the_layer_below_must_be_inside_of_the_header() {
-    for (offset, len) in [(500u64, 100u32), (u64::MAX - 5, 10), (120, 1024), (1 << 40, 3)] {
+fn a_name_of_the_layer_below_must_be_inside_of_the_header_and_behind_its_fields() {
+    for (offset, len) in [(500u64, 100u32), (u64::MAX - 5, 10), (120, 1024), (1 << 40, 3), (80, 16), (103, 5)] {
         let mut file = image();
         file.write_at(8, &offset.to_be_bytes()).unwrap();
         file.write_at(16, &len.to_be_bytes()).unwrap();
