@@ -6,7 +6,7 @@
 use crate::cable::{Cable, Quality};
 use crate::{Error, Result};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
@@ -30,6 +30,8 @@ pub struct Network {
     name: String,
     hosts: usize,
     cables: BTreeMap<usize, Cable>,
+    /// Whose cables the kernel has lose frames.
+    lossy: BTreeSet<usize>,
 }
 
 impl Network {
@@ -40,7 +42,7 @@ impl Network {
     pub fn new(hosts: usize) -> Result<Self> {
         setup::apt(&[("iproute2", "ip")])?;
         let name = format!("vmw-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let network = Self { name, hosts, cables: BTreeMap::new() };
+        let network = Self { name, hosts, cables: BTreeMap::new(), lossy: BTreeSet::new() };
         let switch = network.switch();
         ip(&["netns", "add", &switch])?;
         // Snooping would want somebody who asks who listens to what: multicast DNS goes to all instead.
@@ -111,11 +113,24 @@ impl Network {
         inside(&self.host(number), command)
     }
 
-    /// Makes a host's cable take this time for each frame, each way, and lose so many of a hundred. What is on its way comes as it was sent.
+    /// Makes a host's cable take this time for each frame, each way, and lose so many of a hundred. What is on its way comes as it was sent, if it
+    /// still takes its time.
+    ///
+    /// A cable without delay costs the processors nothing: it is the kernel that loses frames, where it can (nft(8)).
     ///
     /// # Errors
     /// If the kernel refuses; then the host may be without a cable.
     pub fn set_cable(&mut self, number: usize, delay: Duration, loss_percent: f64) -> Result<()> {
+        if self.lossy.remove(&number) {
+            self.lose(number, 0.0)?;
+        }
+        let is_lossless = loss_percent <= 0.0;
+        if delay.is_zero() && (is_lossless || self.lose(number, loss_percent).is_ok()) {
+            if !is_lossless {
+                self.lossy.insert(number);
+            }
+            return self.mend(number);
+        }
         let quality = Quality { delay, loss_percent };
         match self.cables.get(&number) {
             Some(cable) => cable.set(quality),
@@ -127,12 +142,51 @@ impl Network {
         Ok(())
     }
 
+    /// Has the kernel lose so many of a hundred frames of a host, each way.
+    fn lose(&self, number: usize, percent: f64) -> Result<()> {
+        setup::apt(&[("nftables", "nft")])?;
+        self.single_frames(number)?;
+        let millionths = (percent * 10_000.0) as u32;
+        for (namespace, device) in [(self.switch(), format!("port{number}")), (self.host(number), "eth0".to_owned())] {
+            // Whether the table is there or not, it is not afterwards.
+            let mut rules = format!("table netdev {device}\ndelete table netdev {device}\n");
+            if millionths > 0 {
+                rules += &format!(
+                    "table netdev {device} {{\n chain in {{\n  type filter hook ingress device \"{device}\" priority 0\n  numgen random mod 1000000 < {millionths} drop\n }}\n}}\n"
+                );
+            }
+            let mut nft = inside(&namespace, Command::new("nft").arg(&rules));
+            let failed = |said: String| Error::Network { what: format!("nft in {namespace}"), said };
+            let Output { status, stderr, .. } = nft.output().map_err(|error| failed(error.to_string()))?;
+            if !status.success() {
+                return Err(failed(String::from_utf8_lossy(&stderr).trim().to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a cable that was cut together again.
+    fn mend(&mut self, number: usize) -> Result<()> {
+        if self.cables.remove(&number).is_none() {
+            return Ok(());
+        }
+        let (switch, port) = (self.switch(), format!("port{number}"));
+        for device in [format!("tap-{port}"), format!("tap-near{number}"), format!("near{number}")] {
+            ip(&["-n", &switch, "link", "delete", &device])?;
+        }
+        ip(&["-n", &switch, "link", "set", &port, "master", "switch"])
+    }
+
+    /// Has a host send each frame by itself: else what is sent at once is one frame until a network card takes it apart, and would be lost as one.
+    fn single_frames(&self, number: usize) -> Result<()> {
+        ip(&["-n", &self.host(number), "link", "set", "eth0", "gso_max_segs", "1"])
+    }
+
     /// Cuts a host's cable and holds both ends: its port is not the switch's any more, but leads to one that is.
     fn cut(&self, number: usize, quality: Quality) -> Result<Cable> {
         let (switch, port) = (self.switch(), format!("port{number}"));
         let (near, far) = (format!("near{number}"), format!("far{number}"));
-        // Else what is sent at once is one frame until a network card takes it apart, and would be lost as one.
-        ip(&["-n", &self.host(number), "link", "set", "eth0", "gso_max_segs", "1"])?;
+        self.single_frames(number)?;
         ip(&["-n", &switch, "link", "set", &port, "nomaster"])?;
         ip(&["-n", &switch, "link", "add", &near, "type", "veth", "peer", "name", &far])?;
         ip(&["-n", &switch, "link", "set", &near, "up"])?;

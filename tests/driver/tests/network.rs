@@ -65,6 +65,15 @@ fn a_cable_delays_and_loses_what_it_is_told_to() {
     });
     assert!((750..850).contains(&numbers.len()), "{} of 1000 have come", numbers.len());
     assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+
+    // And back, and once more.
+    let all_come = || (0..200).all(|_| round_trip(&near, &far) < SOON);
+    for _ in 0..2 {
+        network.set_cable(2, Duration::ZERO, 0.0).unwrap();
+        assert!(all_come() && least(&near, &far) < Duration::from_millis(10));
+        network.set_cable(2, Duration::from_millis(30), 0.0).unwrap();
+        assert!(least(&near, &far) >= Duration::from_millis(60));
+    }
 }
 
 #[test]
