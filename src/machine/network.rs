@@ -6,7 +6,7 @@
 //! dealt with, and sends no more than it may ahead of that.
 
 use super::agent::{GuestAgent, QUICK_MS};
-use super::v86::Emulator;
+use super::v86::{Card, Emulator};
 use super::{after, tell};
 use crate::bridge::{log, text_of};
 use crate::ring::SharedRing;
@@ -16,7 +16,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use vlan::ring::{End, Spans};
-use vlan::{Mac, batch};
+use vlan::{Mac, batch, offload};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{MessageEvent, MessagePort};
@@ -68,7 +68,7 @@ pub enum From {
 /// A machine's network.
 pub struct Network {
     mac: Mac,
-    emulator: OnceCell<Emulator>,
+    emulator: OnceCell<(Emulator, Card)>,
     way: RefCell<Option<Way>>,
     restored: Cell<bool>,
     asked: Cell<bool>,
@@ -105,9 +105,9 @@ impl Network {
         self.moved.get()
     }
 
-    fn count(&self, received: u32, sent: u32) {
+    fn count(&self, received: usize, sent: usize) {
         let [before_received, before_sent] = self.moved.get();
-        self.moved.set([before_received + f64::from(received), before_sent + f64::from(sent)]);
+        self.moved.set([before_received + received as f64, before_sent + sent as f64]);
     }
 
     /// The machine is there. Its card has the machine's own address from now on, also where its kernel knows another one.
@@ -116,7 +116,8 @@ impl Network {
         self.restored.set(from == From::Memory);
         self.strange.set(from == From::Memory && mac != self.mac.0);
         emulator.set_mac(self.mac.0)?;
-        let _ = self.emulator.set(emulator);
+        let card = emulator.card()?;
+        let _ = self.emulator.set((emulator, card));
         Ok(())
     }
 
@@ -151,16 +152,16 @@ impl Network {
     }
 
     /// The card has sent a frame.
-    pub fn frame(self: &Rc<Self>, frame: &Uint8Array) {
-        self.count(0, frame.length());
+    pub fn frame(self: &Rc<Self>, frame: &[u8]) {
+        self.count(0, frame.len());
         self.ask();
         let most = if self.way.borrow().is_some() { BATCH_MAX } else { WAITING_MAX };
-        if self.outgoing.borrow().len() + frame.length() as usize > most {
+        if self.outgoing.borrow().len() + frame.len() > most {
             self.send();
         }
         let mut outgoing = self.outgoing.borrow_mut();
-        if outgoing.len() + (frame.length() as usize) <= BATCH_MAX {
-            batch::push(&mut outgoing, &frame.to_vec());
+        if outgoing.len() + frame.len() <= BATCH_MAX {
+            batch::push(&mut outgoing, frame);
         }
         drop(outgoing);
         if !self.sending.replace(true) {
@@ -234,11 +235,12 @@ impl Network {
 
     /// Gives the guest what it has buffers for. While it stands still its memory must not change.
     fn give(self: &Rc<Self>) {
-        let Some(emulator) = self.emulator.get().filter(|emulator| emulator.is_running()) else { return };
+        let Some((_, card)) = self.emulator.get().filter(|(emulator, _)| emulator.is_running()) else { return };
         let way = self.way.borrow();
         let Some(way) = &*way else { return };
         let mut dealt_with = 0;
         let mut incoming = self.incoming.borrow_mut();
+        let mut bytes = vec![];
         loop {
             if incoming.is_empty() {
                 incoming.extend(way.rings.as_ref().and_then(Rings::next));
@@ -252,13 +254,16 @@ impl Network {
                 incoming.pop_front();
                 continue;
             };
-            if !emulator.has_room_for_frame() {
+            if !card.has_room() {
                 break;
             }
-            emulator.receive_frame(&frame);
-            self.count(frame.length(), 0);
+            bytes.resize(offload::HEADER + frame.length() as usize, 0);
+            frame.copy_to(&mut bytes[offload::HEADER..]);
+            card.receive(&mut bytes);
+            self.count(frame.length() as usize, 0);
             first.at += batch::PREFIX as u32 + frame.length();
         }
+        card.interrupt();
         let waits = !incoming.is_empty();
         drop(incoming);
         if dealt_with > 0

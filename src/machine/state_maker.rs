@@ -75,7 +75,7 @@ impl Listener for Hear {
     fn flush(&self) {}
 
     // Nobody is there who would hear it.
-    fn frame(&self, _: &Uint8Array) {}
+    fn frame(&self, _: &[u8]) {}
 }
 
 /// A machine whose state will be many machines' beginning.

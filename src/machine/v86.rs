@@ -5,8 +5,9 @@
 
 use super::supplies::Supplies;
 use crate::bridge::{log, problem, text_of};
-use js_sys::{Array, ArrayBuffer, Function, Object, Promise, Reflect, Uint8Array, WebAssembly};
+use js_sys::{Array, ArrayBuffer, Function, Object, Promise, Reflect, Uint8Array, Uint32Array, WebAssembly};
 use protocol::{Problem, ProblemCode, TerminalSize};
+use vlan::offload;
 use vlan::plan::MTU;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -52,6 +53,31 @@ extern "C" {
 
     #[wasm_bindgen(method)]
     fn send(this: &Bus, event: &str, value: &JsValue);
+
+    /// One of a device's queues (virtio 1.2, 2.7).
+    #[derive(Debug, Clone)]
+    type Queue;
+
+    #[wasm_bindgen(method)]
+    fn is_configured(this: &Queue) -> JsValue;
+
+    #[wasm_bindgen(method)]
+    fn has_request(this: &Queue) -> bool;
+
+    #[wasm_bindgen(method)]
+    fn pop_request(this: &Queue) -> Buffers;
+
+    #[wasm_bindgen(method)]
+    fn push_reply(this: &Queue, buffers: &Buffers);
+
+    #[wasm_bindgen(method)]
+    fn flush_replies(this: &Queue);
+
+    /// What a guest offers at a time.
+    type Buffers;
+
+    #[wasm_bindgen(method)]
+    fn set_next_blob(this: &Buffers, bytes: &[u8]) -> u32;
 }
 
 /// Make and break codes of Ctrl, Alt and Delete (scan code set 1).
@@ -138,7 +164,7 @@ pub trait Listener: 'static {
     /// The guest wants what it has written to be durable.
     fn flush(&self);
     /// The network card has sent an Ethernet frame.
-    fn frame(&self, frame: &Uint8Array);
+    fn frame(&self, frame: &[u8]);
 }
 
 /// A running v86.
@@ -210,6 +236,17 @@ fn make_plain_ports(cpu: &JsValue) -> Result<(), JsValue> {
     replace(&console, "SendEvent", &send.into_js_value())
 }
 
+/// Has the network card, if there is one, offer what [`offload`] does. A kernel that goes on knows what it was offered when it took up the card.
+fn offer_checksums(cpu: &JsValue) -> Result<(), JsValue> {
+    let card = inner(cpu, &["devices", "virtio_net"])?;
+    if card.is_undefined() {
+        return Ok(());
+    }
+    let features: Uint32Array = inner(&card, &["virtio", "device_feature"])?.dyn_into()?;
+    features.set_index(0, features.get_index(0) | offload::FEATURES);
+    Ok(())
+}
+
 /// What v86 calls with its imports to get the exports of its WASM.
 fn start_engine(engine: WebAssembly::Module) -> JsValue {
     let start = Closure::<dyn Fn(Object) -> Promise>::new(move |imports: Object| {
@@ -275,6 +312,7 @@ impl Emulator {
         let v86 = V86::new(&options(parts)).map_err(|error| unmade(&error))?;
         let ready = Promise::new(&mut |resolve, _| v86.add_listener("emulator-ready", &resolve));
         JsFuture::from(ready).await.map_err(|error| unmade(&error))?;
+        inner(&v86, &["v86", "cpu"]).and_then(|cpu| offer_checksums(&cpu)).map_err(|error| unmade(&error))?;
         Ok(Self { v86 })
     }
 
@@ -289,8 +327,14 @@ impl Emulator {
             self.v86.add_listener(&event, output.into_js_value().unchecked_ref());
         }
         let to = listener.clone();
-        let frame = Closure::<dyn Fn(Uint8Array)>::new(move |frame: Uint8Array| to.frame(&frame)).into_js_value();
-        self.v86.add_listener("net0-send", frame.unchecked_ref());
+        let frame = Closure::<dyn Fn(Uint8Array)>::new(move |frame: Uint8Array| {
+            // In front of the frame, in the same buffer, is what the guest wants done with it.
+            let mut bytes = Uint8Array::new(&frame.buffer()).to_vec();
+            if let Some(frame) = offload::sent(&mut bytes) {
+                to.frame(frame);
+            }
+        });
+        self.v86.add_listener("net0-send", frame.into_js_value().unchecked_ref());
         let to = listener.clone();
         let halt = Closure::<dyn Fn()>::new(move || to.halted()).into_js_value();
         self.v86.add_listener("cpu-event-halt", halt.unchecked_ref());
@@ -370,27 +414,16 @@ impl Emulator {
     }
 
     fn has_room(&self, port: Port) -> Result<bool, JsValue> {
-        self.has_buffer("virtio_console", port.input_queue())
+        Ok(self.queue("virtio_console", port.input_queue())?.has_buffer())
     }
 
-    /// Whether the guest offers a buffer in a device's queue.
-    fn has_buffer(&self, device: &str, queue: &str) -> Result<bool, JsValue> {
-        let queue = inner(&self.v86, &["v86", "cpu", "devices", device, "virtio", "queues", queue])?;
-        let asked = |name: &str| -> Result<bool, JsValue> {
-            let method: Function = Reflect::get(&queue, &JsValue::from_str(name))?.dyn_into()?;
-            Ok(method.call0(&queue)?.is_truthy())
-        };
-        Ok(asked("is_configured")? && asked("has_request")?)
+    fn queue(&self, device: &str, queue: &str) -> Result<Queue, JsValue> {
+        Ok(inner(&self.v86, &["v86", "cpu", "devices", device, "virtio", "queues", queue])?.unchecked_into())
     }
 
-    /// Whether the network card can take a frame; v86 drops what the guest has no buffer for.
-    pub fn has_room_for_frame(&self) -> bool {
-        self.has_buffer("virtio_net", NET_INPUT_QUEUE).unwrap_or(false)
-    }
-
-    /// Gives the network card an Ethernet frame that has come.
-    pub fn receive_frame(&self, frame: &Uint8Array) {
-        self.v86.bus().send("net0-receive", frame);
+    /// The network card's way to the guest.
+    pub fn card(&self) -> Result<Card, Problem> {
+        Ok(Card(self.queue("virtio_net", NET_INPUT_QUEUE).map_err(|error| unmade(&error))?))
     }
 
     /// The network card's hardware address; `None` if there is no card.
@@ -411,5 +444,36 @@ impl Emulator {
     pub fn resize(&self, size: TerminalSize) {
         let pair = Array::of2(&size.rows.into(), &size.cols.into());
         self.v86.bus().send("virtio-console0-resize", &pair);
+    }
+}
+
+impl Queue {
+    /// Whether the guest offers a buffer in it.
+    fn has_buffer(&self) -> bool {
+        self.is_configured().is_truthy() && self.has_request()
+    }
+}
+
+/// What a network card receives. v86's own way tells the guest of each frame by itself, and can't say that a checksum was looked at.
+#[derive(Debug, Clone)]
+pub struct Card(Queue);
+
+impl Card {
+    /// Whether the guest has a buffer for a frame.
+    pub fn has_room(&self) -> bool {
+        self.0.has_buffer()
+    }
+
+    /// Puts a frame, behind [`offload::HEADER`] bytes of whatever, into a buffer of the guest's, which there must be.
+    pub fn receive(&self, bytes: &mut [u8]) {
+        offload::received(bytes);
+        let buffers = self.0.pop_request();
+        buffers.set_next_blob(bytes);
+        self.0.push_reply(&buffers);
+    }
+
+    /// Tells the guest of what it has received.
+    pub fn interrupt(&self) {
+        self.0.flush_replies();
     }
 }

@@ -27,6 +27,7 @@ mod lan;
 mod limit;
 mod mac;
 pub mod moderation;
+pub mod offload;
 pub mod order;
 pub mod plan;
 pub mod policy;

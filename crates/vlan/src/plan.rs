@@ -17,7 +17,7 @@ pub struct Plan {
 
 /// How long packets of a LAN inside one browser are, in bytes, without the Ethernet header: an emulated processor's time goes by the packet
 /// (`docs/lan.md`, *Frames*).
-pub const MTU: u16 = 16_000;
+pub const MTU: u16 = 65_000;
 /// The prefix that machines are told: all LANs are in it.
 pub const PREFIX: u8 = 8;
 /// The last bytes of the addresses that machines get. What is below is kept for the gateway and for what may come.

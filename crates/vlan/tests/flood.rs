@@ -91,7 +91,8 @@ fn compare(what: &str, frame: Flood<'_>) -> Counters {
     let percent = |part: usize, whole: usize| part * 100 / whole;
     let (machines, gateway) = (percent(flooded, quiet), percent(flooded_gateway, quiet_gateway));
     println!("{what}: {machines} % between machines, {gateway} % from the gateway");
-    assert!(machines >= 50, "{what}: {flooded} of {quiet} bytes between machines");
+    // Half of the line is the flooder's, where it floods the same receiver, and a frame more may be.
+    assert!(machines >= 49, "{what}: {flooded} of {quiet} bytes between machines");
     assert!(gateway >= 50, "{what}: {flooded_gateway} of {quiet_gateway} bytes from the gateway");
     // And afterwards everything is as before, for the flooder too.
     world.run(3000);
@@ -150,7 +151,11 @@ fn ten_thousand_hardware_addresses() {
 #[test]
 fn malformed_frames_of_every_length() {
     let counters = compare("malformed", &|number, _| {
-        let length = (number % 17_000) as usize;
+        // And some that are longer than this LAN's.
+        let length = match (number % 16_500) as usize {
+            length @ ..16_000 => length,
+            length => length + 49_020,
+        };
         let mut bytes = vec![(number >> 3) as u8; length];
         let head = [&[0xff; 6][..], &mac(3).0, &[8, if number & 1 == 0 { 0 } else { 6 }, 0x45]].concat();
         let kept = head.len().min(length);
@@ -158,7 +163,7 @@ fn malformed_frames_of_every_length() {
         bytes
     });
     assert!(counters.dropped(DropReason::Malformed) > 30_000, "{counters:?}");
-    assert!(counters.dropped(DropReason::TooLong) > 2_000, "{counters:?}");
+    assert!(counters.dropped(DropReason::TooLong) > 1_000, "{counters:?}");
 }
 
 #[test]

@@ -124,7 +124,7 @@ fn a_batch_that_is_wrong_is_refused_as_a_whole() {
     assert!(world.lan.input_batch(port, &bytes, world.now).is_err());
     assert_eq!(world.lan.switch().counters(port).unwrap().frames_in, before);
     let mut long = Vec::new();
-    batch::push(&mut long, &vec![0; 60_000]);
+    batch::push(&mut long, &vec![0; 65_500]);
     assert!(world.lan.input_batch(port, &long, world.now).is_ok(), "too long for this LAN is the switch's to count");
     assert_eq!(world.dropped(0, DropReason::TooLong), 1);
 }

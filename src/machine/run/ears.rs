@@ -92,7 +92,7 @@ impl Listener for Ears {
         run.flush();
     }
 
-    fn frame(&self, frame: &Uint8Array) {
+    fn frame(&self, frame: &[u8]) {
         let Some(run) = self.run() else { return };
         run.network.frame(frame);
     }

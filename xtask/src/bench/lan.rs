@@ -19,7 +19,7 @@ pub const WARM_UP: u32 = 6;
 /// How many bytes one guest sends to the other.
 const SENT: usize = 16 << 20;
 /// The most bytes of our LAN's packets, and of v86's.
-const MTUS: [usize; 2] = [16_000, 1_500];
+const MTUS: [usize; 2] = [65_000, 1_500];
 /// The addresses of v86's two guests: nobody gives them any there.
 const PLAIN_ADDRESSES: [&str; 2] = ["10.9.9.1", "10.9.9.2"];
 /// Where v86's `fetch` takes requests as a proxy, and where our gateway does.
@@ -313,7 +313,7 @@ impl Display for Report {
         writeln!(
             f,
             "The same guest, with the same network card (virtio), on v86’s own networks in plain pages and on ours in the extension. v86’s guests are \
-             in a window each, ours in a worker each; v86’s packets have 1500 bytes, ours 16000, and once as many as v86’s for comparison. Downloads \
+             in a window each, ours in a worker each; v86’s packets have 1500 bytes, ours 65000, and once as many as v86’s for comparison. Downloads \
              are from a server on the same computer, by each side’s own HTTP proxy, into a file in the guest’s memory. Our frames travel through shared memory, and in another browser, where the \
              pages are not cross-origin isolated, by messages. {} rounds after {WARM_UP} to warm up, taking turns; all seven machines are \
              up all the time, and one side at a time is at work. Times are the sending or downloading guest’s own.\n",

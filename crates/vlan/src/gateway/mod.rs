@@ -53,6 +53,10 @@ pub struct GatewayConfig {
     pub seed: u64,
 }
 
+/// The most bytes of a packet of the gateway's TCP. What its connections may have on their way ([`TcpLimits`]) is several packets each, and one of
+/// each connection fits into the switch's queue for a machine.
+const TCP_MTU: u16 = 16_000;
+
 impl GatewayConfig {
     /// The usual one: large packets, `lan`, half a day, no services.
     pub fn new(plan: Plan, seed: u64) -> GatewayConfig {
@@ -80,7 +84,7 @@ impl GatewayConfig {
 
     fn stack(&self, port: PortId, now: Duration) -> Stack {
         let seed = self.seed ^ u64::from(port.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Stack::new(port, self.plan, usize::from(self.mtu), self.tcp, seed, now)
+        Stack::new(port, self.plan, usize::from(self.mtu.min(TCP_MTU)), self.tcp, seed, now)
     }
 }
 
