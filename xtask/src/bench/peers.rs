@@ -18,7 +18,7 @@ const MARKS: [&str; 2] = ["<!-- peers: written by `cargo xtask bench --peers --w
 /// How fast machines of two browsers have to be at least, where the slower of the other two is 1.
 const TARGET: f64 = 0.8;
 /// So many transfers of each side go before anything counts: the less a side does, the later the browser compiles what does it.
-const WARM_UP: u32 = 8;
+const WARM_UP: u32 = 16;
 /// A transfer over a bad cable.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Of which one host has the cable.
