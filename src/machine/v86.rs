@@ -7,6 +7,7 @@ use super::supplies::Supplies;
 use crate::bridge::{log, problem, text_of};
 use js_sys::{Array, ArrayBuffer, Function, Object, Promise, Reflect, Uint8Array, Uint32Array, WebAssembly};
 use protocol::{Problem, ProblemCode, TerminalSize};
+use vlan::frame::LONGEST;
 use vlan::offload;
 use vlan::plan::MTU;
 use wasm_bindgen::prelude::*;
@@ -328,6 +329,10 @@ impl Emulator {
         }
         let to = listener.clone();
         let frame = Closure::<dyn Fn(Uint8Array)>::new(move |frame: Uint8Array| {
+            if frame.length() as usize > LONGEST {
+                // No LAN has such frames, and no memory is taken for it.
+                return;
+            }
             // In front of the frame, in the same buffer, is what the guest wants done with it.
             let mut bytes = Uint8Array::new(&frame.buffer()).to_vec();
             if let Some(frame) = offload::sent(&mut bytes) {
