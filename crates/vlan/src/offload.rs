@@ -1,7 +1,7 @@
 //! Checksums that a guest leaves to its network card (checksum offload; virtio 1.2, 5.1.6.2 and 5.1.6.4).
 //!
-//! An emulated processor takes longer for a checksum (RFC 1071) than for all else that it does with a long segment. So the card says that it fills
-//! them in and looks at them, and the guest says in front of each frame what is to be done. What travels on the LAN is complete in any case.
+//! An emulated processor takes long for the checksum (RFC 1071) of a long segment. So the card says that it fills them in and looks at them,
+//! and the guest says in front of each frame what is to be done. What travels on the LAN is complete in any case.
 
 use crate::frame::HEADER as ETHERNET;
 use smoltcp::wire::{EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet};

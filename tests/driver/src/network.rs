@@ -124,12 +124,17 @@ impl Network {
         if self.lossy.remove(&number) {
             self.lose(number, 0.0)?;
         }
-        let is_lossless = loss_percent <= 0.0;
-        if delay.is_zero() && (is_lossless || self.lose(number, loss_percent).is_ok()) {
-            if !is_lossless {
-                self.lossy.insert(number);
-            }
+        if delay.is_zero() && loss_percent <= 0.0 {
             return self.mend(number);
+        }
+        if delay.is_zero() {
+            match self.lose(number, loss_percent) {
+                Ok(()) => {
+                    self.lossy.insert(number);
+                    return self.mend(number);
+                }
+                Err(error) => eprintln!("a cable loses frames in user space, which costs time: {error}"),
+            }
         }
         let quality = Quality { delay, loss_percent };
         match self.cables.get(&number) {
