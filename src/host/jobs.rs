@@ -241,8 +241,9 @@ impl Jobs {
 
     /// Merges and removes what need not be there, when there is time for it.
     pub fn tidy(self: &Rc<Self>, inventory: Inventory) {
+        // What is tidied up just now goes by an older inventory, which may name what has been deleted since.
+        self.interrupt_tidying();
         *self.untidy.borrow_mut() = Some(inventory);
-        self.leave_quiet();
     }
 
     fn tidy_if_idle(self: &Rc<Self>) {

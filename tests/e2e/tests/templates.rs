@@ -104,6 +104,61 @@ fn a_script_s_status_and_artifacts_come_out_and_nothing_is_left_in_firefox() {
     }
 }
 
+/// A machine goes while tidying up goes on that still knows it, and its directory can't be removed just then.
+async fn gone_meanwhile(kind: Kind) {
+    let browser = browser(kind).await;
+    let workbench = Workbench::open(&browser).await.unwrap();
+    let mut ids = vec![];
+    for _ in 0..2 {
+        let id = workbench.launch_for_task(&ci()).await.unwrap();
+        workbench.wait_for_state(&id, &[State::Running], BOOT).await.unwrap();
+        ids.push(id);
+    }
+    let is_known = async |id: &InstanceId| {
+        let world = workbench.world().await;
+        world.is_ok_and(|world| world.instances.iter().any(|instance| instance.id == *id))
+    };
+
+    end(&workbench, &ids[0]).await;
+    browser.wait_until("the first to go", WORK, async || Ok(!is_known(&ids[0]).await)).await.unwrap();
+    let hold = "
+        window.held = {};
+        await new Promise((taken) => navigator.locks.request('disks', () => new Promise((release) => {
+            window.held.lock = release;
+            taken();
+        })));
+        const root = await navigator.storage.getDirectory();
+        const own = await (await root.getDirectoryHandle('instances')).getDirectoryHandle(arguments[0]);
+        const file = await own.getFileHandle('held', { create: true });
+        window.held.file = await file.createWritable();
+        await window.held.file.write('held');";
+    browser.eval_async(hold, vec![ids[1].as_str().into()]).await.unwrap();
+    let waiting = "return (await navigator.locks.query()).pending.some((lock) => lock.name === 'disks')";
+    let waits = async || Ok(browser.eval_async(waiting, vec![]).await? == true);
+    browser.wait_until("tidying up to wait for the disks", WORK, waits).await.unwrap();
+
+    end(&workbench, &ids[1]).await;
+    browser.wait_until("the second to go", WORK, async || Ok(!is_known(&ids[1]).await)).await.unwrap();
+    let listed = "
+        const root = await navigator.storage.getDirectory();
+        const own = await (await root.getDirectoryHandle('instances')).getDirectoryHandle(arguments[0]);
+        return !(await Array.fromAsync(own.keys())).some((name) => name.startsWith('disks.'));";
+    let without = async || Ok(browser.eval_async(listed, vec![ids[1].as_str().into()]).await? == true);
+    browser.wait_until("its record to be removed", WORK, without).await.unwrap();
+    browser.eval_async("await window.held.file.close(); window.held.lock();", vec![]).await.unwrap();
+    wait_for_nothing_left(&browser).await;
+}
+
+#[test]
+fn a_machine_that_goes_while_things_are_tidied_up_leaves_nothing_in_chromium() {
+    run(gone_meanwhile(Kind::Chromium));
+}
+
+#[test]
+fn a_machine_that_goes_while_things_are_tidied_up_leaves_nothing_in_firefox() {
+    run(gone_meanwhile(Kind::Firefox));
+}
+
 /// Waits for the page to show this.
 async fn shows(browser: &Browser, wanted: &str) {
     let there = async || {
