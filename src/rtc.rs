@@ -72,7 +72,7 @@ extern "C" {
     fn ready_state(this: &RtcDataChannel) -> String;
 
     #[wasm_bindgen(method, getter, js_name = bufferedAmount)]
-    fn buffered_amount(this: &RtcDataChannel) -> u32;
+    pub fn buffered_amount(this: &RtcDataChannel) -> u32;
 
     #[wasm_bindgen(method, setter, js_name = bufferedAmountLowThreshold)]
     fn set_buffered_amount_low_threshold(this: &RtcDataChannel, bytes: u32);

@@ -43,6 +43,11 @@ impl Direct {
         self.channel.is_open().then(|| if self.channel.has_room() { PEER_BATCH } else { 0 })
     }
 
+    /// How many bytes wait to be sent.
+    pub fn waiting(&self) -> usize {
+        self.channel.buffered_amount() as usize
+    }
+
     /// Sends a message.
     pub fn send(&self, message: &[u8]) {
         if let Err(error) = self.channel.send_slice(message) {

@@ -143,6 +143,11 @@ impl<Id> Line<Id> {
         }
     }
 
+    /// How many bytes it has not dealt with.
+    pub fn ahead(&self) -> usize {
+        self.ahead
+    }
+
     /// The machine has dealt with so many bytes.
     pub fn dealt_with(&mut self, bytes: usize) {
         self.ahead = self.ahead.saturating_sub(bytes);

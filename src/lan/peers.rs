@@ -18,6 +18,7 @@ use vlan::gateway::dhcp::Lease;
 use vlan::gateway::{LanNames, label};
 use vlan::order::{Numbering, Order};
 use vlan::plan::Plan;
+use vlan::repeats::Repeats;
 use vlan::switch::{Confinement, PortId};
 use web_sys::MessagePort;
 
@@ -29,6 +30,7 @@ struct Peer {
     conduct: Option<Conduct>,
     numbering: Numbering,
     order: Order,
+    repeats: Repeats,
     /// Batches that have gone to it, and come from it.
     batches: [u64; 2],
     plan: Plan,
@@ -42,13 +44,26 @@ impl Peer {
         self.direct.as_ref().and_then(Direct::room).unwrap_or_else(|| self.line.room())
     }
 
+    /// How many bytes wait in it.
+    fn waiting(&self) -> usize {
+        match &self.direct {
+            Some(direct) if self.is_direct() => direct.waiting(),
+            _ => self.line.ahead(),
+        }
+    }
+
     fn is_direct(&self) -> bool {
         self.direct.as_ref().is_some_and(|direct| direct.room().is_some())
     }
 
-    fn send(&mut self, batch: &[u8]) {
+    /// Sends a batch, without what is on its way already.
+    fn send(&mut self, batch: Vec<u8>) {
+        let batch = self.repeats.without(batch);
+        if batch.is_empty() {
+            return;
+        }
         self.batches[0] += 1;
-        let message = self.numbering.number(batch);
+        let message = self.numbering.number(&batch);
         match &self.direct {
             Some(direct) if direct.room().is_some() => direct.send(&message),
             _ => self.line.send(&message),
@@ -129,8 +144,18 @@ impl Hub {
                 let conduct = Some(Conduct::new(limit(&rule), now()));
                 // Nothing goes to it or comes from it before its rule is known to the switch.
                 let (none, names) = (PeerRule::default(), Default::default());
-                let (numbering, order) = (Numbering::new(random() as u32), Order::default());
-                let peer = Peer { line, direct, conduct, numbering, order, batches: [0; 2], plan, rule: none, names };
+                let peer = Peer {
+                    line,
+                    direct,
+                    conduct,
+                    numbering: Numbering::new(random() as u32),
+                    order: Order::default(),
+                    repeats: Repeats::default(),
+                    batches: [0; 2],
+                    plan,
+                    rule: none,
+                    names,
+                };
                 self.peers.joined.borrow_mut().insert(at, peer);
                 self.rule_peer(&id, rule);
             }
@@ -149,6 +174,8 @@ impl Hub {
             && let Some(peer) = self.peers.joined.borrow_mut().get_mut(&at)
         {
             peer.direct = None;
+            // What it had is lost.
+            peer.repeats = Repeats::default();
         }
         self.turn();
     }
@@ -272,10 +299,11 @@ impl Hub {
         let mut some = false;
         for (at, peer) in &mut *self.peers.joined.borrow_mut() {
             let room = peer.room();
+            peer.repeats.look(peer.waiting(), now());
             let batch = if room > 0 { self.lan.borrow_mut().take(*at, room, now()) } else { vec![] };
             if !batch.is_empty() {
                 some = true;
-                peer.send(&batch);
+                peer.send(batch);
             }
         }
         some

@@ -31,6 +31,7 @@ pub mod offload;
 pub mod order;
 pub mod plan;
 pub mod policy;
+pub mod repeats;
 pub mod ring;
 pub mod stage;
 pub mod switch;

@@ -18,8 +18,8 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::MessageEvent;
 
 /// How often a lost piece of a batch is sent again at most: a batch has up to sixty pieces, and each lost one costs all of it. What overflows a buffer
-/// on its way may do so several times in a row.
-const RETRANSMITS: u16 = 12;
+/// on its way may do so very many times in a row: with twelve, a batch was lost now and then over a cable that loses nothing.
+const RETRANSMITS: u16 = 100;
 /// How long the browser may look where it can be reached. Without servers it takes a few milliseconds.
 const GATHER: Duration = Duration::from_secs(4);
 /// The state of a browser that knows all its addresses.
