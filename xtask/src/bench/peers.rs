@@ -31,7 +31,7 @@ pub struct Quality {
     delay: u64,
     /// How many of a hundred frames are lost, each way.
     loss: u32,
-    /// In KiB; so much that it takes some seconds.
+    /// In KiB; so much that it takes some seconds, and that a few round trips to connect and to end count for little.
     kib: usize,
 }
 
@@ -42,10 +42,10 @@ pub const QUALITIES: [Quality; 9] = [
     Quality { delay: 100, loss: 0, kib: 4096 },
     Quality { delay: 0, loss: 1, kib: 65536 },
     Quality { delay: 20, loss: 1, kib: 1024 },
-    Quality { delay: 100, loss: 1, kib: 512 },
+    Quality { delay: 100, loss: 1, kib: 1024 },
     Quality { delay: 0, loss: 3, kib: 32768 },
     Quality { delay: 20, loss: 3, kib: 512 },
-    Quality { delay: 100, loss: 3, kib: 256 },
+    Quality { delay: 100, loss: 3, kib: 1024 },
 ];
 
 /// What is measured.
