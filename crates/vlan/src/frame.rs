@@ -157,6 +157,14 @@ fn ipv4(bytes: &[u8]) -> Result<Ipv4<'_>, DropReason> {
     })
 }
 
+/// TCP segments shorter than this are not worth seeing to: they cost little, and what is urgent is among them.
+pub(crate) const LONG: usize = 512;
+
+/// Whether it is a long TCP segment over IPv4.
+pub(crate) fn is_long_segment(frame: &[u8]) -> bool {
+    frame.len() >= LONG && frame.get(12..14) == Some(&[0x08, 0x00]) && frame.get(HEADER + 9) == Some(&6)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

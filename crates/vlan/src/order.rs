@@ -11,14 +11,12 @@
 
 use crate::batch;
 use crate::error::BatchError;
-use crate::frame::LONGEST;
+use crate::frame::{LONGEST, is_long_segment};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The bytes of the number.
 pub const NUMBER: usize = 4;
-/// Frames shorter than this are never kept.
-const LONG: usize = 512;
 /// The most bytes that are kept.
 const KEPT_MAX: usize = 4 * 1024 * 1024;
 /// A number further than this from the one that is due begins anew.
@@ -164,11 +162,6 @@ impl Order {
             self.advance(due, 1);
         }
     }
-}
-
-/// Whether a frame is a TCP segment (IPv4) of some length.
-fn is_long_segment(frame: &[u8]) -> bool {
-    frame.len() >= LONG && frame.get(12..14) == Some(&[0x08, 0x00]) && frame.get(23) == Some(&6)
 }
 
 #[cfg(test)]

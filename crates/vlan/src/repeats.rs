@@ -6,12 +6,10 @@
 //! more is left out; but only one, for what was lost all the same must not wait for long.
 
 use crate::batch;
-use crate::frame::{HEADER, LONGEST};
+use crate::frame::{HEADER, LONGEST, is_long_segment};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// Frames shorter than this are never left out: they cost nothing, and a keep-alive is one of them.
-const LONG: usize = 512;
 /// So long after it has left, the link sees to it by itself that a segment arrives: longer than a guest's first patience, or nothing would be won.
 const GRACE: Duration = Duration::from_secs(1);
 /// The most segments that are remembered.
@@ -117,12 +115,11 @@ impl Repeats {
     }
 }
 
-/// Which segment a frame is; `None` for what is short, a part of a packet, or no TCP over IPv4.
+/// Which segment a frame is; `None` for what is short (a keep-alive is), a part of a packet, has options of IPv4, or is no TCP over it.
 fn segment(frame: &[u8]) -> Option<Segment> {
-    let is_plain = frame.len() >= LONG && frame.get(12..15) == Some(&[0x08, 0x00, 0x45]);
+    let is_plain = is_long_segment(frame) && frame.get(HEADER) == Some(&0x45);
     let is_whole = u16::from_be_bytes(*frame.get(HEADER + 6..)?.first_chunk()?) & 0x3fff == 0;
-    let is_tcp = frame.get(HEADER + 9) == Some(&6);
-    if !is_plain || !is_whole || !is_tcp {
+    if !is_plain || !is_whole {
         return None;
     }
     Some((frame.get(NAMES)?.try_into().ok()?, *frame.get(FLAGS)?, frame.get(LENGTH)?.try_into().ok()?))
@@ -131,6 +128,7 @@ fn segment(frame: &[u8]) -> Option<Segment> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::LONG;
     use proptest::prelude::*;
 
     /// A segment with this sequence number.
