@@ -40,20 +40,19 @@ struct Peer {
 }
 
 impl Peer {
+    /// Its channel, if that is open.
+    fn open(&self) -> Option<&Direct> {
+        self.direct.as_ref().filter(|direct| direct.room().is_some())
+    }
+
+    /// How many bytes may be sent to it now.
     fn room(&self) -> usize {
-        self.direct.as_ref().and_then(Direct::room).unwrap_or_else(|| self.line.room())
+        self.open().and_then(Direct::room).unwrap_or_else(|| self.line.room())
     }
 
-    /// How many bytes wait in it.
+    /// How many bytes that were sent to it wait here.
     fn waiting(&self) -> usize {
-        match &self.direct {
-            Some(direct) if self.is_direct() => direct.waiting(),
-            _ => self.line.ahead(),
-        }
-    }
-
-    fn is_direct(&self) -> bool {
-        self.direct.as_ref().is_some_and(|direct| direct.room().is_some())
+        self.open().map_or_else(|| self.line.ahead(), Direct::waiting)
     }
 
     /// Sends a batch, without what is on its way already.
@@ -64,9 +63,9 @@ impl Peer {
         }
         self.batches[0] += 1;
         let message = self.numbering.number(&batch);
-        match &self.direct {
-            Some(direct) if direct.room().is_some() => direct.send(&message),
-            _ => self.line.send(&message),
+        match self.open() {
+            Some(direct) => direct.send(&message),
+            None => self.line.send(&message),
         }
     }
 
@@ -322,7 +321,7 @@ impl Hub {
                 sent: (counters.frames_out, counters.bytes_out),
                 received: (counters.frames_in, counters.bytes_in),
                 dropped: counters.drops().map(|(why, count)| (super::view::reason(why), count)).collect(),
-                direct: peer.is_direct(),
+                direct: peer.open().is_some(),
             };
             (peer.line.id.clone(), traffic)
         };
