@@ -21,10 +21,9 @@ pub const NUMBER: usize = 4;
 const KEPT_MAX: usize = 4 * 1024 * 1024;
 /// A number further than this from the one that is due begins anew.
 const FAR: u32 = 1 << 12;
-/// How long a gap is waited for at first.
-const PATIENCE: Duration = Duration::from_millis(200);
-/// The least and the most of it.
-const PATIENCE_BOUNDS: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(400)];
+/// How long a gap is waited for at least and at most. A connection of which too much was lost at a time does nothing for 400 ms, and longer when that
+/// happens again, while another one goes on; what is lost for good is very little.
+const PATIENCE: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(1600)];
 
 /// The sender's side.
 #[derive(Debug)]
@@ -54,7 +53,7 @@ struct Kept {
 }
 
 /// The receiver's side.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Order {
     /// The number that is due; `None` before the first one.
     due: Option<u32>,
@@ -65,12 +64,6 @@ pub struct Order {
     bytes: usize,
     /// How long the latest gaps took to be filled.
     gap: Duration,
-}
-
-impl Default for Order {
-    fn default() -> Order {
-        Order { due: None, kept: BTreeMap::new(), base: 0, bytes: 0, gap: PATIENCE / 2 }
-    }
 }
 
 impl Order {
@@ -121,7 +114,7 @@ impl Order {
     }
 
     fn patience(&self) -> Duration {
-        let [least, most] = PATIENCE_BOUNDS;
+        let [least, most] = PATIENCE;
         (self.gap * 2).clamp(least, most)
     }
 
@@ -227,17 +220,23 @@ mod tests {
         hear(&mut order, &long(0), NOW);
         hear(&mut order, &long(2), NOW);
         let late = order.wake_at().unwrap();
-        assert_eq!(late - NOW, PATIENCE);
+        assert_eq!(late - NOW, PATIENCE[0]);
         assert!(which(&order.overdue(late - Duration::from_nanos(1))).is_empty());
         assert_eq!(which(&order.overdue(late)), [2]);
         assert_eq!(hear(&mut order, &long(1), late), [1], "what is late after all goes on");
+        // After a gap that took long the next one is waited for twice as long, but not for ever.
+        let (mut now, mut number) = (late, 3);
+        let mut gap = |took| {
+            hear(&mut order, &long(number + 1), now);
+            let wait = order.wake_at().unwrap() - now;
+            now += Duration::from_millis(took);
+            assert_eq!(hear(&mut order, &long(number), now).len(), 2);
+            number += 2;
+            wait
+        };
+        assert_eq!([300, 550, 1090, 0].map(&mut gap), [400, 600, 1100, 1600].map(Duration::from_millis));
         // Gaps that are soon filled are soon given up.
-        for number in (3..120).step_by(2) {
-            hear(&mut order, &long(number + 1), late);
-            assert_eq!(hear(&mut order, &long(number), late).len(), 2);
-        }
-        hear(&mut order, &long(122), late);
-        assert_eq!(order.wake_at().unwrap() - late, PATIENCE_BOUNDS[0]);
+        assert_eq!([0; 20].map(gap)[19], PATIENCE[0]);
     }
 
     #[test]
