@@ -125,4 +125,9 @@ impl RtcDataChannel {
     pub fn is_open(&self) -> bool {
         self.ready_state() == "open"
     }
+
+    /// Whether it has ended, or is about to.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.ready_state().as_str(), "closing" | "closed")
+    }
 }

@@ -38,9 +38,19 @@ impl Direct {
         self.listeners = Some((receive, again));
     }
 
-    /// How many bytes may be sent now; `None` if it is not open.
-    pub fn room(&self) -> Option<usize> {
-        self.channel.is_open().then(|| if self.channel.has_room() { PEER_BATCH } else { 0 })
+    /// Whether it takes and gives messages.
+    pub fn is_open(&self) -> bool {
+        self.channel.is_open()
+    }
+
+    /// Whether it never will any more.
+    pub fn is_over(&self) -> bool {
+        self.channel.is_closed()
+    }
+
+    /// How many bytes may be sent now.
+    pub fn room(&self) -> usize {
+        if self.channel.has_room() { PEER_BATCH } else { 0 }
     }
 
     /// How many bytes wait to be sent.

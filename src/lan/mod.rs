@@ -167,8 +167,8 @@ impl Hub {
             (LanCommand::AttachPeer { id, numbers, rule }, Some(Brought::Port(port))) => {
                 self.attach_peer(id, numbers, rule, port);
             }
-            (LanCommand::PeerChannel(id), Some(Brought::Channel(channel))) => self.keep_channel(id, channel),
-            (LanCommand::DropChannel(id), _) => self.drop_channel(&id),
+            (LanCommand::PeerChannel(id), Some(Brought::Channel(channel))) => self.take_channel(id, channel),
+            (LanCommand::DropChannels(id), _) => self.drop_channels(&id),
             (LanCommand::CountPeer(id, ping), _) => self.count_peer(id, ping),
             (LanCommand::PeerRule(id, rule), _) => self.rule_peer(&id, rule),
             (LanCommand::PeerMachines(id, name, machines), _) => self.name_peer(&id, &name, &machines),

@@ -1,5 +1,5 @@
-//! Peers on the LAN: a port of the switch for each, guarded as what comes from outside, a line to the host page, which has the connection, and a
-//! channel of that connection, where the browser can hand it over. What comes by either passes the peer's [`Conduct`] first.
+//! Peers on the LAN: a port of the switch for each, guarded as what comes from outside, a line to the host page, which has the connections, and
+//! their channels, where the browser can hand them over. What comes by any of them passes the peer's [`Conduct`] first.
 
 use super::direct::Direct;
 use super::kept::random;
@@ -22,15 +22,19 @@ use vlan::repeats::Repeats;
 use vlan::switch::{Confinement, PortId};
 use web_sys::MessagePort;
 
+/// The connections to one peer.
+const CONNECTIONS: usize = 2;
+
 /// A peer that is joined.
 struct Peer {
     line: Line<PeerId>,
-    direct: Option<Direct>,
+    /// The channels of its connections, as far as they are this worker's.
+    directs: [Option<Direct>; CONNECTIONS],
     /// `None` once it has to be cut off: nothing more comes from it.
     conduct: Option<Conduct>,
     numbering: Numbering,
     order: Order,
-    repeats: Repeats,
+    repeats: Repeats<CONNECTIONS>,
     /// Batches that have gone to it, and come from it.
     batches: [u64; 2],
     plan: Plan,
@@ -40,30 +44,53 @@ struct Peer {
 }
 
 impl Peer {
-    /// Its channel, if that is open.
-    fn open(&self) -> Option<&Direct> {
-        self.direct.as_ref().filter(|direct| direct.room().is_some())
+    /// Its channels that are open, and which they are.
+    fn open(&self) -> impl Iterator<Item = (usize, &Direct)> {
+        let all = self.directs.iter().enumerate();
+        all.filter_map(|(at, direct)| direct.as_ref().filter(|direct| direct.is_open()).map(|direct| (at, direct)))
     }
 
-    /// How many bytes may be sent to it now.
-    fn room(&self) -> usize {
-        self.open().and_then(Direct::room).unwrap_or_else(|| self.line.room())
+    /// Which way the next batch goes, and how many bytes there is room for: into the channel in which the least waits, so that the faster one is given
+    /// more; by the line if none is open.
+    fn next(&self) -> (Option<usize>, usize) {
+        match self.open().min_by_key(|(_, direct)| direct.waiting()) {
+            Some((at, direct)) => (Some(at), direct.room()),
+            None => (None, self.line.room()),
+        }
     }
 
-    /// How many bytes that were sent to it wait here.
-    fn waiting(&self) -> usize {
-        self.open().map_or_else(|| self.line.ahead(), Direct::waiting)
+    /// Looks how it is with what was sent.
+    fn look(&mut self) {
+        for at in 0..CONNECTIONS {
+            if self.directs[at].as_ref().is_some_and(Direct::is_over) {
+                self.lose(at);
+            }
+        }
+        let waiting: Vec<_> = self.open().map(|(at, direct)| (at, direct.waiting())).collect();
+        if waiting.is_empty() {
+            // The line counts as the first channel.
+            return self.repeats.look(0, self.line.ahead(), now());
+        }
+        for (at, bytes) in waiting {
+            self.repeats.look(at, bytes, now());
+        }
     }
 
-    /// Sends a batch, without what is on its way already.
-    fn send(&mut self, batch: Vec<u8>) {
-        let batch = self.repeats.without(batch);
+    /// One of its channels is there no more; what waited in it is lost.
+    fn lose(&mut self, at: usize) {
+        self.directs[at] = None;
+        self.repeats.forget(at);
+    }
+
+    /// Sends a batch this way, without what is under way already.
+    fn send(&mut self, batch: Vec<u8>, way: Option<usize>) {
+        let batch = self.repeats.without(batch, way.unwrap_or(0));
         if batch.is_empty() {
             return;
         }
         self.batches[0] += 1;
         let message = self.numbering.number(&batch);
-        match self.open() {
+        match way.and_then(|at| self.directs[at].as_ref()) {
             Some(direct) => direct.send(&message),
             None => self.line.send(&message),
         }
@@ -137,15 +164,14 @@ impl Hub {
                 let own = self.clone();
                 let line = Line::new(id.clone(), PEER_BATCH, port, move |event| own.hear_peer(at, event));
                 if let Some(direct) = &mut direct {
-                    let (own, again) = (self.clone(), self.clone());
-                    direct.begin(move |event| own.hear_peer(at, event), move || again.turn());
+                    self.hear_channel(at, direct);
                 }
                 let conduct = Some(Conduct::new(limit(&rule), now()));
                 // Nothing goes to it or comes from it before its rule is known to the switch.
                 let (none, names) = (PeerRule::default(), Default::default());
                 let peer = Peer {
                     line,
-                    direct,
+                    directs: [direct, None],
                     conduct,
                     numbering: Numbering::new(random() as u32),
                     order: Order::default(),
@@ -161,20 +187,32 @@ impl Hub {
         }
     }
 
-    /// Keeps the channel of a pairing until it is joined, or over.
-    pub(super) fn keep_channel(&self, id: PeerId, channel: RtcDataChannel) {
-        self.peers.channels.borrow_mut().insert(id, Direct::new(channel));
+    /// Takes a channel: of a pairing, to keep until that is joined or over, or of a second connection to a peer that is joined.
+    pub(super) fn take_channel(self: &Rc<Self>, id: PeerId, channel: RtcDataChannel) {
+        let mut direct = Direct::new(channel);
+        let Some(at) = self.peers.place(&id) else {
+            self.peers.channels.borrow_mut().insert(id, direct);
+            return;
+        };
+        self.hear_channel(at, &mut direct);
+        if let Some(peer) = self.peers.joined.borrow_mut().get_mut(&at) {
+            peer.lose(1);
+            peer.directs[1] = Some(direct);
+        }
+    }
+
+    fn hear_channel(self: &Rc<Self>, at: PortId, direct: &mut Direct) {
+        let (own, again) = (self.clone(), self.clone());
+        direct.begin(move |event| own.hear_peer(at, event), move || again.turn());
     }
 
     /// Has frames to a peer go by its line from now on.
-    pub(super) fn drop_channel(self: &Rc<Self>, id: &PeerId) {
+    pub(super) fn drop_channels(self: &Rc<Self>, id: &PeerId) {
         self.peers.channels.borrow_mut().remove(id);
         if let Some(at) = self.peers.place(id)
             && let Some(peer) = self.peers.joined.borrow_mut().get_mut(&at)
         {
-            peer.direct = None;
-            // What it had is lost.
-            peer.repeats = Repeats::default();
+            (0..CONNECTIONS).for_each(|at| peer.lose(at));
         }
         self.turn();
     }
@@ -297,12 +335,12 @@ impl Hub {
     pub(super) fn serve_peers(&self) -> bool {
         let mut some = false;
         for (at, peer) in &mut *self.peers.joined.borrow_mut() {
-            let room = peer.room();
-            peer.repeats.look(peer.waiting(), now());
+            peer.look();
+            let (way, room) = peer.next();
             let batch = if room > 0 { self.lan.borrow_mut().take(*at, room, now()) } else { vec![] };
             if !batch.is_empty() {
                 some = true;
-                peer.send(batch);
+                peer.send(batch, way);
             }
         }
         some
@@ -321,7 +359,7 @@ impl Hub {
                 sent: (counters.frames_out, counters.bytes_out),
                 received: (counters.frames_in, counters.bytes_in),
                 dropped: counters.drops().map(|(why, count)| (super::view::reason(why), count)).collect(),
-                direct: peer.open().is_some(),
+                direct: peer.open().count() as u32,
             };
             (peer.line.id.clone(), traffic)
         };

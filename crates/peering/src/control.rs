@@ -111,6 +111,13 @@ pub enum Message {
         /// Whether it answers one that the other has begun.
         answer: bool,
     },
+    /// There may be a second connection, for frames only.
+    Second {
+        /// How to connect.
+        essentials: Essentials,
+        /// Whether it answers one that the other has begun.
+        answer: bool,
+    },
     /// Show the console of a machine, or stop that.
     Watch {
         /// The machine's name.
@@ -174,7 +181,7 @@ impl Message {
         match &message {
             Message::Hello { name, .. } if !name_is_fine(name) => return Err(ControlError::Nonsense("a name")),
             Message::Accept { machines } | Message::Machines { machines } => check_machines(machines)?,
-            Message::Restart { essentials, .. } if essentials.check().is_err() => {
+            Message::Restart { essentials, .. } | Message::Second { essentials, .. } if essentials.check().is_err() => {
                 return Err(ControlError::Nonsense("addresses"));
             }
             Message::Watch { machine, .. } | Message::Screen(Screen { machine, .. }) if !is_machine_name(machine) => {
@@ -258,6 +265,7 @@ mod tests {
             any::<(u32, u64)>().prop_map(|(number, sent)| Message::Ping { number, sent }),
             any::<(u32, u64)>().prop_map(|(number, received)| Message::Pong { number, received }),
             (essentials(), any::<bool>()).prop_map(|(essentials, answer)| Message::Restart { essentials, answer }),
+            (essentials(), any::<bool>()).prop_map(|(essentials, answer)| Message::Second { essentials, answer }),
             Just(Message::Relayed),
             ("[a-z0-9]{1,32}", any::<bool>()).prop_map(|(machine, on)| Message::Watch { machine, on }),
             screen().prop_map(Message::Screen),

@@ -77,10 +77,11 @@ pub enum LanCommand {
     Access(InstanceId, Access),
     /// A machine is no longer on the LAN.
     Detach(InstanceId),
-    /// A pairing has begun, whose channel for frames comes with this command. Nothing goes through it before the peer is joined.
+    /// A pairing has begun, or has a second connection, whose channel for frames comes with this command. Nothing goes through it before the peer is
+    /// joined.
     PeerChannel(PeerId),
-    /// The other side does not hear this peer's channel any more: frames go by its line from now on.
-    DropChannel(PeerId),
+    /// The other side does not hear this peer's channels any more: frames go by its line from now on.
+    DropChannels(PeerId),
     /// How many batches have gone to a peer and come from it? Answered by [`LanNotice::PeerCount`] with the same number.
     CountPeer(PeerId, Option<u32>),
     /// A peer is joined, at the port that comes with this command. It takes the place of an earlier one of the same pairing.

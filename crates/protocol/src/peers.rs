@@ -202,9 +202,9 @@ pub struct LanTraffic {
     pub received: (u64, u64),
     /// Frames from it that were dropped, by reason.
     pub dropped: Vec<(String, u64)>,
-    /// Frames to it go from the LAN's worker into the connection, and not by the host page.
+    /// Into so many connections frames to it go from the LAN's worker; if none, they go by the host page.
     #[serde(default)]
-    pub direct: bool,
+    pub direct: u32,
 }
 
 #[cfg(test)]

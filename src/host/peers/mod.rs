@@ -3,17 +3,19 @@
 //! `peering` says what a code, a message and the order of things are; this has the browser's part. A pairing goes on whatever pages are closed.
 //! Pages ask by the background, and see on a `BroadcastChannel` how everything is. Nothing of a pairing is stored: keys die with this page.
 
+mod agent;
 mod connection;
 mod joined;
 mod peer;
 mod relay;
+mod second;
 mod view;
 mod watch;
 
 use super::lan::Lan;
 use super::notices;
 use super::worker::every;
-use crate::bridge::log;
+use crate::bridge::{log, problem};
 use connection::{Connection, Heard};
 use peer::{Peer, Stage};
 use peering::Numbers;
@@ -55,6 +57,11 @@ impl std::fmt::Debug for Peers {
 /// A refusal with what to do next.
 fn refused(message: impl std::fmt::Display, advice: &str) -> Problem {
     Problem { code: ProblemCode::Refused, message: sentence(message), advice: advice.to_owned() }
+}
+
+/// The browser's part of a connection has failed.
+fn failed(error: JsValue) -> Problem {
+    problem(ProblemCode::Internal, "The browser could not make the connection", &error)
 }
 
 /// Seconds since 1970.
@@ -154,7 +161,7 @@ impl Peers {
         let session = Session::invite(own, secret()?, unix());
         self.used.borrow_mut().insert(*session.id());
         let peer = self.begin(session)?;
-        let essentials = peer.connection()?.offer().await;
+        let essentials = peer.connection()?.agent.offer().await;
         self.hand_out(&peer, essentials)
     }
 
@@ -174,7 +181,7 @@ impl Peers {
         self.check_numbers(code.numbers)?;
         self.used.borrow_mut().insert(code.session);
         let peer = self.begin(session)?;
-        let essentials = peer.connection()?.answer(&code.essentials).await;
+        let essentials = peer.connection()?.agent.answer(&code.essentials).await;
         self.hand_out(&peer, essentials)
     }
 
@@ -198,7 +205,7 @@ impl Peers {
         self.check_numbers(code.numbers)?;
         peer.take_answer(code, unix()).map_err(|error| refused(error, advice))?;
         peer.set_stage(Stage::Connecting);
-        let connected = peer.connection()?.take_answer(&code.essentials).await;
+        let connected = peer.connection()?.agent.take_answer(&code.essentials).await;
         connected.inspect_err(|problem| self.end(peer, &problem.message, false))
     }
 
@@ -292,7 +299,7 @@ impl Peers {
             Heard::Message(bytes) => match peer.receive(&bytes) {
                 Err(error) => self.end(&peer, &format!("Cut off: {error}."), true),
                 Ok(peer::Change::Nothing) => return,
-                Ok(peer::Change::Relayed) => return self.lan.tell(&LanCommand::DropChannel(id.clone())),
+                Ok(peer::Change::Relayed) => return self.lan.tell(&LanCommand::DropChannels(id.clone())),
                 Ok(peer::Change::Asked(ping)) => return self.lan.count_peer(id, Some(ping)),
                 Ok(peer::Change::Shown) => self.join_if_both(&peer),
                 Ok(peer::Change::Machines) => {
@@ -302,12 +309,11 @@ impl Peers {
                 Ok(peer::Change::Watch(machine, on)) => return peer.show(&machine, on, &self.lan.machines()),
                 Ok(peer::Change::Ended(reason)) => self.end(&peer, &reason, false),
                 Ok(peer::Change::Restart(essentials, answer)) => {
-                    spawn_local(async move {
-                        if let Err(problem) = peer.go_on(&essentials, answer).await {
-                            log(&problem.message);
-                        }
-                    });
-                    return;
+                    return go_on(async move { peer.go_on(&essentials, answer).await });
+                }
+                Ok(peer::Change::Second(essentials)) => {
+                    let (own, lan) = (peer.clone(), self.lan.clone());
+                    return go_on(async move { own.go_on_with_second(&essentials, &lan).await });
                 }
             },
         }
@@ -327,12 +333,12 @@ impl Peers {
             if peer.is_in_touch() {
                 self.lan.count_peer(&peer.id, None);
             }
+            if peer.wants_second() {
+                let (own, lan) = (peer.clone(), self.lan.clone());
+                go_on(async move { own.begin_second(&lan).await });
+            }
             if peer.wants_another_way() {
-                spawn_local(async move {
-                    if let Err(problem) = peer.look_for_another_way().await {
-                        log(&problem.message);
-                    }
-                });
+                go_on(async move { peer.look_for_another_way().await });
             }
         }
         if self.live() > 0 || self.told.get() > 0 {
@@ -351,6 +357,15 @@ impl Peers {
             notices::tell(Notice::Peers(live, what)).await;
         });
     }
+}
+
+/// Does something for which nobody waits.
+fn go_on(work: impl Future<Output = Result<(), Problem>> + 'static) {
+    spawn_local(async move {
+        if let Err(problem) = work.await {
+            log(&problem.message);
+        }
+    });
 }
 
 fn read(pasted: &str) -> Result<Code, Problem> {

@@ -1,11 +1,13 @@
 //! One pairing: its session, its connection, and what it may do.
 
 mod consoles;
+mod second;
 mod shown;
 
 use super::connection::Connection;
 use super::refused;
 use super::relay::{Relay, now};
+use super::second::Second;
 use super::watch::{Show, Watched};
 use peering::Essentials;
 use peering::code::Code;
@@ -63,6 +65,8 @@ pub enum Change {
     Ended(String),
     /// A new way is to be made.
     Restart(Essentials, bool),
+    /// A second connection is to be made.
+    Second(Essentials),
 }
 
 /// What is left of a pairing that is over, until it can be dropped.
@@ -80,6 +84,10 @@ pub struct Peer {
     session: RefCell<Session>,
     connection: RefCell<Option<Rc<Connection>>>,
     relay: RefCell<Option<Relay>>,
+    second: RefCell<Option<Rc<Second>>>,
+    /// In so many seconds a second connection may be begun, and so many the next time.
+    second_waits: Cell<u32>,
+    second_patience: Cell<u32>,
     stage: RefCell<Stage>,
     rule: RefCell<PeerRule>,
     link: RefCell<Link>,
@@ -113,6 +121,9 @@ impl Peer {
             session: RefCell::new(session),
             connection: RefCell::new(Some(Rc::new(connection))),
             relay: RefCell::default(),
+            second: RefCell::default(),
+            second_waits: Cell::new(0),
+            second_patience: Cell::new(second::PATIENCE[0]),
             stage: RefCell::new(Stage::Beginning),
             rule: RefCell::default(),
             link: RefCell::new(Link::new(now())),
@@ -229,6 +240,7 @@ impl Peer {
             Some(Event::Ping(number)) => Change::Asked(number),
             Some(Event::Relayed) => {
                 self.is_relayed.set(true);
+                self.drop_second();
                 if let Some(relay) = &*self.relay.borrow() {
                     relay.keep_last();
                 }
@@ -239,6 +251,7 @@ impl Peer {
                 Change::Nothing
             }
             Some(Event::Restart { essentials, answer }) => Change::Restart(essentials, answer),
+            Some(Event::Second(essentials)) => Change::Second(essentials),
             Some(Event::Bye(reason)) if reason.is_empty() => Change::Ended("Ended by the other side.".to_owned()),
             Some(Event::Bye(reason)) => Change::Ended(format!("Ended by the other side: {reason}")),
         })
@@ -266,6 +279,7 @@ impl Peer {
             && connection.has_handed_over()
         {
             self.has_lost.set(true);
+            self.drop_second();
             connection.say(&Message::Relayed);
         }
     }
@@ -285,7 +299,7 @@ impl Peer {
     /// Looks where this browser can be reached now, and tells the other side as soon as anything gets through.
     pub async fn look_for_another_way(&self) -> Result<(), Problem> {
         let connection = self.connection()?;
-        let essentials = connection.offer_anew().await?;
+        let essentials = connection.agent.offer_anew().await?;
         connection.say(&Message::Restart { essentials, answer: false });
         Ok(())
     }
@@ -294,9 +308,9 @@ impl Peer {
     pub async fn go_on(&self, essentials: &Essentials, answer: bool) -> Result<(), Problem> {
         let connection = self.connection()?;
         if answer {
-            return connection.take_answer(essentials).await;
+            return connection.agent.take_answer(essentials).await;
         }
-        let essentials = connection.answer(essentials).await?;
+        let essentials = connection.agent.answer(essentials).await?;
         connection.say(&Message::Restart { essentials, answer: true });
         Ok(())
     }
@@ -316,7 +330,10 @@ impl Peer {
                 let late = self.seconds.get() > CONNECT_SECONDS;
                 late.then_some("The two browsers found no way to each other. Both have to be in one network, which lets them speak to each other.")
             }
-            Stage::Asking | Stage::Joined => self.gone(),
+            Stage::Asking | Stage::Joined => {
+                self.look_at_second();
+                self.gone()
+            }
         }
     }
 
@@ -330,9 +347,9 @@ impl Peer {
             return;
         }
         let Ok(connection) = self.connection() else { return };
-        if connection.is_impatient() {
+        if connection.agent.is_impatient() {
             self.tried.set(self.tried.get().wrapping_add(1) % 10_000);
-            connection.have_patience(self.tried.get());
+            connection.agent.have_patience(self.tried.get());
         }
     }
 
@@ -355,6 +372,7 @@ impl Peer {
     pub fn end(&self, reason: &str, say: bool) -> Vec<Remains> {
         let connection = self.connection.borrow_mut().take();
         let relay = self.relay.borrow_mut().take();
+        self.drop_second();
         self.shows.borrow_mut().clear();
         self.watched.borrow_mut().clear();
         if let (true, Some(connection)) = (say, &connection) {

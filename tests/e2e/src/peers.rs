@@ -82,8 +82,8 @@ impl Side {
         }
     }
 
-    /// Waits until frames go straight from the LAN's worker into the connection, or do not.
-    pub async fn wait_for_direct(&self, wanted: bool) -> Result<()> {
+    /// Waits until frames go straight from the LAN's worker into so many connections; with none, by the host page.
+    pub async fn wait_for_direct(&self, wanted: u32) -> Result<()> {
         let is = async || Ok(self.view().await.is_ok_and(|view| view["traffic"]["direct"] == wanted));
         Ok(self.browser.wait_until("the way that frames go", CONNECTED, is).await?)
     }

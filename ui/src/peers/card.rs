@@ -276,7 +276,11 @@ fn Joined(props: &JoinedProps) -> Html {
                     }) }
                 </dd>
                 <dt>{ "Frames go" }</dt>
-                <dd>{ if peer.traffic.direct { "From the LAN’s worker into the connection" } else { "By the extension’s host page" } }</dd>
+                <dd>{ match peer.traffic.direct {
+                    0 => "By the extension’s host page",
+                    1 => "From the LAN’s worker into the connection",
+                    _ => "From the LAN’s worker into two connections",
+                } }</dd>
                 <dt>{ "May reach" }</dt>
                 <dd>{ if allowed.is_empty() { "None of your machines".to_owned() } else { allowed.join(", ") } }</dd>
                 if peer.rule.watch {

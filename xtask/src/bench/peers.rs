@@ -290,7 +290,7 @@ impl Display for Report {
         writeln!(
             f,
             "A machine sends to another one of its browser, and to one of another browser on another host (network namespaces; the cable between them \
-             delays frames and loses some, each way). The data channel is a reliable one between the same two browsers, with nothing around it. \
+             delays frames and loses some, each way). The data channel is a reliable one of a connection between the same two browsers, with nothing around it; the machines' frames go by two connections. \
              Everything is up all the time, and one side at a time is at work. {} rounds, after {WARM_UP} times each \
              side over the fastest cable to warm up. Medians; the speed is that of two \
              browsers where the slower of the other two is 1. Two browsers have all to do that the other two sides have together: where the processors \

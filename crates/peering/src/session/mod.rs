@@ -85,6 +85,8 @@ pub enum Event {
         /// Whether it answers a restart of this side's.
         answer: bool,
     },
+    /// A second connection is to be made: the inviter begins one, the other side answers.
+    Second(Essentials),
     /// The other side wants to see a machine's console, or not any more.
     Watch {
         /// The machine's name.
@@ -256,6 +258,11 @@ impl Session {
                 }
                 Event::Restart { essentials, answer }
             }
+            // Who is at its end is as sure as whose word this is.
+            Message::Second { answer, .. } if !self.is_joined() || answer != self.inviter => {
+                return Err(ControlError::Order);
+            }
+            Message::Second { essentials, .. } => Event::Second(essentials),
             Message::Relayed => Event::Relayed,
             Message::Watch { .. } | Message::Screen(_) if !self.is_joined() => return Err(ControlError::Order),
             Message::Watch { machine, on } => Event::Watch { machine, on },

@@ -141,8 +141,24 @@ fn a_peer_that_does_not_keep_the_order_is_not_believed() {
     let restart = |fingerprint| Message::Restart { essentials: essentials(fingerprint), answer: false };
     assert_eq!(say(&restart(3), &mut ann), Err(ControlError::Mismatch));
     assert!(matches!(say(&restart(2), &mut ann), Ok(Some(Event::Restart { .. }))));
+    let second = Message::Second { essentials: essentials(9), answer: true };
+    assert_eq!(say(&second, &mut ann.clone()), Err(ControlError::Order), "what is not joined has no second connection");
     let flood = (0..100).map(|number| say(&Message::Ping { number, sent: 0 }, &mut ann)).find(Result::is_err);
     assert_eq!(flood, Some(Err(ControlError::TooMany)));
+}
+
+#[test]
+fn whoever_invited_begins_a_second_connection_and_the_other_side_answers() {
+    let (mut ann, mut bob) = paired();
+    say(&ann.hello(), &mut bob).unwrap();
+    say(&bob.hello(), &mut ann).unwrap();
+    say(&ann.accept(machines(1)).unwrap(), &mut bob).unwrap();
+    say(&bob.accept(machines(2)).unwrap(), &mut ann).unwrap();
+    let second = |fingerprint, answer| Message::Second { essentials: essentials(fingerprint), answer };
+    assert_eq!(say(&second(8, false), &mut bob), Ok(Some(Event::Second(essentials(8)))));
+    assert_eq!(say(&second(9, true), &mut ann), Ok(Some(Event::Second(essentials(9)))));
+    assert_eq!(say(&second(8, false), &mut ann), Err(ControlError::Order));
+    assert_eq!(say(&second(9, true), &mut bob), Err(ControlError::Order));
 }
 
 #[test]
