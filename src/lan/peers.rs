@@ -359,7 +359,7 @@ impl Hub {
                 sent: (counters.frames_out, counters.bytes_out),
                 received: (counters.frames_in, counters.bytes_in),
                 dropped: counters.drops().map(|(why, count)| (super::view::reason(why), count)).collect(),
-                direct: peer.open().count() as u32,
+                direct: peer.open().next().is_some(),
             };
             (peer.line.id.clone(), traffic)
         };

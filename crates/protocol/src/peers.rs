@@ -124,6 +124,8 @@ pub struct PeerView {
     pub rtt_us: Option<u32>,
     /// How many of a thousand batches of frames were lost lately on the way there.
     pub loss_permille: Option<u32>,
+    /// How many connections there are.
+    pub connections: u32,
     /// What went over its line.
     pub traffic: LanTraffic,
 }
@@ -202,9 +204,9 @@ pub struct LanTraffic {
     pub received: (u64, u64),
     /// Frames from it that were dropped, by reason.
     pub dropped: Vec<(String, u64)>,
-    /// Into so many connections frames to it go from the LAN's worker; if none, they go by the host page.
+    /// Frames to it go from the LAN's worker into the connections, and not by the host page.
     #[serde(default)]
-    pub direct: u32,
+    pub direct: bool,
 }
 
 #[cfg(test)]

@@ -270,6 +270,7 @@ impl Peer {
             relay.keep_last();
         }
         *self.relay.borrow_mut() = Some(relay);
+        self.relay_second();
         Ok(before.map(Remains::Relay))
     }
 

@@ -17,8 +17,10 @@ type Listener = Closure<dyn Fn(MessageEvent)>;
 
 struct Inner {
     port: MessagePort,
-    /// The best one first.
+    /// Of one connection, the best one first.
     channels: RefCell<Vec<RtcDataChannel>>,
+    /// Of a second connection.
+    beside: RefCell<Option<RtcDataChannel>>,
     waiting: RefCell<VecDeque<Uint8Array>>,
 }
 
@@ -26,7 +28,9 @@ struct Inner {
 pub struct Relay {
     inner: Rc<Inner>,
     is_over: Cell<bool>,
-    _listeners: (Listener, Listener, Closure<dyn Fn()>),
+    from_peer: Listener,
+    low: Closure<dyn Fn()>,
+    _from_lan: Listener,
 }
 
 /// The time since the page was opened.
@@ -36,11 +40,19 @@ pub fn now() -> Duration {
 }
 
 impl Inner {
+    /// Where the next batch goes: where less waits, if there are two connections.
+    fn way(&self) -> Option<RtcDataChannel> {
+        let (channels, beside) = (self.channels.borrow(), self.beside.borrow());
+        let first = channels.iter().find(|channel| channel.is_open());
+        let second = beside.iter().find(|channel| channel.is_open());
+        first.into_iter().chain(second).min_by_key(|channel| channel.buffered_amount()).cloned()
+    }
+
     fn pump(&self) {
         let mut waiting = self.waiting.borrow_mut();
         while let Some(batch) = waiting.front() {
             // What no channel can take is lost, as on a cable that is out.
-            if let Some(channel) = self.channels.borrow().iter().find(|channel| channel.is_open()) {
+            if let Some(channel) = self.way() {
                 if !channel.has_room() {
                     return;
                 }
@@ -69,7 +81,8 @@ impl Inner {
 impl Relay {
     /// Begins.
     pub fn new(port: MessagePort, channels: Vec<RtcDataChannel>) -> Self {
-        let inner = Rc::new(Inner { port, channels: RefCell::new(channels), waiting: RefCell::default() });
+        let (channels, beside) = (RefCell::new(channels), RefCell::default());
+        let inner = Rc::new(Inner { port, channels, beside, waiting: RefCell::default() });
         let own = inner.clone();
         let from_lan = Listener::new(move |event: MessageEvent| {
             if let Ok(batch) = event.data().dyn_into::<Uint8Array>() {
@@ -81,12 +94,27 @@ impl Relay {
         let from_peer = Listener::new(move |event: MessageEvent| own.hear(&event.data()));
         let own = inner.clone();
         let low = Closure::<dyn Fn()>::new(move || own.pump());
+        inner.port.set_onmessage(Some(from_lan.as_ref().unchecked_ref()));
+        let relay = Self { inner, is_over: Cell::new(false), from_peer, low, _from_lan: from_lan };
+        relay.inner.channels.borrow().iter().for_each(|channel| relay.listen(channel));
+        relay
+    }
+
+    fn listen(&self, channel: &RtcDataChannel) {
         let function = |listener: &JsValue| listener.unchecked_ref::<Function>().clone();
-        for channel in &*inner.channels.borrow() {
-            channel.listen(Some(&function(from_peer.as_ref())), Some(&function(low.as_ref())));
+        channel.listen(Some(&function(self.from_peer.as_ref())), Some(&function(self.low.as_ref())));
+    }
+
+    /// Has frames go by a channel of a second connection too, or not any more.
+    pub fn set_beside(&self, channel: Option<RtcDataChannel>) {
+        if let Some(before) = self.inner.beside.take() {
+            before.listen(None, None);
         }
-        inner.port.set_onmessage(Some(&function(from_lan.as_ref())));
-        Self { inner, is_over: Cell::new(false), _listeners: (from_lan, from_peer, low) }
+        if let Some(channel) = &channel {
+            self.listen(channel);
+        }
+        *self.inner.beside.borrow_mut() = channel;
+        self.inner.pump();
     }
 
     /// Has frames go by the last of its channels only.
@@ -104,7 +132,7 @@ impl Relay {
         if self.is_over.replace(true) {
             return;
         }
-        for channel in &*self.inner.channels.borrow() {
+        for channel in self.inner.channels.borrow().iter().chain(&*self.inner.beside.borrow()) {
             channel.listen(None, None);
         }
         self.inner.port.set_onmessage(None);

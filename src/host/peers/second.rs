@@ -2,7 +2,7 @@
 //!
 //! Each connection finds out for itself how much it may send at a time, and takes every loss as a sign that it is too much (RFC 9260, section 7).
 //! Two of them lose half as much of their rate by one, and begin with twice as much. What is said to make it goes by the first one, which is known
-//! to lead to the right browser; only the lan worker sends by two.
+//! to lead to the right browser.
 
 use super::agent::{Agent, Reach};
 use super::connection::for_frames;
@@ -14,18 +14,20 @@ use std::cell::Cell;
 pub struct Second {
     /// Its end here.
     pub agent: Agent,
+    /// Its channel, unless the lan worker has that.
+    pub frames: Option<RtcDataChannel>,
     /// For how many seconds it has been looked at.
     pub age: Cell<u32>,
 }
 
 impl Second {
-    /// One that is connected to nobody yet, or `None` where the lan worker can't have its channel. `hand_over` gives it that, and says whether
-    /// that worked.
-    pub fn new(hand_over: impl FnOnce(&RtcDataChannel) -> bool) -> Result<Option<Self>, Problem> {
+    /// One that is connected to nobody yet. `hand_over` gives its channel to the lan worker, and says whether that worked.
+    pub fn new(hand_over: impl FnOnce(&RtcDataChannel) -> bool) -> Result<Self, Problem> {
         let agent = Agent::new()?;
         // In the task that makes it.
         let direct = agent.channel("direct", &for_frames(0))?;
-        Ok(hand_over(&direct).then(|| Self { agent, age: Cell::new(0) }))
+        let frames = (!hand_over(&direct)).then_some(direct);
+        Ok(Self { agent, frames, age: Cell::new(0) })
     }
 
     /// Whether it carries frames.

@@ -61,6 +61,7 @@ fn shown(peer: &Peer) -> PeerView {
         since: peer.since(),
         rtt_us: rtt.map(|rtt| u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX)),
         loss_permille: loss.map(|loss| (loss * 1000.0) as u32),
+        connections: peer.connections(),
         traffic: peer.traffic(),
     }
 }

@@ -82,8 +82,14 @@ impl Side {
         }
     }
 
-    /// Waits until frames go straight from the LAN's worker into so many connections; with none, by the host page.
-    pub async fn wait_for_direct(&self, wanted: u32) -> Result<()> {
+    /// Waits until there are so many connections.
+    pub async fn wait_for_connections(&self, wanted: u32) -> Result<()> {
+        let are = async || Ok(self.view().await.is_ok_and(|view| view["connections"] == wanted));
+        Ok(self.browser.wait_until("other connections", CONNECTED, are).await?)
+    }
+
+    /// Waits until frames go straight from the LAN's worker into the connections, or do not.
+    pub async fn wait_for_direct(&self, wanted: bool) -> Result<()> {
         let is = async || Ok(self.view().await.is_ok_and(|view| view["traffic"]["direct"] == wanted));
         Ok(self.browser.wait_until("the way that frames go", CONNECTED, is).await?)
     }

@@ -57,14 +57,14 @@ async fn paired(one: Kind, two: Kind) {
     transfer(&mut ann_console, &mut bob_console, "alpine-1.bob.lan", 2).await;
     transfer(&mut bob_console, &mut ann_console, "alpine-1.ann.lan", 2).await;
 
-    // Where the browser lets it, the LAN's worker has the channel; where both have theirs, there is a second connection.
-    let both = [one, two].iter().filter(|kind| **kind == Kind::Chromium).count() as u32;
-    let direct = async || {
+    // Where the browser lets it, the LAN's worker has the channels. There is a second connection.
+    let ways = async || {
         for (side, kind) in [(&ann, one), (&bob, two)] {
-            side.wait_for_direct(if kind == Kind::Chromium { both } else { 0 }).await.unwrap();
+            side.wait_for_connections(2).await.unwrap();
+            side.wait_for_direct(kind == Kind::Chromium).await.unwrap();
         }
     };
-    direct().await;
+    ways().await;
 
     // Neither the other's gateway nor its name server answers.
     let gateway = bob.view().await.unwrap()["network"].as_str().unwrap().replace(".0/24", ".1");
@@ -88,7 +88,7 @@ async fn paired(one: Kind, two: Kind) {
     network.plug(2, true).unwrap();
     ann.wait_for_stage("Joined").await.unwrap();
     pings(&mut ann_console, "alpine-1.bob.lan").await;
-    direct().await;
+    ways().await;
 
     // One leaves: the other sees why, and reaches nobody any more.
     bob.browser.click("button", "More about ann").await.unwrap();

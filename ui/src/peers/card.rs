@@ -276,10 +276,11 @@ fn Joined(props: &JoinedProps) -> Html {
                     }) }
                 </dd>
                 <dt>{ "Frames go" }</dt>
-                <dd>{ match peer.traffic.direct {
-                    0 => "By the extension’s host page",
-                    1 => "From the LAN’s worker into the connection",
-                    _ => "From the LAN’s worker into two connections",
+                <dd>{ match (peer.traffic.direct, peer.connections) {
+                    (true, 2..) => "From the LAN’s worker into two connections",
+                    (true, _) => "From the LAN’s worker into the connection",
+                    (false, 2..) => "By the extension’s host page into two connections",
+                    (false, _) => "By the extension’s host page",
                 } }</dd>
                 <dt>{ "May reach" }</dt>
                 <dd>{ if allowed.is_empty() { "None of your machines".to_owned() } else { allowed.join(", ") } }</dd>

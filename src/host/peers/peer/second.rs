@@ -46,15 +46,20 @@ impl Peer {
         in_touch && none && self.is_inviter() && self.can_have_second()
     }
 
-    /// Whether both lan workers hear channels of their own, as far as is known.
+    /// How many connections there are.
+    pub fn connections(&self) -> u32 {
+        let second = self.second.borrow();
+        u32::from(self.connection().is_ok()) + u32::from(second.as_ref().is_some_and(|second| second.is_up()))
+    }
+
+    /// Not where a lan worker has died that had channels: what is made now might be given to one that dies as well.
     fn can_have_second(&self) -> bool {
-        let has_handed_over = self.connection().is_ok_and(|connection| connection.has_handed_over());
-        has_handed_over && !self.has_lost.get() && !self.is_relayed.get()
+        !self.has_lost.get() && !self.is_relayed.get()
     }
 
     /// Begins one.
     pub async fn begin_second(&self, lan: &Lan) -> Result<(), Problem> {
-        let Some(second) = self.make_second(lan)? else { return Ok(()) };
+        let second = self.make_second(lan)?;
         let essentials = second.agent.offer().await?;
         self.say_of(&second, essentials, false)
     }
@@ -72,19 +77,25 @@ impl Peer {
             return Ok(());
         }
         self.drop_second();
-        let Some(second) = self.make_second(lan)? else { return Ok(()) };
+        let second = self.make_second(lan)?;
         let essentials = second.agent.answer(essentials).await?;
         self.say_of(&second, essentials, true)
     }
 
-    fn make_second(&self, lan: &Lan) -> Result<Option<Rc<Second>>, Problem> {
+    fn make_second(&self, lan: &Lan) -> Result<Rc<Second>, Problem> {
         self.second_waits.set(REST_SECONDS);
-        let second = Second::new(|channel| lan.hand_over(&self.id, channel))?.map(Rc::new);
-        self.second.borrow_mut().clone_from(&second);
-        if second.is_none() {
-            self.give_up_second();
-        }
+        let second = Rc::new(Second::new(|channel| lan.hand_over(&self.id, channel))?);
+        *self.second.borrow_mut() = Some(second.clone());
+        self.relay_second();
         Ok(second)
+    }
+
+    /// Has its channel relayed beside the first connection's, if this page has it.
+    pub(super) fn relay_second(&self) {
+        let frames = self.second.borrow().as_ref().and_then(|second| second.frames.clone());
+        if let Some(relay) = &*self.relay.borrow() {
+            relay.set_beside(frames);
+        }
     }
 
     /// Tells the other side how to connect to this one, unless that is over meanwhile.
@@ -97,6 +108,8 @@ impl Peer {
 
     /// Closes it.
     pub(super) fn drop_second(&self) {
-        self.second.borrow_mut().take();
+        if self.second.borrow_mut().take().is_some() {
+            self.relay_second();
+        }
     }
 }
