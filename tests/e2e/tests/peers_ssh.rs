@@ -20,15 +20,16 @@ use std::time::Duration;
 /// Installing packages and making keys, on a busy machine.
 const LONG: Duration = Duration::from_secs(900);
 
-async fn by_ssh(kind: Kind) {
+/// From a machine of the first kind of browser into one of the second.
+async fn by_ssh(one: Kind, two: Kind) {
     let files = ["usr/sbin/dropbear", "usr/bin/dbclient", "usr/bin/dropbearkey"];
     let dropbear = match debian("dropbear", "dropbear-bin", &files) {
         Ok(package) => [package.link("usr/bin/ssh", "dbclient")],
         Err(error) => return eprintln!("skipped: Debian’s packages can’t be had: {error}"),
     };
     let network = Network::new(2).unwrap();
-    let ann = side(kind, &network, 1, "ann", "popup/index.html").await;
-    let bob = side(kind, &network, 2, "bob", "network/index.html").await;
+    let ann = side(one, &network, 1, "ann", "popup/index.html").await;
+    let bob = side(two, &network, 2, "bob", "network/index.html").await;
     let ((ann_machine, _), (bob_machine, _)) = (machine(&ann).await, machine(&bob).await);
     let (ann_page, bob_page) = (Workbench::here(&ann.browser), Workbench::here(&bob.browser));
     let mut ann_console = ann_page.console(&ann_machine).await.unwrap();
@@ -70,13 +71,20 @@ async fn by_ssh(kind: Kind) {
 #[test]
 fn a_machine_is_entered_by_ssh_across_chromiums() {
     if is_wanted("PEERS_SSH") {
-        run(by_ssh(Kind::Chromium));
+        run(by_ssh(Kind::Chromium, Kind::Chromium));
     }
 }
 
 #[test]
 fn a_machine_is_entered_by_ssh_across_firefoxes() {
     if is_wanted("PEERS_SSH") {
-        run(by_ssh(Kind::Firefox));
+        run(by_ssh(Kind::Firefox, Kind::Firefox));
+    }
+}
+
+#[test]
+fn a_machine_is_entered_by_ssh_from_a_chromium_to_a_firefox() {
+    if is_wanted("PEERS_SSH") {
+        run(by_ssh(Kind::Chromium, Kind::Firefox));
     }
 }
