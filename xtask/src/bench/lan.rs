@@ -298,7 +298,9 @@ impl Report {
 }
 
 impl Section for Report {
-    const MARKS: [&str; 2] = MARKS;
+    fn marks(&self) -> [&'static str; 2] {
+        MARKS
+    }
 
     fn verdict(&self) -> Verdict {
         let fast =

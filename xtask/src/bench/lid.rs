@@ -102,7 +102,9 @@ impl Report {
 }
 
 impl Section for Report {
-    const MARKS: [&str; 2] = MARKS;
+    fn marks(&self) -> [&'static str; 2] {
+        MARKS
+    }
 
     fn verdict(&self) -> Verdict {
         let quick = self.summary(|round| round.suspend).is_some_and(|summary| summary.median < TARGETS.0);

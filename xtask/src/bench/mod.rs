@@ -63,6 +63,9 @@ pub struct Options {
     /// In which browser.
     #[arg(long, value_enum, default_value = "chromium")]
     browser: Name,
+    /// Which browser is on the other host, if it is another one.
+    #[arg(long, value_enum, requires = "peers")]
+    other: Option<Name>,
     /// Writes the results into docs/benchmarks.md.
     #[arg(long)]
     write: bool,
@@ -256,12 +259,13 @@ async fn measure_lan(root: &Path, options: &Options, image: &GuestImage) -> Resu
 }
 
 async fn measure_peers(root: &Path, options: &Options, image: &GuestImage) -> Result<peers::Report> {
-    let (kind, before) = (Kind::from(options.browser), when_idle().await?);
-    let browser = || LaunchOptions::new(kind, dist(root, kind));
-    let (browser, rounds) = peers::measure([browser(), browser()], options.rounds).await?;
+    let (one, before) = (options.browser, when_idle().await?);
+    let kinds = [one, options.other.unwrap_or(one)].map(Kind::from);
+    let (browser, rounds) =
+        peers::measure(kinds.map(|kind| LaunchOptions::new(kind, dist(root, kind))), options.rounds).await?;
     let processors = std::thread::available_parallelism()?.get();
     let circumstances = Circumstances { browser, processors, load: [before, load()?], guest: image.title.clone() };
-    Ok(peers::Report { circumstances, rounds })
+    Ok(peers::Report { circumstances, kinds, rounds })
 }
 
 async fn measure_lid(root: &Path, options: &Options, image: &GuestImage) -> Result<lid::Report> {

@@ -5,7 +5,7 @@ use super::lan::{LISTEN, send, time, until};
 use super::report::{Circumstances, Section, Verdict};
 use super::statistics::{Summary, ratio};
 use anyhow::{Context, Result, ensure};
-use driver::{LaunchOptions, Network};
+use driver::{Kind, LaunchOptions, Network};
 use e2e::peers::{Side as Host, pair};
 use e2e::{Console, Workbench};
 use serde_json::{Value, json};
@@ -13,8 +13,22 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
-/// Around the part of `docs/benchmarks.md` that is written here.
-const MARKS: [&str; 2] = ["<!-- peers: written by `cargo xtask bench --peers --write` -->", "<!-- end of peers -->"];
+/// Around the parts of `docs/benchmarks.md` that are written here.
+const MARKS: [[&str; 2]; 4] = [
+    ["<!-- peers: written by `cargo xtask bench --peers --write` -->", "<!-- end of peers -->"],
+    [
+        "<!-- peers, to Firefox: written by `cargo xtask bench --peers --other firefox --write` -->",
+        "<!-- end of peers, to Firefox -->",
+    ],
+    [
+        "<!-- peers, from Firefox: written by `cargo xtask bench --peers --browser firefox --other chromium --write` -->",
+        "<!-- end of peers, from Firefox -->",
+    ],
+    [
+        "<!-- peers, Firefox: written by `cargo xtask bench --peers --browser firefox --write` -->",
+        "<!-- end of peers, Firefox -->",
+    ],
+];
 /// How fast machines of two browsers have to be at least, where the slower of the other two is 1.
 const TARGET: f64 = 0.8;
 /// So many transfers of each side go before anything counts: the less a side does, the later the browser compiles what does it.
@@ -186,7 +200,11 @@ pub async fn measure(options: [LaunchOptions; 2], rounds: u32) -> Result<(String
     let [ann, bob] = options;
     let ann = Host::new(ann, &network, 1, "ann", "network/index.html").await?;
     let bob = Host::new(bob, &network, FAR, "bob", "network/index.html").await?;
-    let user_agent = ann.browser.eval("return navigator.userAgent", vec![]).await?;
+    let mut user_agents = BTreeSet::new();
+    for side in [&ann, &bob] {
+        let name = side.browser.eval("return navigator.userAgent", vec![]).await?;
+        user_agents.insert(name.as_str().context("a browser without a name")?.to_owned());
+    }
     let here = Workbench::open(&ann.browser).await?;
     let (from, to) = (here.launch().await?, here.launch().await?);
     for id in [&from, &to] {
@@ -244,7 +262,7 @@ pub async fn measure(options: [LaunchOptions; 2], rounds: u32) -> Result<(String
     }
     ann.browser.close().await?;
     bob.browser.close().await?;
-    Ok((user_agent.as_str().unwrap_or_default().to_owned(), measured))
+    Ok((Vec::from_iter(user_agents).join("; "), measured))
 }
 
 /// The whole run.
@@ -252,6 +270,8 @@ pub async fn measure(options: [LaunchOptions; 2], rounds: u32) -> Result<(String
 pub struct Report {
     /// Where and on what.
     pub circumstances: Circumstances,
+    /// The browser that has two machines, of which one sends, and the other one.
+    pub kinds: [Kind; 2],
     /// All.
     pub rounds: Vec<Round>,
 }
@@ -276,7 +296,10 @@ impl Report {
 }
 
 impl Section for Report {
-    const MARKS: [&str; 2] = MARKS;
+    fn marks(&self) -> [&'static str; 2] {
+        let [from, to] = self.kinds.map(|kind| usize::from(kind == Kind::Firefox));
+        MARKS[2 * from + to]
+    }
 
     fn verdict(&self) -> Verdict {
         let fast = |quality: usize| self.speed(quality).is_some_and(|speed| speed >= TARGET);
@@ -286,7 +309,11 @@ impl Section for Report {
 
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "## Peers\n")?;
+        let [from, to] = self.kinds;
+        match from == to {
+            true => writeln!(f, "## Peers: {from} and {to}\n")?,
+            false => writeln!(f, "## Peers: from {from} to {to}\n")?,
+        }
         writeln!(
             f,
             "A machine sends to another one of its browser, and to one of another browser on another host (network namespaces; the cable between them \
@@ -322,11 +349,24 @@ mod tests {
 
     fn report(round: [u64; 3]) -> Report {
         Report {
+            kinds: [Kind::Chromium; 2],
             circumstances: Circumstances { browser: "A".into(), processors: 2, load: [0.0, 0.0], guest: "B".into() },
             rounds: vec![
                 [round.map(|took| Transfer { took: Duration::from_millis(took), busy: 0.75 }); QUALITIES.len()],
             ],
         }
+    }
+
+    #[test]
+    fn each_pair_of_browsers_has_a_section() {
+        use Kind::{Chromium, Firefox};
+        let pairs = [[Chromium, Chromium], [Chromium, Firefox], [Firefox, Chromium], [Firefox, Firefox]];
+        let mut text = String::new();
+        for kinds in pairs.into_iter().chain(pairs) {
+            text = Report { kinds, ..report([1, 2, 3]) }.put_into(&text).unwrap();
+        }
+        assert_eq!(text.matches("## Peers: ").count(), pairs.len());
+        assert!(text.contains("## Peers: from Chromium to Firefox\n"), "{text}");
     }
 
     #[test]

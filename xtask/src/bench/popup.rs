@@ -95,7 +95,9 @@ impl Report {
 }
 
 impl Section for Report {
-    const MARKS: [&str; 2] = MARKS;
+    fn marks(&self) -> [&'static str; 2] {
+        MARKS
+    }
 
     fn verdict(&self) -> Verdict {
         self.circumstances.verdict(self.summary(|round| round.popup).is_some_and(|summary| summary.median < TARGET))

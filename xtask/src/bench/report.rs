@@ -78,15 +78,15 @@ impl Display for Verdict {
 
 /// What was measured and what that means, which is a section of `docs/benchmarks.md`.
 pub trait Section: Display {
-    /// Around it in the file.
-    const MARKS: [&str; 2];
+    /// What is around it in the file.
+    fn marks(&self) -> [&'static str; 2];
 
     /// Whether the figures are as good as they must be.
     fn verdict(&self) -> Verdict;
 
     /// The file's text with this section in it, in place of an older one or at the end.
     fn put_into(&self, text: &str) -> Result<String> {
-        let [begin, end] = Self::MARKS;
+        let [begin, end] = self.marks();
         let section = format!("{begin}\n{self}{end}\n");
         let Some((before, rest)) = text.split_once(begin) else {
             let title = if text.is_empty() { "# Benchmarks\n" } else { text };
@@ -191,7 +191,9 @@ fn row<const N: usize>(f: &mut fmt::Formatter<'_>, cells: [impl Display; N]) -> 
 }
 
 impl Section for Report {
-    const MARKS: [&str; 2] = MARKS;
+    fn marks(&self) -> [&'static str; 2] {
+        MARKS
+    }
 
     fn verdict(&self) -> Verdict {
         let cold = self.ratio(Side::Cold).is_some_and(|ratio| ratio <= TARGET);
