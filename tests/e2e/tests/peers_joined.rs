@@ -66,7 +66,7 @@ fn a_link_outlives_the_worker_that_had_its_channel() {
     run(outlives());
 }
 
-/// The host page closes the connection that it made last, when a page says so.
+/// The host page closes the connection that it made last, when a page says so, and says how many it has made.
 const LOSES: &str = "
 const made = [];
 const Made = RTCPeerConnection;
@@ -77,7 +77,17 @@ self.RTCPeerConnection = class extends Made {
   }
 };
 new BroadcastChannel('test-lose').onmessage = () => made.at(-1).close();
+const asked = new BroadcastChannel('test-made');
+asked.onmessage = () => asked.postMessage(made.length);
 ";
+/// Asks for that.
+const MADE: &str = "
+const channel = new BroadcastChannel('test-made');
+const told = new Promise((done) => (channel.onmessage = ({ data }) => done(data)));
+channel.postMessage('how many');
+const made = await told;
+channel.close();
+return made;";
 
 async fn does_with_one(kind: Kind) {
     let network = Network::new(2).unwrap();
@@ -87,14 +97,16 @@ async fn does_with_one(kind: Kind) {
     let (ann_page, bob_page) = (Workbench::here(&ann.browser), Workbench::here(&bob.browser));
     let mut ann_console = ann_page.console(&ann_machine).await.unwrap();
     let mut bob_console = bob_page.console(&bob_machine).await.unwrap();
-    // What is under way, in both directions, when the second connection is lost arrives all the same.
-    let lose = async || {
-        ann.browser.eval("new BroadcastChannel('test-lose').postMessage(0)", vec![]).await.unwrap();
-        ann.wait_for_connections(1).await.unwrap();
-    };
-    tokio::join!(transfer(&mut ann_console, &mut bob_console, "alpine-1.bob.lan", 16), lose());
+    let made = async || ann.browser.eval_async(MADE, vec![]).await.unwrap().as_u64().unwrap();
+    let before = made().await;
+    // What is under way when the second connection is lost arrives all the same, and so does what is sent then.
+    let lose = ann.browser.eval("new BroadcastChannel('test-lose').postMessage(0)", vec![]);
+    let (_, lost) = tokio::join!(transfer(&mut ann_console, &mut bob_console, "alpine-1.bob.lan", 16), lose);
+    lost.unwrap();
     transfer(&mut bob_console, &mut ann_console, "alpine-1.ann.lan", 1).await;
     // There is another one soon.
+    let again = async || Ok(made().await > before);
+    ann.browser.wait_until("another connection", SOON, again).await.unwrap();
     for side in [&ann, &bob] {
         side.wait_for_connections(2).await.unwrap();
     }
