@@ -266,12 +266,19 @@ mod tests {
         assert!(repeats.without(numbered(0), 0) == numbered(0));
     }
 
+    /// A batch has gone by each link.
+    fn by_two_links() -> (Repeats<2>, [Vec<u8>; 2]) {
+        let mut repeats = Repeats::default();
+        let batches = [1, 2].map(|sequence| batch(&[frame(sequence, 1000)]));
+        for (link, batch) in batches.iter().enumerate() {
+            assert!(repeats.without(batch.clone(), link) == *batch);
+        }
+        (repeats, batches)
+    }
+
     #[test]
     fn a_segment_that_waits_in_one_link_does_not_go_by_another() {
-        let mut repeats = Repeats::<2>::default();
-        let [first, second] = [1, 2].map(|sequence| batch(&[frame(sequence, 1000)]));
-        assert!(repeats.without(first.clone(), 0) == first);
-        assert!(repeats.without(second.clone(), 1) == second);
+        let (mut repeats, [first, second]) = by_two_links();
         // Both have had as many bytes, and only the second one is through.
         for now in [NOW, NOW + GRACE] {
             repeats.look(0, first.len(), now);
@@ -285,10 +292,7 @@ mod tests {
 
     #[test]
     fn what_waited_in_a_link_that_is_gone_goes_by_another() {
-        let mut repeats = Repeats::<2>::default();
-        let [first, second] = [1, 2].map(|sequence| batch(&[frame(sequence, 1000)]));
-        assert!(repeats.without(first.clone(), 0) == first);
-        assert!(repeats.without(second.clone(), 1) == second);
+        let (mut repeats, [first, second]) = by_two_links();
         repeats.forget(1);
         assert!(repeats.without(first, 0).is_empty());
         assert!(repeats.without(second.clone(), 0) == second);
