@@ -99,7 +99,7 @@ async fn does_with_one(kind: Kind) {
     let mut bob_console = bob_page.console(&bob_machine).await.unwrap();
     let made = async || ann.browser.eval_async(MADE, vec![]).await.unwrap().as_u64().unwrap();
     let before = made().await;
-    // What is under way when the second connection is lost arrives all the same, and so does what is sent then.
+    // What is sent while the second connection is lost arrives all the same, and so does what is sent after that.
     let lose = ann.browser.eval("new BroadcastChannel('test-lose').postMessage(0)", vec![]);
     let (_, lost) = tokio::join!(transfer(&mut ann_console, &mut bob_console, "alpine-1.bob.lan", 16), lose);
     lost.unwrap();
