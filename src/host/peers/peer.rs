@@ -1,13 +1,13 @@
 //! One pairing: its session, its connection, and what it may do.
 
+mod beside;
 mod consoles;
-mod second;
 mod shown;
 
 use super::connection::Connection;
 use super::refused;
 use super::relay::{Relay, now};
-use super::second::Second;
+use super::second::Beside;
 use super::watch::{Show, Watched};
 use peering::Essentials;
 use peering::code::Code;
@@ -84,10 +84,8 @@ pub struct Peer {
     session: RefCell<Session>,
     connection: RefCell<Option<Rc<Connection>>>,
     relay: RefCell<Option<Relay>>,
-    second: RefCell<Option<Rc<Second>>>,
-    /// In so many seconds a second connection may be begun, and so many the next time.
-    second_waits: Cell<u32>,
-    second_patience: Cell<u32>,
+    /// A second connection.
+    beside: Beside,
     stage: RefCell<Stage>,
     rule: RefCell<PeerRule>,
     link: RefCell<Link>,
@@ -121,9 +119,7 @@ impl Peer {
             session: RefCell::new(session),
             connection: RefCell::new(Some(Rc::new(connection))),
             relay: RefCell::default(),
-            second: RefCell::default(),
-            second_waits: Cell::new(0),
-            second_patience: Cell::new(second::PATIENCE[0]),
+            beside: Beside::default(),
             stage: RefCell::new(Stage::Beginning),
             rule: RefCell::default(),
             link: RefCell::new(Link::new(now())),
