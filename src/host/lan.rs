@@ -3,6 +3,7 @@
 //! A worker that died is replaced, and all machines get new ports: for them it is as if a cable had been out for a moment, since the
 //! addresses that they have are kept.
 
+use super::line::{Lines, PeerLine};
 use super::notices;
 use super::worker::{FromWorker, LanWorker};
 use crate::bridge::{log, problem};
@@ -57,6 +58,9 @@ pub struct Lan {
     members: RefCell<BTreeSet<InstanceId>>,
     silent_looks: Rc<Cell<u32>>,
     known: Rc<Known>,
+    /// The peers' lines, and how many there have been.
+    lines: Rc<Lines>,
+    lines_made: Cell<u32>,
 }
 
 impl std::fmt::Debug for Lan {
@@ -89,9 +93,15 @@ impl Lan {
     }
 
     /// Puts a peer on the LAN; returns its end of the line.
-    pub fn attach_peer(&self, id: &PeerId, numbers: Numbers, rule: &PeerRule) -> Result<MessagePort, Problem> {
-        let numbers = (numbers.a, numbers.b);
-        self.line(&LanCommand::AttachPeer { id: id.clone(), numbers, rule: rule.clone() })
+    pub fn attach_peer(&self, id: &PeerId, numbers: Numbers, rule: &PeerRule) -> Result<PeerLine, Problem> {
+        let line = self.lines_made.get();
+        self.lines_made.set(line.wrapping_add(1));
+        let attach =
+            LanCommand::AttachPeer { id: id.clone(), numbers: (numbers.a, numbers.b), rule: rule.clone(), line };
+        self.with_worker(|worker| {
+            worker.send(&attach)?;
+            Ok(PeerLine::new(line, worker.handle(), self.lines.clone()))
+        })
     }
 
     /// Gives the worker a peer's channel, where the browser can; says whether it has it.
@@ -117,7 +127,7 @@ impl Lan {
     }
 
     /// Does something with the worker, which is started if there is none.
-    fn with_worker(&self, work: impl FnOnce(&LanWorker) -> Result<(), Problem>) -> Result<(), Problem> {
+    fn with_worker<T>(&self, work: impl FnOnce(&LanWorker) -> Result<T, Problem>) -> Result<T, Problem> {
         let mut worker = self.worker.borrow_mut();
         match &mut *worker {
             Some(worker) => work(worker),
@@ -169,6 +179,8 @@ impl Lan {
     fn start(&self) -> Result<LanWorker, Problem> {
         let worker = LanWorker::start()?;
         self.silent_looks.set(0);
+        let lines = self.lines.clone();
+        worker.listen_to_lines(move |message| lines.hear(message));
         let (silent_looks, known) = (self.silent_looks.clone(), self.known.clone());
         worker.listen(move |message| match message {
             FromWorker::Notice(LanNotice::Alive) => silent_looks.set(0),

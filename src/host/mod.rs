@@ -10,6 +10,7 @@ mod jobs;
 mod journal;
 mod keep_alive;
 mod lan;
+mod line;
 mod machines;
 mod notices;
 mod peers;

@@ -29,11 +29,14 @@ pub enum FromWorker<Notice> {
 
 /// What a worker's messages are given to.
 type Receive<Notice> = Box<dyn Fn(FromWorker<Notice>)>;
+/// What those are given to that are lists, and no notices.
+type ReceiveList = Box<dyn Fn(&Array)>;
 
 /// A dedicated worker that takes commands and gives notices; dropping it ends it.
 pub struct Worker<Command, Notice> {
     worker: web_sys::Worker,
     receive: Rc<RefCell<Option<Receive<Notice>>>>,
+    receive_list: Rc<RefCell<Option<ReceiveList>>>,
     failed: Rc<Cell<bool>>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(JsValue)>,
@@ -75,6 +78,16 @@ impl LanWorker {
         self.post(&to_js(command)?, Some(port))
     }
 
+    /// From now on what comes by lines goes to `receive`: lists of a line's number and a message.
+    pub fn listen_to_lines(&self, receive: impl Fn(&Array) + 'static) {
+        *self.receive_list.borrow_mut() = Some(Box::new(receive));
+    }
+
+    /// What messages are sent by.
+    pub fn handle(&self) -> web_sys::Worker {
+        self.worker.clone()
+    }
+
     /// Hands a channel over, with the command that says what it is. Fails where the browser can't do that.
     pub fn hand_over(&self, command: &LanCommand, channel: &RtcDataChannel) -> Result<(), Problem> {
         let message = Array::of2(&to_js(command)?, channel);
@@ -114,9 +127,14 @@ impl<Command: Serialize, Notice: DeserializeOwned + 'static> Worker<Command, Not
         let worker = web_sys::Worker::new_with_options(&get_url(script), &options)
             .map_err(|error| problem(ProblemCode::WorkerDied, &format!("{name} could not be started"), &error))?;
         let on_notice = give.clone();
-        let on_message = Closure::new(move |event: MessageEvent| match from_js(event.data()) {
-            Ok(notice) => on_notice(FromWorker::Notice(notice)),
-            Err(problem) => on_notice(FromWorker::Failed(problem)),
+        let receive_list = Rc::new(RefCell::new(None::<ReceiveList>));
+        let on_list = receive_list.clone();
+        let on_message = Closure::new(move |event: MessageEvent| {
+            let message = event.data();
+            match (message.dyn_ref::<Array>(), &*on_list.borrow()) {
+                (Some(list), Some(receive)) => receive(list),
+                _ => on_notice(from_js(message).map_or_else(FromWorker::Failed, FromWorker::Notice)),
+            }
         });
         let on_error = Closure::new(move |event: JsValue| {
             let said = match event.dyn_ref::<ErrorEvent>() {
@@ -128,7 +146,8 @@ impl<Command: Serialize, Notice: DeserializeOwned + 'static> Worker<Command, Not
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
-        Ok(Self { worker, receive, failed, _on_message: on_message, _on_error: on_error, commands: PhantomData })
+        let commands = PhantomData;
+        Ok(Self { worker, receive, receive_list, failed, _on_message: on_message, _on_error: on_error, commands })
     }
 
     /// Whether it failed while nobody listened.

@@ -1,6 +1,7 @@
-//! The line to one machine, or to one peer: a port whose other end its worker has, or the host page. Frames to and from a machine travel through
-//! memory that it shares with this worker, where the browser lets them.
+//! The line to one machine, or to one peer: a port whose other end its worker has, or this worker's own messages, which the host page has. Frames to and
+//! from a machine travel through memory that it shares with this worker, where the browser lets them.
 
+use super::scope;
 use crate::bridge::{log, text_of};
 use crate::ring::SharedRing;
 use js_sys::{Array, Uint8Array};
@@ -21,7 +22,7 @@ pub const MACHINE_BATCH: usize = 128 * 1024;
 /// The most bytes of one batch for a peer, but for a longer frame: far below what a data channel takes.
 pub const PEER_BATCH: usize = 64 * 1024;
 
-/// What came from the machine's worker.
+/// What came by a line.
 pub enum Heard {
     /// A batch of frames.
     Frames(Vec<u8>),
@@ -29,6 +30,55 @@ pub enum Heard {
     DealtWith(usize),
     /// What is neither.
     Nonsense,
+}
+
+impl Heard {
+    /// What this message is.
+    pub fn of(message: &JsValue) -> Self {
+        if let Some(bytes) = message.dyn_ref::<Uint8Array>() {
+            Self::Frames(bytes.to_vec())
+        } else if let Some(bytes) = message.as_f64() {
+            Self::DealtWith(bytes as usize)
+        } else {
+            Self::Nonsense
+        }
+    }
+}
+
+/// How the other end is reached; dropping it closes it.
+pub enum Port {
+    /// By a port, which is heard by this.
+    Own(MessagePort, #[expect(dead_code, reason = "it is kept to be called")] Closure<dyn Fn(MessageEvent)>),
+    /// By this worker's own messages, with this number.
+    Page(u32),
+}
+
+impl Port {
+    /// A port, of which `hear` hears what comes.
+    pub fn hear(port: MessagePort, hear: impl Fn(Heard) + 'static) -> Self {
+        let receive = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| hear(Heard::of(&event.data())));
+        port.set_onmessage(Some(receive.as_ref().unchecked_ref()));
+        Self::Own(port, receive)
+    }
+
+    fn post(&self, message: &JsValue, transfer: &Array) -> Result<(), JsValue> {
+        match self {
+            Self::Own(port, _) => port.post_message_with_transferable(message, transfer),
+            Self::Page(number) => {
+                let message = Array::of2(&(*number).into(), message);
+                scope().post_message_with_transfer(&message, transfer)
+            }
+        }
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        if let Self::Own(port, _) = self {
+            port.set_onmessage(None);
+            port.close();
+        }
+    }
 }
 
 /// The memory that is shared with a machine's worker.
@@ -41,32 +91,25 @@ struct Rings {
     used: bool,
 }
 
-/// A line; dropping it closes it.
+/// A line.
 pub struct Line<Id> {
     /// Whose it is.
     pub id: Id,
     batch: usize,
-    port: MessagePort,
+    port: Port,
     ahead: usize,
     rings: Option<Rings>,
-    _receive: Closure<dyn Fn(MessageEvent)>,
 }
 
 impl<Id> Line<Id> {
-    /// Begins to hear what comes. Messages are of at most `batch` bytes.
-    pub fn new(id: Id, batch: usize, port: MessagePort, hear: impl Fn(Heard) + 'static) -> Self {
-        let receive = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
-            let message = event.data();
-            if let Some(bytes) = message.dyn_ref::<Uint8Array>() {
-                hear(Heard::Frames(bytes.to_vec()));
-            } else if let Some(bytes) = message.as_f64() {
-                hear(Heard::DealtWith(bytes as usize));
-            } else {
-                hear(Heard::Nonsense);
-            }
-        });
-        port.set_onmessage(Some(receive.as_ref().unchecked_ref()));
-        Self { id, batch, port, ahead: 0, rings: None, _receive: receive }
+    /// A line whose messages are of at most `batch` bytes.
+    pub fn new(id: Id, batch: usize, port: Port) -> Self {
+        Self { id, batch, port, ahead: 0, rings: None }
+    }
+
+    /// Whether it goes by this worker's own messages with this number.
+    pub fn has_number(&self, number: u32) -> bool {
+        matches!(self.port, Port::Page(own) if own == number)
     }
 
     /// Has frames travel through shared memory from now on, if that can be. `heard` is called when something has come to be [`taken`](Self::take).
@@ -75,7 +118,7 @@ impl<Id> Line<Id> {
             return;
         }
         let [from, to] = [FROM_MACHINE, WINDOW].map(|capacity| SharedRing::memory(capacity as u32));
-        if let Err(error) = self.port.post_message(&Array::of2(&from, &to)) {
+        if let Err(error) = self.port.post(&Array::of2(&from, &to), &Array::new()) {
             log(&format!("memory can’t be shared with a machine: {}", text_of(&error)));
             return;
         }
@@ -137,8 +180,7 @@ impl<Id> Line<Id> {
         }
         self.ahead += batch.len();
         let bytes = Uint8Array::from(batch);
-        let sent = self.port.post_message_with_transferable(&bytes, &Array::of1(&bytes.buffer()));
-        if let Err(error) = sent {
+        if let Err(error) = self.port.post(&bytes, &Array::of1(&bytes.buffer())) {
             log(&format!("frames could not be sent on: {}", text_of(&error)));
         }
     }
@@ -151,12 +193,5 @@ impl<Id> Line<Id> {
     /// The machine has dealt with so many bytes.
     pub fn dealt_with(&mut self, bytes: usize) {
         self.ahead = self.ahead.saturating_sub(bytes);
-    }
-}
-
-impl<Id> Drop for Line<Id> {
-    fn drop(&mut self) {
-        self.port.set_onmessage(None);
-        self.port.close();
     }
 }

@@ -16,7 +16,7 @@ use crate::bridge::{from_js, log, text_of, to_js};
 use crate::rtc::RtcDataChannel;
 use js_sys::{Array, Function};
 use kept::Kept;
-use line::{FROM_MACHINE, Line, MACHINE_BATCH};
+use line::{FROM_MACHINE, Line, MACHINE_BATCH, Port};
 use peers::Peers;
 use protocol::{Access, Confined, InstanceId, LanCommand, LanNotice};
 use std::cell::{Cell, RefCell};
@@ -89,10 +89,15 @@ impl LanWorker {
         Ok(worker)
     }
 
-    /// Does what the host page says, with the port that came with it. A channel comes in the message, behind the command.
+    /// Does what the host page says, with the port that came with it. A channel comes in the message, behind the command; what comes by a peer's line,
+    /// behind the line's number.
     pub fn command(&self, message: JsValue, port: Option<MessagePort>) {
         let (command, brought) = match message.dyn_ref::<Array>() {
-            Some(both) => (both.get(0), both.get(1).dyn_into().ok().map(Brought::Channel)),
+            Some(both) => match both.get(0).as_f64() {
+                // Of a worker that does not know its peers yet they are lost.
+                Some(line) => return self.hub.borrow().iter().for_each(|hub| hub.hear_line(line as u32, &both.get(1))),
+                None => (both.get(0), both.get(1).dyn_into().ok().map(Brought::Channel)),
+            },
             None => (message, port.map(Brought::Port)),
         };
         match from_js::<LanCommand>(command) {
@@ -164,9 +169,7 @@ impl Hub {
                 }
             }
             (LanCommand::Detach(id), _) => self.detach(&id),
-            (LanCommand::AttachPeer { id, numbers, rule }, Some(Brought::Port(port))) => {
-                self.attach_peer(id, numbers, rule, port);
-            }
+            (LanCommand::AttachPeer { id, numbers, rule, line }, _) => self.attach_peer(id, numbers, rule, line),
             (LanCommand::PeerChannel(id), Some(Brought::Channel(channel))) => self.take_channel(id, channel),
             (LanCommand::DropChannels(id), _) => self.drop_channels(&id),
             (LanCommand::CountPeer(id, ping), _) => self.count_peer(id, ping),
@@ -174,7 +177,7 @@ impl Hub {
             (LanCommand::PeerMachines(id, name, machines), _) => self.name_peer(&id, &name, &machines),
             (LanCommand::DetachPeer(id), _) => self.detach_peer(&id),
             (LanCommand::Renumber(a, b), _) => self.renumber(Plan { a, b }),
-            (LanCommand::Attach { .. } | LanCommand::AttachPeer { .. } | LanCommand::PeerChannel(_), _) => {
+            (LanCommand::Attach { .. } | LanCommand::PeerChannel(_), _) => {
                 log("a line was to be made, and what it is made of did not come");
             }
         }
@@ -189,7 +192,8 @@ impl Hub {
             Ok(at) => {
                 self.web.admit(self, at, &id, access);
                 let own = self.clone();
-                let mut line = Line::new(id, MACHINE_BATCH, port, move |event| own.hear(at, event));
+                let port = Port::hear(port, move |event| own.hear(at, event));
+                let mut line = Line::new(id, MACHINE_BATCH, port);
                 let own = self.clone();
                 line.share_memory(move || own.turn());
                 self.lines.borrow_mut().insert(at, line);

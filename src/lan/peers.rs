@@ -3,7 +3,7 @@
 
 use super::direct::Direct;
 use super::kept::random;
-use super::line::{Heard, Line, PEER_BATCH};
+use super::line::{Heard, Line, PEER_BATCH, Port};
 use super::{Hub, now, tell};
 use crate::bridge::log;
 use crate::rtc::RtcDataChannel;
@@ -20,7 +20,7 @@ use vlan::order::{Numbering, Order};
 use vlan::plan::Plan;
 use vlan::repeats::Repeats;
 use vlan::switch::{Confinement, PortId};
-use web_sys::MessagePort;
+use wasm_bindgen::JsValue;
 
 /// The connections to one peer.
 const CONNECTIONS: usize = 2;
@@ -151,7 +151,7 @@ impl Peers {
 }
 
 impl Hub {
-    pub(super) fn attach_peer(self: &Rc<Self>, id: PeerId, numbers: (u8, u8), rule: PeerRule, port: MessagePort) {
+    pub(super) fn attach_peer(self: &Rc<Self>, id: PeerId, numbers: (u8, u8), rule: PeerRule, line: u32) {
         let mut direct = self.peers.channels.borrow_mut().remove(&id);
         self.detach_peer(&id);
         let attached = self.lan.borrow_mut().attach_outside();
@@ -161,8 +161,7 @@ impl Hub {
                 let (a, b) = numbers;
                 let plan = Plan { a, b };
                 self.lan.borrow_mut().switch().set_network(at, plan);
-                let own = self.clone();
-                let line = Line::new(id.clone(), PEER_BATCH, port, move |event| own.hear_peer(at, event));
+                let line = Line::new(id.clone(), PEER_BATCH, Port::Page(line));
                 if let Some(direct) = &mut direct {
                     self.hear_channel(at, direct);
                 }
@@ -284,6 +283,15 @@ impl Hub {
         };
         let machines = self.lines.borrow().iter().filter_map(machine).collect();
         tell(&LanNotice::Machines(plan.a, plan.b, machines));
+    }
+
+    /// Something has come by a peer's line. What comes by one that is no more is lost.
+    pub(super) fn hear_line(self: &Rc<Self>, number: u32, message: &JsValue) {
+        let is_it = |peer: &Peer| peer.line.has_number(number);
+        let at = self.peers.joined.borrow().iter().find(|(_, peer)| is_it(peer)).map(|(at, _)| *at);
+        if let Some(at) = at {
+            self.hear_peer(at, Heard::of(message));
+        }
     }
 
     fn hear_peer(self: &Rc<Self>, at: PortId, event: Heard) {

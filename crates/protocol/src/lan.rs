@@ -84,7 +84,8 @@ pub enum LanCommand {
     DropChannels(PeerId),
     /// How many batches have gone to a peer and come from it? Answered by [`LanNotice::PeerCount`] with the same number.
     CountPeer(PeerId, Option<u32>),
-    /// A peer is joined, at the port that comes with this command. It takes the place of an earlier one of the same pairing.
+    /// A peer is joined, at a line by the worker's own messages: each is a list of the line's number and a batch of frames, or how many bytes of
+    /// those that came were dealt with. It takes the place of an earlier one of the same pairing.
     AttachPeer {
         /// The pairing.
         id: PeerId,
@@ -92,6 +93,8 @@ pub enum LanCommand {
         numbers: (u8, u8),
         /// What it may do.
         rule: PeerRule,
+        /// The line's number, which no other one has or had.
+        line: u32,
     },
     /// What a peer may do from now on.
     PeerRule(PeerId, PeerRule),

@@ -23,8 +23,8 @@ impl Peers {
     }
 
     fn attach(&self, peer: &Peer) -> Result<(), Problem> {
-        let port = self.lan.attach_peer(&peer.id, peer.numbers().unwrap_or(Numbers { a: 0, b: 0 }), &peer.rule())?;
-        let before = peer.relay(port)?;
+        let line = self.lan.attach_peer(&peer.id, peer.numbers().unwrap_or(Numbers { a: 0, b: 0 }), &peer.rule())?;
+        let before = peer.relay(line)?;
         self.buried.borrow_mut().extend(before);
         self.name(peer);
         Ok(())

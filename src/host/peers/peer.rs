@@ -9,6 +9,7 @@ use super::refused;
 use super::relay::{Relay, now};
 use super::second::Beside;
 use super::watch::{Show, Watched};
+use crate::host::line::PeerLine;
 use peering::Essentials;
 use peering::code::Code;
 use peering::control::{ControlError, Machine, Message};
@@ -19,7 +20,6 @@ use protocol::{LanMachine, LanTraffic, PeerCode, PeerId, PeerRule, Problem, Prob
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use web_sys::MessagePort;
 
 /// So many seconds without a connection after the codes were exchanged, and it is given up.
 const CONNECT_SECONDS: u32 = 60;
@@ -253,15 +253,15 @@ impl Peer {
         })
     }
 
-    /// Joins this page's channels and the LAN's port; returns what was joined before.
-    pub fn relay(&self, port: MessagePort) -> Result<Option<Remains>, Problem> {
+    /// Joins this page's channels and the line to the LAN; returns what was joined before.
+    pub fn relay(&self, line: PeerLine) -> Result<Option<Remains>, Problem> {
         let frames = self.connection()?.frames.clone();
         let before = self.relay.borrow_mut().take();
         if let Some(before) = &before {
             // Its listeners would take the place of the next one's.
             before.end();
         }
-        let relay = Relay::new(port, frames);
+        let relay = Relay::new(line, frames);
         if self.is_relayed.get() {
             relay.keep_last();
         }

@@ -4,19 +4,20 @@
 //! where it is shared fairly and the longest queue loses. What comes from the peer is judged by the lan worker, which says when it is to be cut off.
 
 use crate::bridge::{log, text_of};
+use crate::host::line::PeerLine;
 use crate::rtc::RtcDataChannel;
-use js_sys::{Array, ArrayBuffer, Function, Uint8Array};
+use js_sys::{ArrayBuffer, Function, Uint8Array};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 use wasm_bindgen::prelude::*;
-use web_sys::{MessageEvent, MessagePort};
+use web_sys::MessageEvent;
 
 type Listener = Closure<dyn Fn(MessageEvent)>;
 
 struct Inner {
-    port: MessagePort,
+    line: PeerLine,
     /// Of one connection, the best one first.
     channels: RefCell<Vec<RtcDataChannel>>,
     /// Of a second connection.
@@ -30,7 +31,6 @@ pub struct Relay {
     is_over: Cell<bool>,
     from_peer: Listener,
     low: Closure<dyn Fn()>,
-    _from_lan: Listener,
 }
 
 /// The time since the page was opened.
@@ -60,33 +60,28 @@ impl Inner {
                     log(&format!("frames could not be sent to a peer: {}", text_of(&error)));
                 }
             }
-            // A port fails only when it is closed.
-            let _ = self.port.post_message(&JsValue::from_f64(batch.length().into()));
+            self.line.say(&batch.length().into());
             waiting.pop_front();
         }
     }
 
     fn hear(&self, data: &JsValue) {
-        // A port fails only when it is closed.
-        let _ = match data.dyn_ref::<ArrayBuffer>() {
-            Some(bytes) => {
-                let bytes = Uint8Array::new(bytes);
-                self.port.post_message_with_transferable(&bytes, &Array::of1(&bytes.buffer()))
-            }
-            None => self.port.post_message(&JsValue::NULL),
-        };
+        match data.dyn_ref::<ArrayBuffer>() {
+            Some(bytes) => self.line.give(&Uint8Array::new(bytes)),
+            None => self.line.say(&JsValue::NULL),
+        }
     }
 }
 
 impl Relay {
     /// Begins.
-    pub fn new(port: MessagePort, channels: Vec<RtcDataChannel>) -> Self {
+    pub fn new(line: PeerLine, channels: Vec<RtcDataChannel>) -> Self {
         let (channels, beside) = (RefCell::new(channels), RefCell::default());
-        let inner = Rc::new(Inner { port, channels, beside, waiting: RefCell::default() });
+        let inner = Rc::new(Inner { line, channels, beside, waiting: RefCell::default() });
         let own = inner.clone();
-        let from_lan = Listener::new(move |event: MessageEvent| {
-            if let Ok(batch) = event.data().dyn_into::<Uint8Array>() {
-                own.waiting.borrow_mut().push_back(batch);
+        inner.line.listen(move |message| {
+            if let Some(batch) = message.dyn_ref::<Uint8Array>() {
+                own.waiting.borrow_mut().push_back(batch.clone());
                 own.pump();
             }
         });
@@ -94,8 +89,7 @@ impl Relay {
         let from_peer = Listener::new(move |event: MessageEvent| own.hear(&event.data()));
         let own = inner.clone();
         let low = Closure::<dyn Fn()>::new(move || own.pump());
-        inner.port.set_onmessage(Some(from_lan.as_ref().unchecked_ref()));
-        let relay = Self { inner, is_over: Cell::new(false), from_peer, low, _from_lan: from_lan };
+        let relay = Self { inner, is_over: Cell::new(false), from_peer, low };
         relay.inner.channels.borrow().iter().for_each(|channel| relay.listen(channel));
         relay
     }
@@ -135,8 +129,7 @@ impl Relay {
         for channel in self.inner.channels.borrow().iter().chain(&*self.inner.beside.borrow()) {
             channel.listen(None, None);
         }
-        self.inner.port.set_onmessage(None);
-        self.inner.port.close();
+        self.inner.line.close();
     }
 }
 
