@@ -209,7 +209,8 @@ impl Network {
         let (switch, name, number) = (self.switch(), format!("tap-{interface}"), index.to_string());
         let make = ["link", "add", "link", interface, "name", &name, "index", &number, "type", "macvtap"];
         ip(&[&["-n", &switch][..], &make, &["mode", "passthru"]].concat())?;
-        ip(&["-n", &switch, "link", "set", &name, "up"])?;
+        // It would leave out what goes to groups, such as multicast DNS.
+        ip(&["-n", &switch, "link", "set", &name, "allmulticast", "on", "up"])?;
         let device = format!("/dev/tap{index}");
         let failed = |error: io::Error| Error::Network { what: device.clone(), said: error.to_string() };
         OpenOptions::new().read(true).write(true).open(&device).map_err(failed)
