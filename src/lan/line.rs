@@ -2,7 +2,7 @@
 //! from a machine travel through memory that it shares with this worker, where the browser lets them.
 
 use super::scope;
-use crate::bridge::{log, text_of};
+use crate::bridge::{PORT_MESSAGE, log, text_of};
 use crate::ring::SharedRing;
 use js_sys::{Array, Uint8Array};
 use std::cell::Cell;
@@ -153,7 +153,7 @@ impl<Id> Line<Id> {
         let room = match &self.rings {
             // A batch may be one frame of any length.
             Some(rings) => rings.to.ring().room().saturating_sub(PREFIX + LONGEST),
-            None => WINDOW.saturating_sub(self.ahead),
+            None => WINDOW.saturating_sub(self.ahead).min(PORT_MESSAGE),
         };
         room.min(self.batch)
     }

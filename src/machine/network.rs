@@ -8,7 +8,7 @@
 use super::agent::{GuestAgent, QUICK_MS};
 use super::v86::{Card, Emulator};
 use super::{after, tell};
-use crate::bridge::{log, text_of};
+use crate::bridge::{PORT_MESSAGE, log, text_of};
 use crate::ring::SharedRing;
 use js_sys::{Array, SharedArrayBuffer, Uint8Array};
 use protocol::{InstanceId, Problem, WorkerNotice};
@@ -155,7 +155,11 @@ impl Network {
     pub fn frame(self: &Rc<Self>, frame: &[u8]) {
         self.count(0, frame.len());
         self.ask();
-        let most = if self.way.borrow().is_some() { BATCH_MAX } else { WAITING_MAX };
+        let most = match &*self.way.borrow() {
+            Some(Way { rings: Some(_), .. }) => BATCH_MAX,
+            Some(_) => PORT_MESSAGE,
+            None => WAITING_MAX,
+        };
         if self.outgoing.borrow().len() + frame.len() > most {
             self.send();
         }
