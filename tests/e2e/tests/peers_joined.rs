@@ -91,7 +91,7 @@ channel.close();
 return made;";
 
 /// So much is sent meanwhile.
-const MIB: u32 = 24;
+const MIB: u32 = 16;
 
 async fn does_with_one(kind: Kind) {
     let mut network = Network::new(2).unwrap();
