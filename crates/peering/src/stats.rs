@@ -34,9 +34,15 @@ impl Count {
     /// Which part was lost since another count, if the two can say.
     fn loss_since(&self, before: &Self) -> Option<f32> {
         let sent = self.sent.saturating_sub(before.sent);
-        let received = self.received.saturating_sub(before.received);
+        let received = self.received.checked_sub(before.received)?;
         let enough = sent >= BATCHES_MIN && self.at.saturating_sub(before.at) >= self.rtt.max(before.rtt) * TIMES;
         enough.then(|| (1.0 - received as f32 / sent as f32).clamp(0.0, 1.0))
+    }
+
+    /// Whether the next count should be compared with this one rather than an earlier one: it took far less time, or somebody counts anew, as a LAN's
+    /// worker does that takes another one's place.
+    fn is_better_than(&self, before: &Self) -> bool {
+        self.rtt * 2 < before.rtt || self.sent < before.sent || self.received < before.received
     }
 }
 
@@ -78,8 +84,7 @@ impl Link {
         self.rtt = Some(self.rtt.map_or(rtt, |before| (before * 3 + rtt) / 4));
         let count = Count { at, rtt, sent, received };
         let loss = self.before.and_then(|before| count.loss_since(&before));
-        // A count that took far less time is the better one to begin with.
-        if loss.is_some() || self.before.is_none_or(|before| rtt * 2 < before.rtt) {
+        if loss.is_some() || self.before.is_none_or(|before| count.is_better_than(&before)) {
             self.before = Some(count);
         }
         self.loss = loss.or(self.loss);
@@ -155,6 +160,18 @@ mod tests {
             ask(&mut link, number * 2_000, number * 10, 40, number * 9);
         }
         assert!((link.loss().unwrap() - 0.1).abs() < 0.001);
+    }
+
+    #[test]
+    fn whoever_counts_anew_is_believed() {
+        for (sent, received) in [(0, 0), (0, 1_200), (1_200, 0)] {
+            let mut link = Link::new(Duration::ZERO);
+            ask(&mut link, 1_000, 1_000, 40, 1_000);
+            ask(&mut link, 3_000, sent, 40, received);
+            assert_eq!(link.loss(), None);
+            ask(&mut link, 5_000, sent + 100, 40, received + 90);
+            assert!((link.loss().unwrap() - 0.1).abs() < 0.001, "{sent} {received}");
+        }
     }
 
     #[test]
