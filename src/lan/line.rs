@@ -2,7 +2,7 @@
 //! from a machine travel through memory that it shares with this worker, where the browser lets them.
 
 use super::scope;
-use crate::bridge::{PORT_MESSAGE, log, text_of};
+use crate::bridge::{log, text_of};
 use crate::ring::SharedRing;
 use js_sys::{Array, Uint8Array};
 use std::cell::Cell;
@@ -17,8 +17,8 @@ use web_sys::{MessageEvent, MessagePort};
 const WINDOW: usize = 512 * 1024;
 /// How many bytes of a machine's frames may wait for the LAN in shared memory.
 pub const FROM_MACHINE: usize = 1024 * 1024;
-/// The most bytes of one message to a machine.
-pub const MACHINE_BATCH: usize = 128 * 1024;
+/// The most bytes of one batch in memory that is shared with a machine's worker.
+const SHARED_BATCH: usize = 128 * 1024;
 /// The most bytes of one batch for a peer, but for a longer frame: far below what a data channel takes.
 pub const PEER_BATCH: usize = 64 * 1024;
 
@@ -124,6 +124,7 @@ impl<Id> Line<Id> {
         }
         let [from, to] = [from, to].map(|memory| SharedRing::new(&memory));
         from.watch(End::Written, heard);
+        self.batch = SHARED_BATCH;
         self.rings = Some(Rings { from, to, waits: Rc::default(), used: false });
     }
 
@@ -153,7 +154,7 @@ impl<Id> Line<Id> {
         let room = match &self.rings {
             // A batch may be one frame of any length.
             Some(rings) => rings.to.ring().room().saturating_sub(PREFIX + LONGEST),
-            None => WINDOW.saturating_sub(self.ahead).min(PORT_MESSAGE),
+            None => WINDOW.saturating_sub(self.ahead),
         };
         room.min(self.batch)
     }

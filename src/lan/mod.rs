@@ -12,11 +12,11 @@ mod view;
 mod visit;
 mod web;
 
-use crate::bridge::{from_js, log, text_of, to_js};
+use crate::bridge::{PORT_MESSAGE, from_js, log, text_of, to_js};
 use crate::rtc::RtcDataChannel;
 use js_sys::{Array, Function};
 use kept::Kept;
-use line::{FROM_MACHINE, Line, MACHINE_BATCH, Port};
+use line::{FROM_MACHINE, Line, Port};
 use peers::Peers;
 use protocol::{Access, Confined, InstanceId, LanCommand, LanNotice};
 use std::cell::{Cell, RefCell};
@@ -193,7 +193,7 @@ impl Hub {
                 self.web.admit(self, at, &id, access);
                 let own = self.clone();
                 let port = Port::hear(port, move |event| own.hear(at, event));
-                let mut line = Line::new(id, MACHINE_BATCH, port);
+                let mut line = Line::new(id, PORT_MESSAGE, port);
                 let own = self.clone();
                 line.share_memory(move || own.turn());
                 self.lines.borrow_mut().insert(at, line);
