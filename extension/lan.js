@@ -2,7 +2,7 @@
 import init, { LanWorker } from "./wasm/workbench.js";
 
 const waiting = [];
-self.onmessage = (event) => waiting.push(event);
+self.onmessage = (event) => waiting.push(event.data);
 
 // TLS is large, and few machines need it.
 const loadTls = async () => {
@@ -14,6 +14,6 @@ const loadTls = async () => {
 // Where it can't be started the host page hears of it.
 init().then(() => {
   const lan = new LanWorker(loadTls);
-  self.onmessage = (event) => lan.command(event.data, event.ports[0]);
-  for (const event of waiting.splice(0)) lan.command(event.data, event.ports[0]);
+  self.onmessage = (event) => lan.command(event.data);
+  for (const message of waiting.splice(0)) lan.command(message);
 }).catch(reportError);

@@ -6,10 +6,6 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 use web_sys::DomException;
 
-/// The most bytes that a message to another worker by a port should have. Firefox sends it by another process, and makes memory to share for each one
-/// that is longer than 64 KiB with what it writes around it. A frame as long as the LAN's packets fits.
-pub const PORT_MESSAGE: usize = 65_100;
-
 /// A value as plain JavaScript data: bytes as `Uint8Array`, numbers as numbers, maps as objects.
 pub fn to_js<T: Serialize>(value: &T) -> Result<JsValue, Problem> {
     webbridge::to_js(value).map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))

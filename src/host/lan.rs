@@ -1,12 +1,12 @@
 //! The LAN's worker, from the first machine that uses its network card until the host page is closed.
 //!
-//! A worker that died is replaced, and all machines get new ports: for them it is as if a cable had been out for a moment, since the
+//! A worker that died is replaced, and all machines get new lines: for them it is as if a cable had been out for a moment, since the
 //! addresses that they have are kept.
 
-use super::line::{Lines, PeerLine};
+use super::line::{Line, Lines};
 use super::notices;
 use super::worker::{FromWorker, LanWorker};
-use crate::bridge::{log, problem};
+use crate::bridge::log;
 use crate::rtc::RtcDataChannel;
 use futures_channel::oneshot;
 use peering::Numbers;
@@ -18,7 +18,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{MessageChannel, MessagePort};
 
 /// So many looks, one a second, without a sign of life, and the worker is given up. The machines have the processors when they boot.
 const SILENT_LOOKS_MAX: u32 = 15;
@@ -58,7 +57,7 @@ pub struct Lan {
     members: RefCell<BTreeSet<InstanceId>>,
     silent_looks: Rc<Cell<u32>>,
     known: Rc<Known>,
-    /// The peers' lines, and how many there have been.
+    /// The lines, and how many there have been.
     lines: Rc<Lines>,
     lines_made: Cell<u32>,
 }
@@ -86,21 +85,25 @@ impl Lan {
         access: &Access,
         confined: Confined,
         settled: bool,
-    ) -> Result<MessagePort, Problem> {
+    ) -> Result<Line, Problem> {
         self.members.borrow_mut().insert(id.clone());
         let (id, name, access) = (id.clone(), name.to_owned(), access.clone());
-        self.line(&LanCommand::Attach { id, name, access, confined, settled })
+        self.line(|line| LanCommand::Attach { id, name, access, confined, settled, line })
     }
 
     /// Puts a peer on the LAN; returns its end of the line.
-    pub fn attach_peer(&self, id: &PeerId, numbers: Numbers, rule: &PeerRule) -> Result<PeerLine, Problem> {
-        let line = self.lines_made.get();
-        self.lines_made.set(line.wrapping_add(1));
-        let attach =
-            LanCommand::AttachPeer { id: id.clone(), numbers: (numbers.a, numbers.b), rule: rule.clone(), line };
+    pub fn attach_peer(&self, id: &PeerId, numbers: Numbers, rule: &PeerRule) -> Result<Line, Problem> {
+        let (id, numbers, rule) = (id.clone(), (numbers.a, numbers.b), rule.clone());
+        self.line(|line| LanCommand::AttachPeer { id, numbers, rule, line })
+    }
+
+    /// Sends the command that makes a line with this number; returns this page's end.
+    fn line(&self, attach: impl FnOnce(u32) -> LanCommand) -> Result<Line, Problem> {
+        let number = self.lines_made.get();
+        self.lines_made.set(number.wrapping_add(1));
         self.with_worker(|worker| {
-            worker.send(&attach)?;
-            Ok(PeerLine::new(line, worker.handle(), self.lines.clone()))
+            worker.send(&attach(number))?;
+            Ok(Line::new(number, worker.handle(), self.lines.clone()))
         })
     }
 
@@ -116,14 +119,6 @@ impl Lan {
         if let Err(problem) = asked {
             log(&problem.message);
         }
-    }
-
-    /// Sends a command with one end of a new line; returns the other.
-    fn line(&self, attach: &LanCommand) -> Result<MessagePort, Problem> {
-        let failed = |error| problem(ProblemCode::Internal, "A line to the LAN could not be made", &error);
-        let line = MessageChannel::new().map_err(failed)?;
-        self.with_worker(|worker| worker.send_with(attach, &line.port1()))?;
-        Ok(line.port2())
     }
 
     /// Does something with the worker, which is started if there is none.
@@ -180,7 +175,7 @@ impl Lan {
         let worker = LanWorker::start()?;
         self.silent_looks.set(0);
         let lines = self.lines.clone();
-        worker.listen_to_lines(move |message| lines.hear(message));
+        worker.listen_to_lists(move |message| lines.hear(message));
         let (silent_looks, known) = (self.silent_looks.clone(), self.known.clone());
         worker.listen(move |message| match message {
             FromWorker::Notice(LanNotice::Alive) => silent_looks.set(0),

@@ -1,5 +1,5 @@
-//! A peer's line to the LAN's worker. It goes by the messages of that worker, with a number: in Firefox each message of a `MessagePort` goes by another
-//! process, and is copied on its way.
+//! A line of a machine or a peer to the LAN's worker, by the messages of that worker, with a number: in Firefox each message of a `MessagePort` goes by
+//! another process, and is copied on its way.
 
 use crate::bridge::{log, text_of};
 use js_sys::{Array, Uint8Array};
@@ -28,13 +28,13 @@ impl Lines {
 }
 
 /// A line; dropping it closes it.
-pub struct PeerLine {
+pub struct Line {
     number: u32,
     worker: web_sys::Worker,
     lines: Rc<Lines>,
 }
 
-impl PeerLine {
+impl Line {
     /// The line with this number, which the worker was told of.
     pub fn new(number: u32, worker: web_sys::Worker, lines: Rc<Lines>) -> Self {
         Self { number, worker, lines }
@@ -50,6 +50,14 @@ impl PeerLine {
         self.post(bytes, &Array::of1(&bytes.buffer()));
     }
 
+    /// Passes on what has come from the other end: bytes are given away.
+    pub fn pass_on(&self, message: &JsValue) {
+        match message.dyn_ref() {
+            Some(bytes) => self.give(bytes),
+            None => self.say(message),
+        }
+    }
+
     /// Says something short.
     pub fn say(&self, word: &JsValue) {
         self.post(word, &Array::new());
@@ -58,7 +66,7 @@ impl PeerLine {
     fn post(&self, message: &JsValue, transfer: &Array) {
         let message = Array::of2(&self.number.into(), message);
         if let Err(error) = self.worker.post_message_with_transfer(&message, transfer) {
-            log(&format!("the LAN could not be told of a peer’s frames: {}", text_of(&error)));
+            log(&format!("the LAN could not be told of frames: {}", text_of(&error)));
         }
     }
 
@@ -68,7 +76,7 @@ impl PeerLine {
     }
 }
 
-impl Drop for PeerLine {
+impl Drop for Line {
     fn drop(&mut self) {
         self.close();
     }

@@ -71,8 +71,8 @@ impl Machine {
     /// Puts the machine on the LAN. Without it, it runs on all the same.
     fn connect(&self, id: &InstanceId, lan: &Lan, settled: bool) {
         let Some(worker) = &self.worker else { return };
-        let port = lan.attach(id, &self.name, &self.access, self.confined, settled);
-        if let Err(problem) = port.and_then(|port| worker.give_port(&port)) {
+        let line = lan.attach(id, &self.name, &self.access, self.confined, settled);
+        if let Err(problem) = line.and_then(|line| worker.give_line(line)) {
             log(&problem.message);
         }
     }

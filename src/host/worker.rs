@@ -1,10 +1,11 @@
 //! A dedicated worker as the host page holds it.
 
 use super::engine::Engine;
-use crate::bridge::{from_js, problem, text_of, to_js};
+use super::line::Line;
+use crate::bridge::{from_js, log, problem, text_of, to_js};
 use crate::rtc::RtcDataChannel;
 use crate::webext::get_url;
-use js_sys::Array;
+use js_sys::{Array, Uint8Array};
 use protocol::{
     CatalogCommand, CatalogNotice, LanCommand, LanNotice, Problem, ProblemCode, StorageCommand, StorageNotice,
     WorkerCommand, WorkerNotice,
@@ -16,7 +17,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 use wasm_bindgen::prelude::*;
-use web_sys::{ErrorEvent, MessageEvent, MessagePort, WorkerOptions, WorkerType};
+use web_sys::{ErrorEvent, MessageEvent, WorkerOptions, WorkerType};
 
 /// What comes from a worker: a notice of its own, or the browser's word that it failed.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub enum FromWorker<Notice> {
 /// What a worker's messages are given to.
 type Receive<Notice> = Box<dyn Fn(FromWorker<Notice>)>;
 /// What those are given to that are lists, and no notices.
-type ReceiveList = Box<dyn Fn(&Array)>;
+type ReceiveList = Rc<dyn Fn(&Array)>;
 
 /// A dedicated worker that takes commands and gives notices; dropping it ends it.
 pub struct Worker<Command, Notice> {
@@ -61,9 +62,17 @@ impl MachineWorker {
         Ok(worker)
     }
 
-    /// Gives the worker its way to the LAN.
-    pub fn give_port(&self, port: &MessagePort) -> Result<(), Problem> {
-        self.post(port, Some(port))
+    /// Gives the worker its line to the LAN, which goes by this page: both ways in lists of one message. An empty list tells the worker.
+    pub fn give_line(&self, line: Line) -> Result<(), Problem> {
+        let worker = self.worker.clone();
+        line.listen(move |message| {
+            let transfer: Array = message.dyn_ref::<Uint8Array>().map(Uint8Array::buffer).into_iter().collect();
+            if let Err(error) = worker.post_message_with_transfer(&Array::of1(message), &transfer) {
+                log(&format!("a machine could not be given frames: {}", text_of(&error)));
+            }
+        });
+        self.listen_to_lists(move |list| line.pass_on(&list.get(0)));
+        self.post(&Array::new(), None)
     }
 }
 
@@ -71,16 +80,6 @@ impl LanWorker {
     /// Starts a worker that holds a LAN without machines.
     pub fn start() -> Result<Self, Problem> {
         Self::load("lan.js", "The LAN’s worker", |message| matches!(message, FromWorker::Failed(_)))
-    }
-
-    /// Tells the worker what to do with this port.
-    pub fn send_with(&self, command: &LanCommand, port: &MessagePort) -> Result<(), Problem> {
-        self.post(&to_js(command)?, Some(port))
-    }
-
-    /// From now on what comes by lines goes to `receive`: lists of a line's number and a message.
-    pub fn listen_to_lines(&self, receive: impl Fn(&Array) + 'static) {
-        *self.receive_list.borrow_mut() = Some(Box::new(receive));
     }
 
     /// What messages are sent by.
@@ -131,7 +130,9 @@ impl<Command: Serialize, Notice: DeserializeOwned + 'static> Worker<Command, Not
         let on_list = receive_list.clone();
         let on_message = Closure::new(move |event: MessageEvent| {
             let message = event.data();
-            match (message.dyn_ref::<Array>(), &*on_list.borrow()) {
+            // Whoever hears it may say who hears the next ones.
+            let on_list = on_list.borrow().clone();
+            match (message.dyn_ref::<Array>(), on_list) {
                 (Some(list), Some(receive)) => receive(list),
                 _ => on_notice(from_js(message).map_or_else(FromWorker::Failed, FromWorker::Notice)),
             }
@@ -158,6 +159,11 @@ impl<Command: Serialize, Notice: DeserializeOwned + 'static> Worker<Command, Not
     /// From now on what comes from the worker goes to `receive`.
     pub fn listen(&self, receive: impl Fn(FromWorker<Notice>) + 'static) {
         *self.receive.borrow_mut() = Some(Box::new(receive));
+    }
+
+    /// From now on what comes by lines goes to `receive`: lists.
+    pub fn listen_to_lists(&self, receive: impl Fn(&Array) + 'static) {
+        *self.receive_list.borrow_mut() = Some(Rc::new(receive));
     }
 
     /// Tells the worker what to do.

@@ -1,5 +1,5 @@
-//! The line to one machine, or to one peer: a port whose other end its worker has, or this worker's own messages, which the host page has. Frames to and
-//! from a machine travel through memory that it shares with this worker, where the browser lets them.
+//! The line to one machine, or to one peer: this worker's own messages, with a number, which the host page passes on. Frames to and from a machine travel
+//! through memory that it shares with this worker, where the browser lets them.
 
 use super::scope;
 use crate::bridge::{log, text_of};
@@ -11,14 +11,13 @@ use vlan::batch::PREFIX;
 use vlan::frame::LONGEST;
 use vlan::ring::End;
 use wasm_bindgen::prelude::*;
-use web_sys::{MessageEvent, MessagePort};
 
 /// How many bytes are sent ahead of what the machine has dealt with. What does not fit waits in the switch, where it is shared fairly.
 const WINDOW: usize = 512 * 1024;
 /// How many bytes of a machine's frames may wait for the LAN in shared memory.
 pub const FROM_MACHINE: usize = 1024 * 1024;
-/// The most bytes of one batch in memory that is shared with a machine's worker.
-const SHARED_BATCH: usize = 128 * 1024;
+/// The most bytes of one batch for a machine.
+pub const MACHINE_BATCH: usize = 128 * 1024;
 /// The most bytes of one batch for a peer, but for a longer frame: far below what a data channel takes.
 pub const PEER_BATCH: usize = 64 * 1024;
 
@@ -45,42 +44,6 @@ impl Heard {
     }
 }
 
-/// How the other end is reached; dropping it closes it.
-pub enum Port {
-    /// By a port, which is heard by this.
-    Own(MessagePort, #[expect(dead_code, reason = "it is kept to be called")] Closure<dyn Fn(MessageEvent)>),
-    /// By this worker's own messages, with this number.
-    Page(u32),
-}
-
-impl Port {
-    /// A port, of which `hear` hears what comes.
-    pub fn hear(port: MessagePort, hear: impl Fn(Heard) + 'static) -> Self {
-        let receive = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| hear(Heard::of(&event.data())));
-        port.set_onmessage(Some(receive.as_ref().unchecked_ref()));
-        Self::Own(port, receive)
-    }
-
-    fn post(&self, message: &JsValue, transfer: &Array) -> Result<(), JsValue> {
-        match self {
-            Self::Own(port, _) => port.post_message_with_transferable(message, transfer),
-            Self::Page(number) => {
-                let message = Array::of2(&(*number).into(), message);
-                scope().post_message_with_transfer(&message, transfer)
-            }
-        }
-    }
-}
-
-impl Drop for Port {
-    fn drop(&mut self) {
-        if let Self::Own(port, _) = self {
-            port.set_onmessage(None);
-            port.close();
-        }
-    }
-}
-
 /// The memory that is shared with a machine's worker.
 struct Rings {
     from: SharedRing,
@@ -95,21 +58,21 @@ struct Rings {
 pub struct Line<Id> {
     /// Whose it is.
     pub id: Id,
+    /// Its number, which no other line has.
+    pub number: u32,
     batch: usize,
-    port: Port,
     ahead: usize,
     rings: Option<Rings>,
 }
 
 impl<Id> Line<Id> {
     /// A line whose messages are of at most `batch` bytes.
-    pub fn new(id: Id, batch: usize, port: Port) -> Self {
-        Self { id, batch, port, ahead: 0, rings: None }
+    pub fn new(id: Id, number: u32, batch: usize) -> Self {
+        Self { id, number, batch, ahead: 0, rings: None }
     }
 
-    /// Whether it goes by this worker's own messages with this number.
-    pub fn has_number(&self, number: u32) -> bool {
-        matches!(self.port, Port::Page(own) if own == number)
+    fn post(&self, message: &JsValue, transfer: &Array) -> Result<(), JsValue> {
+        scope().post_message_with_transfer(&Array::of2(&self.number.into(), message), transfer)
     }
 
     /// Has frames travel through shared memory from now on, if that can be. `heard` is called when something has come to be [`taken`](Self::take).
@@ -118,13 +81,12 @@ impl<Id> Line<Id> {
             return;
         }
         let [from, to] = [FROM_MACHINE, WINDOW].map(|capacity| SharedRing::memory(capacity as u32));
-        if let Err(error) = self.port.post(&Array::of2(&from, &to), &Array::new()) {
+        if let Err(error) = self.post(&Array::of2(&from, &to), &Array::new()) {
             log(&format!("memory can’t be shared with a machine: {}", text_of(&error)));
             return;
         }
         let [from, to] = [from, to].map(|memory| SharedRing::new(&memory));
         from.watch(End::Written, heard);
-        self.batch = SHARED_BATCH;
         self.rings = Some(Rings { from, to, waits: Rc::default(), used: false });
     }
 
@@ -181,7 +143,7 @@ impl<Id> Line<Id> {
         }
         self.ahead += batch.len();
         let bytes = Uint8Array::from(batch);
-        if let Err(error) = self.port.post(&bytes, &Array::of1(&bytes.buffer())) {
+        if let Err(error) = self.post(&bytes, &Array::of1(&bytes.buffer())) {
             log(&format!("frames could not be sent on: {}", text_of(&error)));
         }
     }

@@ -1,7 +1,7 @@
 //! The lan worker: the switch and the gateway of this browser's LAN.
 //!
-//! The host page says which machines are on the LAN and gives a port for each; frames come and go through these ports, in batches. What the LAN
-//! does with them is decided in `crates/vlan`. The worker may die at any time: the next one has the same addresses, and the machines get new ports.
+//! The host page says which machines are on the LAN and has a line to each; frames come and go by these lines, in batches. What the LAN
+//! does with them is decided in `crates/vlan`. The worker may die at any time: the next one has the same addresses, and the machines get new lines.
 
 mod direct;
 mod kept;
@@ -12,13 +12,13 @@ mod view;
 mod visit;
 mod web;
 
-use crate::bridge::{PORT_MESSAGE, from_js, log, text_of, to_js};
+use crate::bridge::{from_js, log, text_of, to_js};
 use crate::rtc::RtcDataChannel;
 use js_sys::{Array, Function};
 use kept::Kept;
-use line::{FROM_MACHINE, Line, Port};
+use line::{FROM_MACHINE, Heard, Line, MACHINE_BATCH};
 use peers::Peers;
-use protocol::{Access, Confined, InstanceId, LanCommand, LanNotice};
+use protocol::{Access, Confined, InstanceId, LanCommand, LanNotice, Problem};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -32,19 +32,18 @@ use vlan::{Lan, Mac};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web::Web;
-use web_sys::{DedicatedWorkerGlobalScope, MessagePort};
+use web_sys::DedicatedWorkerGlobalScope;
 
 /// How often the worker shows that it is alive, in milliseconds.
 const ALIVE_MS: i32 = 1_000;
 
-/// What a command may bring along.
-enum Brought {
-    Port(MessagePort),
-    Channel(RtcDataChannel),
+/// What the host page says.
+enum Told {
+    /// A command, and the channel that came with it.
+    Command(LanCommand, Option<RtcDataChannel>),
+    /// What came by the line with this number.
+    ByLine(u32, JsValue),
 }
-
-/// A command, and what came with it.
-type Told = (LanCommand, Option<Brought>);
 
 /// The lan worker's end towards `extension/lan.js`.
 #[wasm_bindgen]
@@ -71,8 +70,8 @@ impl LanWorker {
         let own = worker.clone();
         spawn_local(async move {
             let hub = Hub::new(Kept::load().await, load_tls);
-            for (command, brought) in own.early.take() {
-                hub.carry_out(command, brought);
+            for told in own.early.take() {
+                hub.take(told);
             }
             view::serve(&hub);
             *own.hub.borrow_mut() = Some(hub);
@@ -89,23 +88,28 @@ impl LanWorker {
         Ok(worker)
     }
 
-    /// Does what the host page says, with the port that came with it. A channel comes in the message, behind the command; what comes by a peer's line,
-    /// behind the line's number.
-    pub fn command(&self, message: JsValue, port: Option<MessagePort>) {
-        let (command, brought) = match message.dyn_ref::<Array>() {
-            Some(both) => match both.get(0).as_f64() {
-                // Of a worker that does not know its peers yet they are lost.
-                Some(line) => return self.hub.borrow().iter().for_each(|hub| hub.hear_line(line as u32, &both.get(1))),
-                None => (both.get(0), both.get(1).dyn_into().ok().map(Brought::Channel)),
-            },
-            None => (message, port.map(Brought::Port)),
+    /// Does what the host page says. A channel comes behind the command; what comes by a line, behind the line's number.
+    pub fn command(&self, message: JsValue) {
+        let told = match Told::of(message) {
+            Ok(told) => told,
+            Err(problem) => return log(&problem.message),
         };
-        match from_js::<LanCommand>(command) {
-            Ok(command) => match &*self.hub.borrow() {
-                Some(hub) => hub.carry_out(command, brought),
-                None => self.early.borrow_mut().push((command, brought)),
-            },
-            Err(problem) => log(&problem.message),
+        match &*self.hub.borrow() {
+            Some(hub) => hub.take(told),
+            None => self.early.borrow_mut().push(told),
+        }
+    }
+}
+
+impl Told {
+    fn of(message: JsValue) -> Result<Self, Problem> {
+        let Some(both) = message.dyn_ref::<Array>() else {
+            return Ok(Self::Command(from_js(message)?, None));
+        };
+        let [first, second] = [both.get(0), both.get(1)];
+        match first.as_f64() {
+            Some(line) => Ok(Self::ByLine(line as u32, second)),
+            None => Ok(Self::Command(from_js(first)?, second.dyn_into().ok())),
         }
     }
 }
@@ -154,10 +158,17 @@ impl Hub {
         hub
     }
 
-    fn carry_out(self: &Rc<Self>, command: LanCommand, brought: Option<Brought>) {
-        match (command, brought) {
-            (LanCommand::Attach { id, name, access, confined, settled }, Some(Brought::Port(port))) => {
-                self.attach(id.clone(), &name, &access, port);
+    fn take(self: &Rc<Self>, told: Told) {
+        match told {
+            Told::Command(command, channel) => self.carry_out(command, channel),
+            Told::ByLine(number, message) => self.hear_line(number, &message),
+        }
+    }
+
+    fn carry_out(self: &Rc<Self>, command: LanCommand, channel: Option<RtcDataChannel>) {
+        match (command, channel) {
+            (LanCommand::Attach { id, name, access, confined, settled, line }, _) => {
+                self.attach(id.clone(), &name, &access, line);
                 self.confine(&id, confined);
                 if settled {
                     self.look_whether_stranded(&id);
@@ -170,20 +181,18 @@ impl Hub {
             }
             (LanCommand::Detach(id), _) => self.detach(&id),
             (LanCommand::AttachPeer { id, numbers, rule, line }, _) => self.attach_peer(id, numbers, rule, line),
-            (LanCommand::PeerChannel(id), Some(Brought::Channel(channel))) => self.take_channel(id, channel),
+            (LanCommand::PeerChannel(id), Some(channel)) => self.take_channel(id, channel),
             (LanCommand::DropChannels(id), _) => self.drop_channels(&id),
             (LanCommand::CountPeer(id, ping), _) => self.count_peer(id, ping),
             (LanCommand::PeerRule(id, rule), _) => self.rule_peer(&id, rule),
             (LanCommand::PeerMachines(id, name, machines), _) => self.name_peer(&id, &name, &machines),
             (LanCommand::DetachPeer(id), _) => self.detach_peer(&id),
             (LanCommand::Renumber(a, b), _) => self.renumber(Plan { a, b }),
-            (LanCommand::Attach { .. } | LanCommand::PeerChannel(_), _) => {
-                log("a line was to be made, and what it is made of did not come");
-            }
+            (LanCommand::PeerChannel(_), _) => log("there was to be a channel, and none came"),
         }
     }
 
-    fn attach(self: &Rc<Self>, id: InstanceId, name: &str, access: &Access, port: MessagePort) {
+    fn attach(self: &Rc<Self>, id: InstanceId, name: &str, access: &Access, line: u32) {
         self.detach(&id);
         let mac = Mac::of_name(id.as_str());
         let attached = self.lan.borrow_mut().attach_machine(Some(mac), name, Addresses::Leased, now());
@@ -191,9 +200,7 @@ impl Hub {
             Err(error) => log(&format!("{name} can’t be on the LAN: {error}")),
             Ok(at) => {
                 self.web.admit(self, at, &id, access);
-                let own = self.clone();
-                let port = Port::hear(port, move |event| own.hear(at, event));
-                let mut line = Line::new(id, PORT_MESSAGE, port);
+                let mut line = Line::new(id, line, MACHINE_BATCH);
                 let own = self.clone();
                 line.share_memory(move || own.turn());
                 self.lines.borrow_mut().insert(at, line);
@@ -271,17 +278,27 @@ impl Hub {
         self.lan.borrow_mut().gateway().set_others(names);
     }
 
+    /// Something has come by the line with this number. What comes by one that is no more is lost.
+    fn hear_line(self: &Rc<Self>, number: u32, message: &JsValue) {
+        let machine = self.lines.borrow().iter().find(|(_, line)| line.number == number).map(|(at, _)| *at);
+        match (machine, self.peer_at_line(number)) {
+            (Some(at), _) => self.hear(at, Heard::of(message)),
+            (None, Some(at)) => self.hear_peer(at, Heard::of(message)),
+            (None, None) => {}
+        }
+    }
+
     /// Something has come from a machine.
-    fn hear(self: &Rc<Self>, at: PortId, event: line::Heard) {
+    fn hear(self: &Rc<Self>, at: PortId, event: Heard) {
         match event {
-            line::Heard::Frames(batch) => {
+            Heard::Frames(batch) => {
                 let taken = self.lan.borrow_mut().input_batch(at, &batch, now());
                 if let Err(error) = taken {
                     log(&format!("a machine’s worker sent nonsense: {error}"));
                 }
             }
-            line::Heard::Nonsense => log("a machine’s worker sent nonsense"),
-            line::Heard::DealtWith(bytes) => {
+            Heard::Nonsense => log("a machine’s worker sent nonsense"),
+            Heard::DealtWith(bytes) => {
                 if let Some(line) = self.lines.borrow_mut().get_mut(&at) {
                     line.dealt_with(bytes);
                 }

@@ -3,7 +3,7 @@
 
 use super::direct::Direct;
 use super::kept::random;
-use super::line::{Heard, Line, PEER_BATCH, Port};
+use super::line::{Heard, Line, PEER_BATCH};
 use super::{Hub, now, tell};
 use crate::bridge::log;
 use crate::rtc::RtcDataChannel;
@@ -20,7 +20,6 @@ use vlan::order::{Numbering, Order};
 use vlan::plan::Plan;
 use vlan::repeats::Repeats;
 use vlan::switch::{Confinement, PortId};
-use wasm_bindgen::JsValue;
 
 /// The connections to one peer.
 const CONNECTIONS: usize = 2;
@@ -161,7 +160,7 @@ impl Hub {
                 let (a, b) = numbers;
                 let plan = Plan { a, b };
                 self.lan.borrow_mut().switch().set_network(at, plan);
-                let line = Line::new(id.clone(), PEER_BATCH, Port::Page(line));
+                let line = Line::new(id.clone(), line, PEER_BATCH);
                 if let Some(direct) = &mut direct {
                     self.hear_channel(at, direct);
                 }
@@ -285,16 +284,13 @@ impl Hub {
         tell(&LanNotice::Machines(plan.a, plan.b, machines));
     }
 
-    /// Something has come by a peer's line. What comes by one that is no more is lost.
-    pub(super) fn hear_line(self: &Rc<Self>, number: u32, message: &JsValue) {
-        let is_it = |peer: &Peer| peer.line.has_number(number);
-        let at = self.peers.joined.borrow().iter().find(|(_, peer)| is_it(peer)).map(|(at, _)| *at);
-        if let Some(at) = at {
-            self.hear_peer(at, Heard::of(message));
-        }
+    /// Whose line this number is.
+    pub(super) fn peer_at_line(&self, number: u32) -> Option<PortId> {
+        self.peers.joined.borrow().iter().find(|(_, peer)| peer.line.number == number).map(|(at, _)| *at)
     }
 
-    fn hear_peer(self: &Rc<Self>, at: PortId, event: Heard) {
+    /// Something has come from a peer.
+    pub(super) fn hear_peer(self: &Rc<Self>, at: PortId, event: Heard) {
         let mut peers = self.peers.joined.borrow_mut();
         let Some(peer) = peers.get_mut(&at) else { return };
         match event {

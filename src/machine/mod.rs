@@ -24,6 +24,7 @@ mod v86;
 mod warm_up;
 
 use crate::bridge::{from_js, log, text_of, to_js};
+use js_sys::Array;
 use prepared::Preparation;
 use protocol::{MachineEvent, Problem, ProblemCode, WorkerCommand, WorkerNotice};
 use run::Run;
@@ -33,7 +34,7 @@ use supplies::Order;
 use warm_up::WarmUp;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{DedicatedWorkerGlobalScope, MessagePort};
+use web_sys::DedicatedWorkerGlobalScope;
 
 /// How often the worker shows that it is alive.
 const ALIVE_MS: i32 = 1_000;
@@ -91,9 +92,9 @@ impl Machine {
         if self.supplies.receive(&message) {
             return;
         }
-        if let Some(port) = message.dyn_ref::<MessagePort>() {
+        if let Some(list) = message.dyn_ref::<Array>() {
             if let Stage::Running(run) = &*self.stage.borrow() {
-                run.network().connect(port.clone());
+                run.network().hear(list);
             }
             return;
         }

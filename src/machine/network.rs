@@ -1,14 +1,14 @@
-//! The machine's end of the LAN: its network card's frames, in batches, through a port to the lan worker, or through memory that it shares with
-//! this one, if it says so.
+//! The machine's end of the LAN: its network card's frames, in batches, by this worker's own messages, which the host page passes on, or through memory
+//! that it shares with the lan worker, where that can be.
 //!
-//! The port comes when the guest first uses its card, and another one comes in its place if the lan worker has died. Frames that are sent in
+//! The way comes when the guest first uses its card, and another one comes in its place if the lan worker has died. Frames that are sent in
 //! one turn of the emulator leave together. Frames that come wait until the guest has buffers for them; the lan worker is told how many bytes were
 //! dealt with, and sends no more than it may ahead of that.
 
 use super::agent::{GuestAgent, QUICK_MS};
 use super::v86::{Card, Emulator};
 use super::{after, tell};
-use crate::bridge::{PORT_MESSAGE, log, text_of};
+use crate::bridge::{log, text_of};
 use crate::ring::SharedRing;
 use js_sys::{Array, SharedArrayBuffer, Uint8Array};
 use protocol::{InstanceId, Problem, WorkerNotice};
@@ -19,9 +19,8 @@ use vlan::ring::{End, Spans};
 use vlan::{Mac, batch, offload};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{MessageEvent, MessagePort};
 
-/// Frames that wait for the port, in bytes; later ones are lost, as on a cable that is not plugged in.
+/// Frames that wait for the way to the LAN, in bytes; later ones are lost, as on a cable that is not plugged in.
 const WAITING_MAX: usize = 64 * 1024;
 /// A batch is sent before it gets longer than this.
 const BATCH_MAX: usize = 256 * 1024;
@@ -48,10 +47,15 @@ struct Rings {
     waits: Cell<bool>,
 }
 
-/// The way to the LAN; dropping it closes it.
+/// The way to the LAN.
+#[derive(Default)]
 struct Way {
-    port: MessagePort,
     rings: Option<Rings>,
+}
+
+/// Sends a message to the lan worker, by the host page, which passes on what is in lists of one.
+fn post(message: &JsValue, transfer: &Array) -> Result<(), JsValue> {
+    super::scope().post_message_with_transfer(&Array::of1(message), transfer)
 }
 
 /// What the machine goes on from.
@@ -128,7 +132,7 @@ impl Network {
         }
     }
 
-    /// Asks for the port, once.
+    /// Asks for the way to the LAN, once.
     fn ask(&self) {
         if !self.asked.replace(true) {
             // A kernel with the address of another machine's card is dealt with here.
@@ -141,13 +145,13 @@ impl Network {
         self.strange.set(true);
     }
 
-    /// Takes the way to the LAN, in place of any earlier one.
-    pub fn connect(self: &Rc<Self>, port: MessagePort) {
-        let own = self.clone();
-        let receive = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| own.receive(&event.data()));
-        port.set_onmessage(Some(receive.into_js_value().unchecked_ref()));
+    /// The host page gives a way to the LAN, in place of any earlier one: an empty list. What comes by it then is in lists of one.
+    pub fn hear(self: &Rc<Self>, list: &Array) {
+        if list.length() > 0 {
+            return self.receive(&list.get(0));
+        }
         self.incoming.borrow_mut().clear();
-        self.way.replace(Some(Way { port, rings: None }));
+        self.way.replace(Some(Way::default()));
         self.send();
     }
 
@@ -155,11 +159,7 @@ impl Network {
     pub fn frame(self: &Rc<Self>, frame: &[u8]) {
         self.count(0, frame.len());
         self.ask();
-        let most = match &*self.way.borrow() {
-            Some(Way { rings: Some(_), .. }) => BATCH_MAX,
-            Some(_) => PORT_MESSAGE,
-            None => WAITING_MAX,
-        };
+        let most = if self.way.borrow().is_some() { BATCH_MAX } else { WAITING_MAX };
         if self.outgoing.borrow().len() + frame.len() > most {
             self.send();
         }
@@ -195,7 +195,7 @@ impl Network {
             return;
         }
         let bytes = Uint8Array::from(&outgoing[..]);
-        if let Err(error) = way.port.post_message_with_transferable(&bytes, &Array::of1(&bytes.buffer())) {
+        if let Err(error) = post(&bytes, &Array::of1(&bytes.buffer())) {
             log(&format!("frames could not be sent: {}", text_of(&error)));
         }
     }
@@ -271,7 +271,7 @@ impl Network {
         let waits = !incoming.is_empty();
         drop(incoming);
         if dealt_with > 0
-            && let Err(error) = way.port.post_message(&JsValue::from(dealt_with))
+            && let Err(error) = post(&dealt_with.into(), &Array::new())
         {
             log(&format!("the LAN could not be told: {}", text_of(&error)));
         }
@@ -299,13 +299,6 @@ impl Network {
                 Err(error) => log(&format!("the guest did not take its new address: {error}")),
             }
         });
-    }
-}
-
-impl Drop for Way {
-    fn drop(&mut self) {
-        self.port.set_onmessage(None);
-        self.port.close();
     }
 }
 

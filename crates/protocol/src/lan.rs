@@ -72,6 +72,8 @@ pub enum LanCommand {
         confined: Confined,
         /// Its kernel has an address from earlier, and will not ask for one by itself.
         settled: bool,
+        /// The line's number, which no other one has or had.
+        line: u32,
     },
     /// What a machine may reach from now on.
     Access(InstanceId, Access),

@@ -9,7 +9,7 @@ use super::refused;
 use super::relay::{Relay, now};
 use super::second::Beside;
 use super::watch::{Show, Watched};
-use crate::host::line::PeerLine;
+use crate::host::line::Line;
 use peering::Essentials;
 use peering::code::Code;
 use peering::control::{ControlError, Machine, Message};
@@ -254,7 +254,7 @@ impl Peer {
     }
 
     /// Joins this page's channels and the line to the LAN; returns what was joined before.
-    pub fn relay(&self, line: PeerLine) -> Result<Option<Remains>, Problem> {
+    pub fn relay(&self, line: Line) -> Result<Option<Remains>, Problem> {
         let frames = self.connection()?.frames.clone();
         let before = self.relay.borrow_mut().take();
         if let Some(before) = &before {

@@ -4,7 +4,7 @@
 //! where it is shared fairly and the longest queue loses. What comes from the peer is judged by the lan worker, which says when it is to be cut off.
 
 use crate::bridge::{log, text_of};
-use crate::host::line::PeerLine;
+use crate::host::line::Line;
 use crate::rtc::RtcDataChannel;
 use js_sys::{ArrayBuffer, Function, Uint8Array};
 use std::cell::{Cell, RefCell};
@@ -17,7 +17,7 @@ use web_sys::MessageEvent;
 type Listener = Closure<dyn Fn(MessageEvent)>;
 
 struct Inner {
-    line: PeerLine,
+    line: Line,
     /// Of one connection, the best one first.
     channels: RefCell<Vec<RtcDataChannel>>,
     /// Of a second connection.
@@ -75,7 +75,7 @@ impl Inner {
 
 impl Relay {
     /// Begins.
-    pub fn new(line: PeerLine, channels: Vec<RtcDataChannel>) -> Self {
+    pub fn new(line: Line, channels: Vec<RtcDataChannel>) -> Self {
         let (channels, beside) = (RefCell::new(channels), RefCell::default());
         let inner = Rc::new(Inner { line, channels, beside, waiting: RefCell::default() });
         let own = inner.clone();
