@@ -114,6 +114,11 @@ impl RtcDataChannel {
         self.buffered_amount() < HIGH_WATER
     }
 
+    /// Whether much waits in it, so that it will tell when that is not so any more.
+    pub fn is_filled(&self) -> bool {
+        self.buffered_amount() > LOW_WATER
+    }
+
     /// Calls `low` when little waits in it any more, and `hear` with what comes; with nothing it does neither.
     pub fn listen(&self, hear: Option<&js_sys::Function>, low: Option<&js_sys::Function>) {
         self.set_buffered_amount_low_threshold(LOW_WATER);

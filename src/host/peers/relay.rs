@@ -14,6 +14,9 @@ use std::time::Duration;
 use wasm_bindgen::prelude::*;
 use web_sys::MessageEvent;
 
+/// When so many bytes were dealt with the worker is told in any case: a quarter of what it has on the way.
+const TELL: u32 = 128 * 1024;
+
 type Listener = Closure<dyn Fn(MessageEvent)>;
 
 struct Inner {
@@ -23,6 +26,8 @@ struct Inner {
     /// Of a second connection.
     beside: RefCell<Option<RtcDataChannel>>,
     waiting: RefCell<VecDeque<Uint8Array>>,
+    /// Bytes that were dealt with, of which the worker was not told yet.
+    dealt_with: Cell<u32>,
 }
 
 /// It relays until it is dropped.
@@ -54,14 +59,22 @@ impl Inner {
             // What no channel can take is lost, as on a cable that is out.
             if let Some(channel) = self.way() {
                 if !channel.has_room() {
-                    return;
+                    break;
                 }
                 if let Err(error) = channel.send(batch) {
                     log(&format!("frames could not be sent to a peer: {}", text_of(&error)));
                 }
             }
-            self.line.say(&batch.length().into());
+            self.dealt_with.set(self.dealt_with.get() + batch.length());
             waiting.pop_front();
+        }
+        // While a channel has much in it, it will say when it has not.
+        let is_filled = self.way().is_some_and(|channel| channel.is_filled());
+        if !is_filled || self.dealt_with.get() >= TELL {
+            let dealt_with = self.dealt_with.take();
+            if dealt_with > 0 {
+                self.line.say(&dealt_with.into());
+            }
         }
     }
 
@@ -77,7 +90,7 @@ impl Relay {
     /// Begins.
     pub fn new(line: Line, channels: Vec<RtcDataChannel>) -> Self {
         let (channels, beside) = (RefCell::new(channels), RefCell::default());
-        let inner = Rc::new(Inner { line, channels, beside, waiting: RefCell::default() });
+        let inner = Rc::new(Inner { line, channels, beside, waiting: RefCell::default(), dealt_with: Cell::default() });
         let own = inner.clone();
         inner.line.listen(move |message| {
             if let Some(batch) = message.dyn_ref::<Uint8Array>() {
