@@ -330,10 +330,10 @@ impl Hub {
         let overdue = self.hear_overdue();
         let mut held;
         loop {
-            held = None;
             self.lan.borrow_mut().poll(now());
             let mut idle = !self.events();
-            idle &= !self.serve_peers();
+            let (some, left) = self.serve_peers();
+            (idle, held) = (idle && !some, left);
             for (at, line) in &mut *self.lines.borrow_mut() {
                 if let Some(left) = self.lan.borrow().hold(*at, now()) {
                     held = [held, Some(left)].into_iter().flatten().min();

@@ -335,11 +335,15 @@ impl Hub {
         joined.iter_mut().filter_map(wake_at).min()
     }
 
-    /// Lets what waits for peers go; says whether it was anything.
-    pub(super) fn serve_peers(&self) -> bool {
-        let mut some = false;
+    /// Lets what waits for peers go; says whether it was anything, and for how long something is held back.
+    pub(super) fn serve_peers(&self) -> (bool, Option<Duration>) {
+        let (mut some, mut held) = (false, None);
         for (at, peer) in &mut *self.peers.joined.borrow_mut() {
             peer.look();
+            if let Some(left) = self.lan.borrow().hold(*at, now()) {
+                held = [held, Some(left)].into_iter().flatten().min();
+                continue;
+            }
             let (way, room) = peer.next();
             let batch = if room > 0 { self.lan.borrow_mut().take(*at, room, now()) } else { vec![] };
             if !batch.is_empty() {
@@ -347,7 +351,7 @@ impl Hub {
                 peer.send(batch, way);
             }
         }
-        some
+        (some, held)
     }
 
     /// Tells what went over the peers' lines.

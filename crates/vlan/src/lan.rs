@@ -27,7 +27,7 @@ pub struct Lan {
     gateway: Gateway,
     gateway_port: PortId,
     stages: BTreeMap<PortId, Stages>,
-    /// Of machines' cards.
+    /// Of machines' cards, and of links.
     moderations: BTreeMap<PortId, Moderation>,
     unix_zero: Duration,
 }
@@ -59,7 +59,9 @@ impl Lan {
 
     /// Attaches a peer or an uplink.
     pub fn attach_outside(&mut self) -> Result<PortId, AttachError> {
-        self.switch.attach(Kind::Outside)
+        let port = self.switch.attach(Kind::Outside)?;
+        self.moderations.insert(port, Moderation::of_link());
+        Ok(port)
     }
 
     /// Removes what is attached at a port.
@@ -108,7 +110,7 @@ impl Lan {
         Ok(())
     }
 
-    /// How long what waits for a machine is to be left there, if it is: see [`moderation`](crate::moderation). What the gateway sends is not: its
+    /// How long what waits for a port is to be left there, if it is: see [`moderation`](crate::moderation). What the gateway sends is not: its
     /// streams have so little on their way that they would stand still meanwhile.
     pub fn hold(&self, port: PortId, now: Duration) -> Option<Duration> {
         if self.switch.waiting_from(port, self.gateway_port) > 0 {

@@ -4,6 +4,9 @@
 //! other programs ran meanwhile. That is as much as a dozen long frames take. So while a guest receives much, frames wait until many of them are there, or
 //! for some milliseconds; and while it sends much, the acknowledgements that come back do so for a shorter time. A card with less to do is told of
 //! everything at once.
+//!
+//! A link to another browser is alike: each message there wakes five threads on its way. While much comes by it, the acknowledgements that go back wait
+//! for each other.
 
 use std::time::Duration;
 
@@ -11,8 +14,10 @@ use std::time::Duration;
 const HOLD_COMING: Duration = Duration::from_millis(24);
 /// The most that frames wait while much goes out only: what comes are acknowledgements then.
 const HOLD_GOING: Duration = Duration::from_millis(4);
-/// When so many bytes are there, they wait no longer.
+/// When so many bytes are there for a card, they wait no longer.
 const ENOUGH: usize = 384 * 1024;
+/// The same for a link: some hundred acknowledgements.
+const ENOUGH_FOR_LINK: usize = 8 * 1024;
 /// How long the traffic is looked at before something is said of it.
 const WINDOW: Duration = Duration::from_millis(64);
 /// What was so long ago says nothing.
@@ -20,17 +25,23 @@ const FORGET: Duration = Duration::from_millis(192);
 /// So many bytes in [`WINDOW`] are much: some 8 MiB a second.
 const MUCH: usize = 512 * 1024;
 
-/// The moderation of one card.
+/// The moderation of one card, or of one link.
 #[derive(Debug, Default)]
 pub struct Moderation {
+    is_link: bool,
     began: Duration,
-    /// Bytes that the guest has been given since then, and has sent.
+    /// Bytes that the guest, or the other side, has been given since then, and has sent.
     bytes: [usize; 2],
     is_much: [bool; 2],
     given: Duration,
 }
 
 impl Moderation {
+    /// That of a link.
+    pub fn of_link() -> Self {
+        Self { is_link: true, ..Self::default() }
+    }
+
     /// The guest has been given frames of so many bytes.
     pub fn received(&mut self, bytes: usize, now: Duration) {
         if bytes > 0 {
@@ -58,10 +69,12 @@ impl Moderation {
 
     /// How long frames are to wait yet, if `waiting` bytes of them are there.
     pub fn hold(&self, waiting: usize, now: Duration) -> Option<Duration> {
-        if waiting >= ENOUGH || now.saturating_sub(self.began) >= FORGET {
+        let enough = if self.is_link { ENOUGH_FOR_LINK } else { ENOUGH };
+        if waiting >= enough || now.saturating_sub(self.began) >= FORGET {
             return None;
         }
         let hold = match self.is_much {
+            [true, _] if self.is_link => return None,
             [true, _] => HOLD_COMING,
             [false, true] => HOLD_GOING,
             [false, false] => return None,
@@ -113,6 +126,21 @@ mod tests {
         let (mut moderation, now) = after([0, 16 * 1024], 200);
         moderation.received(100, now);
         assert_eq!(moderation.hold(60, now), Some(HOLD_GOING));
+    }
+
+    #[test]
+    fn a_link_by_which_much_comes_is_given_acknowledgements_together() {
+        let (card, now) = after([0, 16 * 1024], 200);
+        let link = Moderation { is_link: true, ..card };
+        assert_eq!(link.hold(60, now + FORGET / 2), None, "not for longer than that");
+        let mut link = link;
+        link.received(60, now);
+        assert_eq!(link.hold(60, now), Some(HOLD_GOING));
+        assert_eq!(link.hold(ENOUGH_FOR_LINK, now), None, "unless it is more than those");
+        // What goes there is never held, however much it is.
+        let (card, now) = after([16 * 1024; 2], 200);
+        assert_eq!(Moderation { is_link: true, ..card }.hold(60, now), None);
+        assert_eq!(Moderation::of_link().hold(60, now), None);
     }
 
     #[test]
