@@ -416,3 +416,33 @@ fn much_that_comes_from_a_machine_waits_for_more_of_it_and_nothing_from_the_gate
     world.inject(0, &frame);
     assert_eq!(world.lan.hold(port, later), None, "and so does what comes after a while");
 }
+
+#[test]
+fn while_much_comes_from_a_peer_what_little_goes_there_waits_a_moment() {
+    let mut world = World::with_guests(1);
+    let peer = world.lan.attach_outside().unwrap();
+    let (theirs, ours) = (Ipv4Addr::new(10, 200, 1, 10), world.guests[0].address().unwrap());
+    let mut much = vec![];
+    vlan::batch::push(&mut much, &forge::udp(mac(50).0, mac(1).0, (theirs, 9), (ours, 9), &[0; 15_000]));
+    let little = forge::udp(mac(1).0, mac(50).0, (ours, 9), (theirs, 9), &[0; 20]);
+    let mut held = vec![];
+    for _ in 0..200 {
+        world.lan.input_batch(peer, &much, world.now).unwrap();
+        world.inject(0, &little);
+        give(&mut world, 0);
+        held.push(world.lan.hold(peer, world.now).is_some());
+        if held.last() == Some(&false) {
+            assert!(!world.lan.take(peer, usize::MAX, world.now).is_empty());
+        }
+        world.now += Duration::from_millis(1);
+    }
+    assert!(!held[..30].contains(&true), "not at once");
+    let waited = held[150..].split(|held| !held).map(<[bool]>::len).max();
+    assert_eq!(waited, Some(3), "then for the fourth millisecond: {held:?}");
+    // What is more goes at once.
+    for _ in 0..3 {
+        world.lan.take(peer, usize::MAX, world.now);
+        world.inject(0, &forge::udp(mac(1).0, mac(50).0, (ours, 9), (theirs, 9), &[0; 9_000]));
+        assert_eq!(world.lan.hold(peer, world.now), None);
+    }
+}
