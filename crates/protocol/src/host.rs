@@ -371,7 +371,7 @@ pub enum WorkerNotice {
     Event(MachineEvent),
     /// The worker is alive; comes once a second while it is.
     Alive,
-    /// The guest uses its network card and wants to be on the LAN. A `MessagePort` that leads there is then sent to the worker.
+    /// The guest uses its network card and wants to be on the LAN. An empty list then says to the worker that it has a line there.
     Network {
         /// Its kernel has an address from earlier, and will not ask for one by itself.
         settled: bool,

@@ -1,6 +1,6 @@
 //! The LAN: what each machine may reach, and the messages of the host page and the lan worker.
 //!
-//! Frames do not come this way: they go through a `MessagePort` for each machine, whose ends the machine's worker and the lan worker have.
+//! Frames do not come as commands or notices: they go by lines, whose messages the host page passes on (`src/host/line.rs`), or through shared memory.
 //! Either side sends batches of frames as `Uint8Array`s, and as numbers how many bytes of the other's batches it has dealt with.
 
 use crate::{

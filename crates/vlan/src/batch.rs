@@ -1,4 +1,4 @@
-//! Several frames as one message, for a `MessagePort` or a data channel: for each frame its length, four bytes, little endian, and then its
+//! Several frames as one message, for a line or a data channel: for each frame its length, four bytes, little endian, and then its
 //! bytes. Nothing comes before the first frame or after the last one. A batch that is wrong anywhere is refused as a whole.
 
 use crate::error::BatchError;

@@ -16,7 +16,7 @@ const HOLD_COMING: Duration = Duration::from_millis(24);
 const HOLD_GOING: Duration = Duration::from_millis(4);
 /// When so many bytes are there for a card, they wait no longer.
 const ENOUGH: usize = 384 * 1024;
-/// The same for a link: some hundred acknowledgements.
+/// The same for a link: some sixty acknowledgements, with what they cost beside their bytes.
 const ENOUGH_FOR_LINK: usize = 8 * 1024;
 /// How long the traffic is looked at before something is said of it.
 const WINDOW: Duration = Duration::from_millis(64);
@@ -131,9 +131,8 @@ mod tests {
     #[test]
     fn a_link_by_which_much_comes_is_given_acknowledgements_together() {
         let (card, now) = after([0, 16 * 1024], 200);
-        let link = Moderation { is_link: true, ..card };
+        let mut link = Moderation { is_link: true, ..card };
         assert_eq!(link.hold(60, now + FORGET / 2), None, "not for longer than that");
-        let mut link = link;
         link.received(60, now);
         assert_eq!(link.hold(60, now), Some(HOLD_GOING));
         assert_eq!(link.hold(ENOUGH_FOR_LINK, now), None, "unless it is more than those");
