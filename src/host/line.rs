@@ -27,6 +27,15 @@ impl Lines {
     }
 }
 
+/// Passes on to a worker what a line brings: a list, at whose end there may be bytes. They are given away.
+pub fn pass_on(worker: &web_sys::Worker, list: &Array) {
+    let bytes = list.at(-1).dyn_into::<Uint8Array>();
+    let transfer: Array = bytes.iter().map(Uint8Array::buffer).collect();
+    if let Err(error) = worker.post_message_with_transfer(list, &transfer) {
+        log(&format!("a worker could not be given frames: {}", text_of(&error)));
+    }
+}
+
 /// A line; dropping it closes it.
 pub struct Line {
     number: u32,
@@ -45,29 +54,9 @@ impl Line {
         self.lines.0.borrow_mut().insert(self.number, Rc::new(ear));
     }
 
-    /// Gives these bytes away.
-    pub fn give(&self, bytes: &Uint8Array) {
-        self.post(bytes, &Array::of1(&bytes.buffer()));
-    }
-
-    /// Passes on what has come from the other end: bytes are given away.
-    pub fn pass_on(&self, message: &JsValue) {
-        match message.dyn_ref() {
-            Some(bytes) => self.give(bytes),
-            None => self.say(message),
-        }
-    }
-
-    /// Says something short.
-    pub fn say(&self, word: &JsValue) {
-        self.post(word, &Array::new());
-    }
-
-    fn post(&self, message: &JsValue, transfer: &Array) {
-        let message = Array::of2(&self.number.into(), message);
-        if let Err(error) = self.worker.post_message_with_transfer(&message, transfer) {
-            log(&format!("the LAN could not be told of frames: {}", text_of(&error)));
-        }
+    /// Sends what comes from the other end: bytes, which are given away, or something short.
+    pub fn send(&self, message: &JsValue) {
+        pass_on(&self.worker, &Array::of2(&self.number.into(), message));
     }
 
     /// Hears nothing more.

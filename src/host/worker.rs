@@ -1,11 +1,11 @@
 //! A dedicated worker as the host page holds it.
 
 use super::engine::Engine;
-use super::line::Line;
-use crate::bridge::{from_js, log, problem, text_of, to_js};
+use super::line::{Line, pass_on};
+use crate::bridge::{from_js, problem, text_of, to_js};
 use crate::rtc::RtcDataChannel;
 use crate::webext::get_url;
-use js_sys::{Array, Uint8Array};
+use js_sys::Array;
 use protocol::{
     CatalogCommand, CatalogNotice, LanCommand, LanNotice, Problem, ProblemCode, StorageCommand, StorageNotice,
     WorkerCommand, WorkerNotice,
@@ -65,13 +65,8 @@ impl MachineWorker {
     /// Gives the worker its line to the LAN, which goes by this page: both ways in lists of one message. An empty list tells the worker.
     pub fn give_line(&self, line: Line) -> Result<(), Problem> {
         let worker = self.worker.clone();
-        line.listen(move |message| {
-            let transfer: Array = message.dyn_ref::<Uint8Array>().map(Uint8Array::buffer).into_iter().collect();
-            if let Err(error) = worker.post_message_with_transfer(&Array::of1(message), &transfer) {
-                log(&format!("a machine could not be given frames: {}", text_of(&error)));
-            }
-        });
-        self.listen_to_lists(move |list| line.pass_on(&list.get(0)));
+        line.listen(move |message| pass_on(&worker, &Array::of1(message)));
+        self.listen_to_lists(move |list| line.send(&list.get(0)));
         self.post(&Array::new(), None)
     }
 }

@@ -73,15 +73,15 @@ impl Inner {
         if !is_filled || self.dealt_with.get() >= TELL {
             let dealt_with = self.dealt_with.take();
             if dealt_with > 0 {
-                self.line.say(&dealt_with.into());
+                self.line.send(&dealt_with.into());
             }
         }
     }
 
     fn hear(&self, data: &JsValue) {
         match data.dyn_ref::<ArrayBuffer>() {
-            Some(bytes) => self.line.give(&Uint8Array::new(bytes)),
-            None => self.line.say(&JsValue::NULL),
+            Some(bytes) => self.line.send(&Uint8Array::new(bytes)),
+            None => self.line.send(&JsValue::NULL),
         }
     }
 }
